@@ -1,0 +1,288 @@
+from glossa.types.v1 import types_pb2 as _types_pb2
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from typing import ClassVar as _ClassVar, Iterable as _Iterable, Mapping as _Mapping, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class EndReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    END_REASON_UNSPECIFIED: _ClassVar[EndReason]
+    END_REASON_FINISHED: _ClassVar[EndReason]
+    END_REASON_OPERATOR: _ClassVar[EndReason]
+    END_REASON_ABANDONED: _ClassVar[EndReason]
+END_REASON_UNSPECIFIED: EndReason
+END_REASON_FINISHED: EndReason
+END_REASON_OPERATOR: EndReason
+END_REASON_ABANDONED: EndReason
+
+class StreamAudioRequest(_message.Message):
+    __slots__ = ("config", "audio")
+    CONFIG_FIELD_NUMBER: _ClassVar[int]
+    AUDIO_FIELD_NUMBER: _ClassVar[int]
+    config: SessionConfig
+    audio: _types_pb2.AudioChunk
+    def __init__(self, config: _Optional[_Union[SessionConfig, _Mapping]] = ..., audio: _Optional[_Union[_types_pb2.AudioChunk, _Mapping]] = ...) -> None: ...
+
+class SessionConfig(_message.Message):
+    __slots__ = ("session_id", "format", "source_language", "target_languages", "title", "phrases", "store_audio")
+    SESSION_ID_FIELD_NUMBER: _ClassVar[int]
+    FORMAT_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_LANGUAGE_FIELD_NUMBER: _ClassVar[int]
+    TARGET_LANGUAGES_FIELD_NUMBER: _ClassVar[int]
+    TITLE_FIELD_NUMBER: _ClassVar[int]
+    PHRASES_FIELD_NUMBER: _ClassVar[int]
+    STORE_AUDIO_FIELD_NUMBER: _ClassVar[int]
+    session_id: str
+    format: _types_pb2.AudioFormat
+    source_language: str
+    target_languages: _containers.RepeatedScalarFieldContainer[str]
+    title: str
+    phrases: _containers.RepeatedScalarFieldContainer[str]
+    store_audio: bool
+    def __init__(self, session_id: _Optional[str] = ..., format: _Optional[_Union[_types_pb2.AudioFormat, _Mapping]] = ..., source_language: _Optional[str] = ..., target_languages: _Optional[_Iterable[str]] = ..., title: _Optional[str] = ..., phrases: _Optional[_Iterable[str]] = ..., store_audio: bool = ...) -> None: ...
+
+class StreamAudioResponse(_message.Message):
+    __slots__ = ("session_opened", "receipt", "audio_gap", "session_closed")
+    SESSION_OPENED_FIELD_NUMBER: _ClassVar[int]
+    RECEIPT_FIELD_NUMBER: _ClassVar[int]
+    AUDIO_GAP_FIELD_NUMBER: _ClassVar[int]
+    SESSION_CLOSED_FIELD_NUMBER: _ClassVar[int]
+    session_opened: SessionOpened
+    receipt: AudioReceipt
+    audio_gap: AudioGap
+    session_closed: SessionClosed
+    def __init__(self, session_opened: _Optional[_Union[SessionOpened, _Mapping]] = ..., receipt: _Optional[_Union[AudioReceipt, _Mapping]] = ..., audio_gap: _Optional[_Union[AudioGap, _Mapping]] = ..., session_closed: _Optional[_Union[SessionClosed, _Mapping]] = ...) -> None: ...
+
+class SessionOpened(_message.Message):
+    __slots__ = ("session_id", "next_sample")
+    SESSION_ID_FIELD_NUMBER: _ClassVar[int]
+    NEXT_SAMPLE_FIELD_NUMBER: _ClassVar[int]
+    session_id: str
+    next_sample: int
+    def __init__(self, session_id: _Optional[str] = ..., next_sample: _Optional[int] = ...) -> None: ...
+
+class AudioReceipt(_message.Message):
+    __slots__ = ("safe_sample", "received_sample")
+    SAFE_SAMPLE_FIELD_NUMBER: _ClassVar[int]
+    RECEIVED_SAMPLE_FIELD_NUMBER: _ClassVar[int]
+    safe_sample: int
+    received_sample: int
+    def __init__(self, safe_sample: _Optional[int] = ..., received_sample: _Optional[int] = ...) -> None: ...
+
+class AudioGap(_message.Message):
+    __slots__ = ("first_sample", "next_sample")
+    FIRST_SAMPLE_FIELD_NUMBER: _ClassVar[int]
+    NEXT_SAMPLE_FIELD_NUMBER: _ClassVar[int]
+    first_sample: int
+    next_sample: int
+    def __init__(self, first_sample: _Optional[int] = ..., next_sample: _Optional[int] = ...) -> None: ...
+
+class SessionClosed(_message.Message):
+    __slots__ = ("final_count", "sequence")
+    FINAL_COUNT_FIELD_NUMBER: _ClassVar[int]
+    SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    final_count: int
+    sequence: int
+    def __init__(self, final_count: _Optional[int] = ..., sequence: _Optional[int] = ...) -> None: ...
+
+class FollowRequest(_message.Message):
+    __slots__ = ("session_id", "after_sequence", "live", "until_now")
+    SESSION_ID_FIELD_NUMBER: _ClassVar[int]
+    AFTER_SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    LIVE_FIELD_NUMBER: _ClassVar[int]
+    UNTIL_NOW_FIELD_NUMBER: _ClassVar[int]
+    session_id: str
+    after_sequence: int
+    live: bool
+    until_now: bool
+    def __init__(self, session_id: _Optional[str] = ..., after_sequence: _Optional[int] = ..., live: bool = ..., until_now: bool = ...) -> None: ...
+
+class FollowResponse(_message.Message):
+    __slots__ = ("journal_id", "event", "live", "caught_up")
+    JOURNAL_ID_FIELD_NUMBER: _ClassVar[int]
+    EVENT_FIELD_NUMBER: _ClassVar[int]
+    LIVE_FIELD_NUMBER: _ClassVar[int]
+    CAUGHT_UP_FIELD_NUMBER: _ClassVar[int]
+    journal_id: str
+    event: JournalEvent
+    live: LiveUpdate
+    caught_up: CaughtUp
+    def __init__(self, journal_id: _Optional[str] = ..., event: _Optional[_Union[JournalEvent, _Mapping]] = ..., live: _Optional[_Union[LiveUpdate, _Mapping]] = ..., caught_up: _Optional[_Union[CaughtUp, _Mapping]] = ...) -> None: ...
+
+class CaughtUp(_message.Message):
+    __slots__ = ("sequence",)
+    SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    sequence: int
+    def __init__(self, sequence: _Optional[int] = ...) -> None: ...
+
+class JournalEvent(_message.Message):
+    __slots__ = ("sequence", "session_id", "time", "session_started", "transcript", "translation", "pair_scored", "correction", "audio_gap", "session_ended")
+    SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    SESSION_ID_FIELD_NUMBER: _ClassVar[int]
+    TIME_FIELD_NUMBER: _ClassVar[int]
+    SESSION_STARTED_FIELD_NUMBER: _ClassVar[int]
+    TRANSCRIPT_FIELD_NUMBER: _ClassVar[int]
+    TRANSLATION_FIELD_NUMBER: _ClassVar[int]
+    PAIR_SCORED_FIELD_NUMBER: _ClassVar[int]
+    CORRECTION_FIELD_NUMBER: _ClassVar[int]
+    AUDIO_GAP_FIELD_NUMBER: _ClassVar[int]
+    SESSION_ENDED_FIELD_NUMBER: _ClassVar[int]
+    sequence: int
+    session_id: str
+    time: _timestamp_pb2.Timestamp
+    session_started: SessionStarted
+    transcript: _types_pb2.Transcript
+    translation: _types_pb2.Translation
+    pair_scored: PairScored
+    correction: Correction
+    audio_gap: AudioGap
+    session_ended: SessionEnded
+    def __init__(self, sequence: _Optional[int] = ..., session_id: _Optional[str] = ..., time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., session_started: _Optional[_Union[SessionStarted, _Mapping]] = ..., transcript: _Optional[_Union[_types_pb2.Transcript, _Mapping]] = ..., translation: _Optional[_Union[_types_pb2.Translation, _Mapping]] = ..., pair_scored: _Optional[_Union[PairScored, _Mapping]] = ..., correction: _Optional[_Union[Correction, _Mapping]] = ..., audio_gap: _Optional[_Union[AudioGap, _Mapping]] = ..., session_ended: _Optional[_Union[SessionEnded, _Mapping]] = ...) -> None: ...
+
+class SessionStarted(_message.Message):
+    __slots__ = ("config",)
+    CONFIG_FIELD_NUMBER: _ClassVar[int]
+    config: SessionConfig
+    def __init__(self, config: _Optional[_Union[SessionConfig, _Mapping]] = ...) -> None: ...
+
+class PairScored(_message.Message):
+    __slots__ = ("transcript", "translation", "signals")
+    TRANSCRIPT_FIELD_NUMBER: _ClassVar[int]
+    TRANSLATION_FIELD_NUMBER: _ClassVar[int]
+    SIGNALS_FIELD_NUMBER: _ClassVar[int]
+    transcript: _types_pb2.Transcript
+    translation: _types_pb2.Translation
+    signals: _containers.RepeatedCompositeFieldContainer[_types_pb2.Signal]
+    def __init__(self, transcript: _Optional[_Union[_types_pb2.Transcript, _Mapping]] = ..., translation: _Optional[_Union[_types_pb2.Translation, _Mapping]] = ..., signals: _Optional[_Iterable[_Union[_types_pb2.Signal, _Mapping]]] = ...) -> None: ...
+
+class Correction(_message.Message):
+    __slots__ = ("segment_id", "language", "revision", "text", "author")
+    SEGMENT_ID_FIELD_NUMBER: _ClassVar[int]
+    LANGUAGE_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    AUTHOR_FIELD_NUMBER: _ClassVar[int]
+    segment_id: int
+    language: str
+    revision: int
+    text: str
+    author: str
+    def __init__(self, segment_id: _Optional[int] = ..., language: _Optional[str] = ..., revision: _Optional[int] = ..., text: _Optional[str] = ..., author: _Optional[str] = ...) -> None: ...
+
+class SessionEnded(_message.Message):
+    __slots__ = ("reason", "final_count", "untranslated_count", "received_sample")
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    FINAL_COUNT_FIELD_NUMBER: _ClassVar[int]
+    UNTRANSLATED_COUNT_FIELD_NUMBER: _ClassVar[int]
+    RECEIVED_SAMPLE_FIELD_NUMBER: _ClassVar[int]
+    reason: EndReason
+    final_count: int
+    untranslated_count: int
+    received_sample: int
+    def __init__(self, reason: _Optional[_Union[EndReason, str]] = ..., final_count: _Optional[int] = ..., untranslated_count: _Optional[int] = ..., received_sample: _Optional[int] = ...) -> None: ...
+
+class LiveUpdate(_message.Message):
+    __slots__ = ("session_id", "transcript", "translation", "segment_dropped")
+    SESSION_ID_FIELD_NUMBER: _ClassVar[int]
+    TRANSCRIPT_FIELD_NUMBER: _ClassVar[int]
+    TRANSLATION_FIELD_NUMBER: _ClassVar[int]
+    SEGMENT_DROPPED_FIELD_NUMBER: _ClassVar[int]
+    session_id: str
+    transcript: _types_pb2.Transcript
+    translation: _types_pb2.Translation
+    segment_dropped: SegmentDropped
+    def __init__(self, session_id: _Optional[str] = ..., transcript: _Optional[_Union[_types_pb2.Transcript, _Mapping]] = ..., translation: _Optional[_Union[_types_pb2.Translation, _Mapping]] = ..., segment_dropped: _Optional[_Union[SegmentDropped, _Mapping]] = ...) -> None: ...
+
+class SegmentDropped(_message.Message):
+    __slots__ = ("segment_id",)
+    SEGMENT_ID_FIELD_NUMBER: _ClassVar[int]
+    segment_id: int
+    def __init__(self, segment_id: _Optional[int] = ...) -> None: ...
+
+class ListSessionsRequest(_message.Message):
+    __slots__ = ("page_size",)
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    page_size: int
+    def __init__(self, page_size: _Optional[int] = ...) -> None: ...
+
+class ListSessionsResponse(_message.Message):
+    __slots__ = ("sessions",)
+    SESSIONS_FIELD_NUMBER: _ClassVar[int]
+    sessions: _containers.RepeatedCompositeFieldContainer[Session]
+    def __init__(self, sessions: _Optional[_Iterable[_Union[Session, _Mapping]]] = ...) -> None: ...
+
+class Session(_message.Message):
+    __slots__ = ("session_id", "title", "source_language", "target_languages", "start_time", "end_time", "final_count", "first_sequence", "last_sequence", "store_audio")
+    SESSION_ID_FIELD_NUMBER: _ClassVar[int]
+    TITLE_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_LANGUAGE_FIELD_NUMBER: _ClassVar[int]
+    TARGET_LANGUAGES_FIELD_NUMBER: _ClassVar[int]
+    START_TIME_FIELD_NUMBER: _ClassVar[int]
+    END_TIME_FIELD_NUMBER: _ClassVar[int]
+    FINAL_COUNT_FIELD_NUMBER: _ClassVar[int]
+    FIRST_SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    LAST_SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    STORE_AUDIO_FIELD_NUMBER: _ClassVar[int]
+    session_id: str
+    title: str
+    source_language: str
+    target_languages: _containers.RepeatedScalarFieldContainer[str]
+    start_time: _timestamp_pb2.Timestamp
+    end_time: _timestamp_pb2.Timestamp
+    final_count: int
+    first_sequence: int
+    last_sequence: int
+    store_audio: bool
+    def __init__(self, session_id: _Optional[str] = ..., title: _Optional[str] = ..., source_language: _Optional[str] = ..., target_languages: _Optional[_Iterable[str]] = ..., start_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., final_count: _Optional[int] = ..., first_sequence: _Optional[int] = ..., last_sequence: _Optional[int] = ..., store_audio: bool = ...) -> None: ...
+
+class CorrectSegmentRequest(_message.Message):
+    __slots__ = ("session_id", "segment_id", "language", "text", "author")
+    SESSION_ID_FIELD_NUMBER: _ClassVar[int]
+    SEGMENT_ID_FIELD_NUMBER: _ClassVar[int]
+    LANGUAGE_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    AUTHOR_FIELD_NUMBER: _ClassVar[int]
+    session_id: str
+    segment_id: int
+    language: str
+    text: str
+    author: str
+    def __init__(self, session_id: _Optional[str] = ..., segment_id: _Optional[int] = ..., language: _Optional[str] = ..., text: _Optional[str] = ..., author: _Optional[str] = ...) -> None: ...
+
+class CorrectSegmentResponse(_message.Message):
+    __slots__ = ("sequence",)
+    SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    sequence: int
+    def __init__(self, sequence: _Optional[int] = ...) -> None: ...
+
+class EndSessionRequest(_message.Message):
+    __slots__ = ("session_id",)
+    SESSION_ID_FIELD_NUMBER: _ClassVar[int]
+    session_id: str
+    def __init__(self, session_id: _Optional[str] = ...) -> None: ...
+
+class EndSessionResponse(_message.Message):
+    __slots__ = ("sequence",)
+    SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    sequence: int
+    def __init__(self, sequence: _Optional[int] = ...) -> None: ...
+
+class FetchAudioRequest(_message.Message):
+    __slots__ = ("session_id", "first_sample", "end_sample")
+    SESSION_ID_FIELD_NUMBER: _ClassVar[int]
+    FIRST_SAMPLE_FIELD_NUMBER: _ClassVar[int]
+    END_SAMPLE_FIELD_NUMBER: _ClassVar[int]
+    session_id: str
+    first_sample: int
+    end_sample: int
+    def __init__(self, session_id: _Optional[str] = ..., first_sample: _Optional[int] = ..., end_sample: _Optional[int] = ...) -> None: ...
+
+class FetchAudioResponse(_message.Message):
+    __slots__ = ("audio",)
+    AUDIO_FIELD_NUMBER: _ClassVar[int]
+    audio: _types_pb2.AudioChunk
+    def __init__(self, audio: _Optional[_Union[_types_pb2.AudioChunk, _Mapping]] = ...) -> None: ...

@@ -1,0 +1,130 @@
+"""The errors that cross a service boundary, and how they travel over gRPC.
+
+GlossaError                 every error here; carries a stable `reason`
+├── InvalidInput            the caller sent something wrong          INVALID_ARGUMENT
+├── NotFound                it names something that is not there     NOT_FOUND
+├── WrongState              right call, wrong moment                 FAILED_PRECONDITION
+├── OutOfRange              a position outside what is kept          OUT_OF_RANGE
+├── Superseded              someone else took the caller's place     ABORTED
+├── Overloaded              try again after `retry_after_s`          RESOURCE_EXHAUSTED + RetryInfo
+├── DeadlinePassed          the peer stayed silent too long          DEADLINE_EXCEEDED
+└── Unavailable             not now: loading, draining, dependency   UNAVAILABLE
+    └── EngineFailed        a model runtime broke                    UNAVAILABLE, ENGINE_FAILED
+
+On the wire an error is a google.rpc.Status with one ErrorInfo{reason, domain, metadata} (AIP-193).
+The reasons of an RPC are listed in its comment in protos/.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import grpc
+from google.protobuf import any_pb2, duration_pb2
+from google.rpc import error_details_pb2, status_pb2
+from grpc_status import rpc_status
+
+ERROR_DOMAIN = "glossa"
+_STATUS_DETAILS_KEY = "grpc-status-details-bin"
+
+
+class GlossaError(Exception):
+    """An error with a stable reason.
+
+    Args:
+        reason: UPPER_SNAKE_CASE, stable across versions; what programs look at.
+        message: one sentence for people, with what to do next.
+        metadata: further facts by name; no sermon text.
+    """
+
+    code: ClassVar[grpc.StatusCode] = grpc.StatusCode.UNKNOWN
+
+    def __init__(self, reason: str, message: str, **metadata: object) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.message = message
+        self.metadata = {name: str(value) for name, value in metadata.items()}
+
+
+class InvalidInput(GlossaError):
+    code = grpc.StatusCode.INVALID_ARGUMENT
+
+
+class NotFound(GlossaError):
+    code = grpc.StatusCode.NOT_FOUND
+
+
+class WrongState(GlossaError):
+    code = grpc.StatusCode.FAILED_PRECONDITION
+
+
+class OutOfRange(GlossaError):
+    code = grpc.StatusCode.OUT_OF_RANGE
+
+
+class Superseded(GlossaError):
+    code = grpc.StatusCode.ABORTED
+
+
+class Overloaded(GlossaError):
+    code = grpc.StatusCode.RESOURCE_EXHAUSTED
+
+    def __init__(
+        self, reason: str, message: str, *, retry_after_s: float = 1.0, **metadata: object
+    ) -> None:
+        super().__init__(reason, message, **metadata)
+        self.retry_after_s = retry_after_s
+
+
+class DeadlinePassed(GlossaError):
+    code = grpc.StatusCode.DEADLINE_EXCEEDED
+
+
+class Unavailable(GlossaError):
+    code = grpc.StatusCode.UNAVAILABLE
+
+
+class EngineFailed(Unavailable):
+    """A model runtime died, hung or gave nonsense; a retry meets a restarted one."""
+
+    def __init__(self, message: str, **metadata: object) -> None:
+        super().__init__("ENGINE_FAILED", message, **metadata)
+
+
+async def abort(context: grpc.aio.ServicerContext, error: GlossaError) -> None:
+    """Ends the RPC with `error` as its status; never returns."""
+    status = status_pb2.Status(code=error.code.value[0], message=error.message)
+    details: list[error_details_pb2.ErrorInfo | error_details_pb2.RetryInfo] = [
+        error_details_pb2.ErrorInfo(
+            reason=error.reason, domain=ERROR_DOMAIN, metadata=error.metadata
+        )
+    ]
+    if isinstance(error, Overloaded):
+        delay = duration_pb2.Duration()
+        delay.FromMilliseconds(int(error.retry_after_s * 1000))
+        details.append(error_details_pb2.RetryInfo(retry_delay=delay))
+    for detail in details:
+        packed = any_pb2.Any()
+        packed.Pack(detail)
+        status.details.append(packed)
+    await context.abort(
+        error.code,
+        error.message,
+        trailing_metadata=((_STATUS_DETAILS_KEY, status.SerializeToString()),),
+    )
+
+
+def error_info(error: grpc.RpcError) -> error_details_pb2.ErrorInfo | None:
+    """The ErrorInfo of a failed call, or None when the peer (or the network) gave none."""
+    status = rpc_status.from_call(error)
+    for detail in status.details if status is not None else ():
+        info = error_details_pb2.ErrorInfo()
+        if detail.Is(info.DESCRIPTOR) and detail.Unpack(info):
+            return info
+    return None
+
+
+def reason_of(error: grpc.RpcError) -> str:
+    """The stable reason of a failed call; its gRPC code's name when there is none."""
+    info = error_info(error)
+    return info.reason if info is not None else str(error.code().name)

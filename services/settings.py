@@ -1,0 +1,102 @@
+"""Settings shared by every service: read once at the edge, frozen, passed on explicitly.
+
+A service's own settings subclass ServiceSettings with its prefix (`GLOSSA_STT_` ...), so the
+environment variable of `grpc_port` is GLOSSA_STT_GRPC_PORT.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import sys
+from typing import Literal, NoReturn, Self, TypeVar
+
+from pydantic import Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+# Every port sits below 32768, outside Linux's ephemeral range, where a client's port could take it.
+# A stack on another base keeps the same offsets (`./glossa up --port-base`).
+PORT_BASE = 7300
+PORT_OFFSETS = {
+    "gateway": 0,
+    "gateway_http": 1,
+    "stt": 2,
+    "stt_http": 3,
+    "mt": 4,
+    "mt_http": 5,
+    "qe": 6,
+    "qe_http": 7,
+    "captions": 8,
+    "captions_http": 9,
+    "captions_web": 10,
+    "collector": 11,
+    "collector_http": 12,
+    "redis": 13,
+}
+
+
+def port(name: str, base: int = PORT_BASE) -> int:
+    """The port of `name` (a key of PORT_OFFSETS) in a stack that starts at `base`."""
+    return base + PORT_OFFSETS[name]
+
+
+def address(name: str) -> str:
+    """host:port of a service of the default stack on this machine."""
+    return f"127.0.0.1:{port(name)}"
+
+
+class ServiceSettings(BaseSettings):
+    """What every service needs to listen, log and stop."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore")
+
+    host: str = Field("127.0.0.1", description="address to listen on")
+    grpc_port: int = Field(ge=1, le=65535, description="port of the gRPC server")
+    http_port: int = Field(ge=1, le=65535, description="port of /healthz, /readyz and /metrics")
+    allow_plaintext: bool = Field(
+        False, description="allow listening beyond this machine without TLS"
+    )
+    reflection: bool = Field(False, description="serve gRPC reflection")
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["auto", "json", "console"] = Field(
+        "auto", description="auto: console on a terminal, JSON lines elsewhere"
+    )
+    drain_timeout_s: float = Field(
+        10.0, gt=0, le=600, description="time open calls get to finish after SIGTERM"
+    )
+
+    @model_validator(mode="after")
+    def _refuse_plaintext_beyond_loopback(self) -> Self:
+        if self.allow_plaintext or is_loopback(self.host):
+            return self
+        raise ValueError(
+            f"host {self.host} is reachable from other machines and the connection is not "
+            "encrypted; set allow_plaintext=true only on a network that you trust"
+        )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether `host` can only be reached from this machine."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+SettingsT = TypeVar("SettingsT", bound=BaseSettings)
+
+
+def load(settings_type: type[SettingsT]) -> SettingsT:
+    """Reads settings from the environment; prints a line for each wrong value and exits with 2."""
+    try:
+        return settings_type()
+    except ValidationError as error:
+        exit_with_settings_errors(error, str(settings_type.model_config.get("env_prefix", "")))
+
+
+def exit_with_settings_errors(error: ValidationError, env_prefix: str) -> NoReturn:
+    for problem in error.errors():
+        name = "_".join(str(part) for part in problem["loc"]).upper()
+        sys.stderr.write(f"{env_prefix}{name}: {problem['msg']}\n")
+    raise SystemExit(2)

@@ -120,7 +120,7 @@ class CaughtUp(_message.Message):
     def __init__(self, sequence: _Optional[int] = ...) -> None: ...
 
 class JournalEvent(_message.Message):
-    __slots__ = ("sequence", "session_id", "time", "session_started", "transcript", "translation", "pair_scored", "correction", "audio_gap", "session_ended")
+    __slots__ = ("sequence", "session_id", "time", "session_started", "transcript", "translation", "pair_scored", "correction", "audio_gap", "session_ended", "translation_failed")
     SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     SESSION_ID_FIELD_NUMBER: _ClassVar[int]
     TIME_FIELD_NUMBER: _ClassVar[int]
@@ -131,6 +131,7 @@ class JournalEvent(_message.Message):
     CORRECTION_FIELD_NUMBER: _ClassVar[int]
     AUDIO_GAP_FIELD_NUMBER: _ClassVar[int]
     SESSION_ENDED_FIELD_NUMBER: _ClassVar[int]
+    TRANSLATION_FAILED_FIELD_NUMBER: _ClassVar[int]
     sequence: int
     session_id: str
     time: _timestamp_pb2.Timestamp
@@ -141,13 +142,24 @@ class JournalEvent(_message.Message):
     correction: Correction
     audio_gap: AudioGap
     session_ended: SessionEnded
-    def __init__(self, sequence: _Optional[int] = ..., session_id: _Optional[str] = ..., time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., session_started: _Optional[_Union[SessionStarted, _Mapping]] = ..., transcript: _Optional[_Union[_types_pb2.Transcript, _Mapping]] = ..., translation: _Optional[_Union[_types_pb2.Translation, _Mapping]] = ..., pair_scored: _Optional[_Union[PairScored, _Mapping]] = ..., correction: _Optional[_Union[Correction, _Mapping]] = ..., audio_gap: _Optional[_Union[AudioGap, _Mapping]] = ..., session_ended: _Optional[_Union[SessionEnded, _Mapping]] = ...) -> None: ...
+    translation_failed: TranslationFailed
+    def __init__(self, sequence: _Optional[int] = ..., session_id: _Optional[str] = ..., time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., session_started: _Optional[_Union[SessionStarted, _Mapping]] = ..., transcript: _Optional[_Union[_types_pb2.Transcript, _Mapping]] = ..., translation: _Optional[_Union[_types_pb2.Translation, _Mapping]] = ..., pair_scored: _Optional[_Union[PairScored, _Mapping]] = ..., correction: _Optional[_Union[Correction, _Mapping]] = ..., audio_gap: _Optional[_Union[AudioGap, _Mapping]] = ..., session_ended: _Optional[_Union[SessionEnded, _Mapping]] = ..., translation_failed: _Optional[_Union[TranslationFailed, _Mapping]] = ...) -> None: ...
 
 class SessionStarted(_message.Message):
     __slots__ = ("config",)
     CONFIG_FIELD_NUMBER: _ClassVar[int]
     config: SessionConfig
     def __init__(self, config: _Optional[_Union[SessionConfig, _Mapping]] = ...) -> None: ...
+
+class TranslationFailed(_message.Message):
+    __slots__ = ("segment_id", "language", "reason")
+    SEGMENT_ID_FIELD_NUMBER: _ClassVar[int]
+    LANGUAGE_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    segment_id: int
+    language: str
+    reason: str
+    def __init__(self, segment_id: _Optional[int] = ..., language: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
 
 class PairScored(_message.Message):
     __slots__ = ("transcript", "translation", "signals")

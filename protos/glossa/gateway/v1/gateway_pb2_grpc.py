@@ -51,8 +51,8 @@ class GatewayServiceServicer(object):
 
         Reasons: AUDIO_BEFORE_CONFIG, CONFIG_REPEATED, UNSUPPORTED_ENCODING, UNSUPPORTED_SAMPLE_RATE,
         UNSUPPORTED_CHANNEL_COUNT, UNSUPPORTED_LANGUAGE, ODD_BYTE_COUNT, CHUNK_TOO_LARGE, EMPTY_CHUNK,
-        SAMPLES_BACKWARDS, UNKNOWN_SESSION, SESSION_ENDED, SESSION_TAKEN_OVER, TOO_MANY_SESSIONS, IDLE_TIMEOUT,
-        INVALID_TITLE, SHUTTING_DOWN.
+        SAMPLES_BACKWARDS, INVALID_TARGET_LANGUAGES, TITLE_TOO_LONG, TOO_MANY_PHRASES, UNKNOWN_SESSION,
+        SESSION_ENDED, SESSION_TAKEN_OVER, TOO_MANY_SESSIONS, IDLE_TIMEOUT, JOURNAL_FAILED, SHUTTING_DOWN.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -212,8 +212,9 @@ class JournalServiceServicer(object):
     def Follow(self, request, context):
         """Sends every event after `after_sequence`, then goes on live. Never ends by itself, unless `until_now`.
 
+        A slow follower falls behind and loses nothing but live updates, of which only the newest are kept.
         Reasons: UNKNOWN_SESSION, SEQUENCE_AHEAD (the journal is not the one that the follower knew),
-        SLOW_CONSUMER (resume from the last sequence seen), SHUTTING_DOWN.
+        SHUTTING_DOWN.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

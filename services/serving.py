@@ -80,7 +80,10 @@ class App(Protocol):
     """What a service is to `run`."""
 
     name: str
-    service_names: tuple[str, ...]  # full gRPC names, for health and reflection
+
+    @property
+    def service_names(self) -> tuple[str, ...]:
+        """Full gRPC names, for health and reflection."""
 
     def register(self, server: grpc.aio.Server) -> None:
         """Adds the servicers."""

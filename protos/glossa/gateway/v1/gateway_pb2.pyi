@@ -14,10 +14,12 @@ class EndReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     END_REASON_FINISHED: _ClassVar[EndReason]
     END_REASON_OPERATOR: _ClassVar[EndReason]
     END_REASON_ABANDONED: _ClassVar[EndReason]
+    END_REASON_REFUSED: _ClassVar[EndReason]
 END_REASON_UNSPECIFIED: EndReason
 END_REASON_FINISHED: EndReason
 END_REASON_OPERATOR: EndReason
 END_REASON_ABANDONED: EndReason
+END_REASON_REFUSED: EndReason
 
 class StreamAudioRequest(_message.Message):
     __slots__ = ("config", "audio")

@@ -1,0 +1,31 @@
+"""What the gateway tells Prometheus."""
+
+from __future__ import annotations
+
+from prometheus_client import Counter, Gauge, Histogram
+
+_LAG_BUCKETS = (0.1, 0.25, 0.5, 1, 1.5, 2, 3, 5, 8, 13, 21, 60)
+
+SESSIONS_OPEN = Gauge("glossa_gateway_sessions_open", "Sessions that have not ended.")
+SPEAKERS_CONNECTED = Gauge("glossa_gateway_speakers_connected", "Sessions with a speaker's stream.")
+AUDIO_SECONDS = Counter("glossa_gateway_audio_seconds", "Seconds of audio taken in.")
+GAP_SECONDS = Counter("glossa_gateway_gap_seconds", "Seconds of audio that never came.")
+FINALS = Counter("glossa_gateway_finals", "Finals journalled.")
+SUPPRESSED = Counter(
+    "glossa_gateway_segments_suppressed", "Segments that stt opened and dropped.", ["reason"]
+)
+STT_REOPENED = Counter(
+    "glossa_gateway_stt_streams_reopened", "stt streams opened again.", ["reason"]
+)
+TRANSLATIONS = Counter(
+    "glossa_gateway_translations", "Final translations by outcome.", ["language", "outcome"]
+)
+DRAFTS = Counter("glossa_gateway_drafts", "Drafts by outcome.", ["outcome"])
+SCORES = Counter("glossa_gateway_pairs_scored", "Pairs by outcome of scoring.", ["outcome"])
+OWED = Gauge("glossa_gateway_owed", "Work in flight or waiting, at most a page.", ["stage"])
+LAG_SECONDS = Histogram(
+    "glossa_gateway_lag_seconds",
+    "From the arrival of a segment's last speech to its event in the journal.",
+    ["stage"],
+    buckets=_LAG_BUCKETS,
+)

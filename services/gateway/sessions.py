@@ -1,0 +1,95 @@
+"""The sessions that have not ended: opened, resumed, restored after a restart, ended."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import Sequence
+
+import structlog
+
+from glossa.gateway.v1 import gateway_pb2
+from services.errors import Overloaded
+from services.gateway.journal import SessionRow, session_ended
+from services.gateway.session import Progress, Session, Surroundings
+
+log = structlog.get_logger()
+
+
+class Sessions:
+    """Owns every open session's task."""
+
+    def __init__(self, surroundings: Surroundings) -> None:
+        self._with = surroundings
+        self._open: dict[str, Session] = {}
+        self._tasks = asyncio.TaskGroup()
+        self.restored = asyncio.Event()
+
+    async def run(self) -> None:
+        """Restores the sessions that a stopped gateway left open; runs all until cancelled."""
+        async with self._tasks:
+            for row in await self._with.journal.read_open_sessions():
+                await self._restore(row)
+            self.restored.set()
+            await asyncio.Event().wait()
+
+    async def open(self, config: gateway_pb2.SessionConfig) -> Session:
+        """Starts a session.
+
+        Raises:
+            InvalidInput: UNSUPPORTED_LANGUAGE.
+            Overloaded: TOO_MANY_SESSIONS.
+        """
+        limit = self._with.settings.max_sessions
+        if len(self._open) >= limit:
+            raise Overloaded(
+                "TOO_MANY_SESSIONS",
+                f"{limit} sessions are open, which is the limit; end one first",
+                retry_after_s=10.0,
+                limit=limit,
+            )
+        await self._with.models.check_languages(config.source_language, config.target_languages)
+        # Sorts by time, and cannot be guessed from another.
+        session_id = time.strftime("%Y%m%d-%H%M%S-", time.gmtime()) + secrets.token_hex(4)
+        config.session_id = session_id
+        await self._with.journal.start_session(session_id, config)
+        log.info("session_started", session_id=session_id)
+        return self._start(session_id, config, Progress())
+
+    async def resume(self, session_id: str) -> Session:
+        """An open session. Raises NotFound UNKNOWN_SESSION or WrongState SESSION_ENDED."""
+        session = self._open.get(session_id)
+        if session is None:
+            await self._with.journal.read_session(session_id)
+            raise session_ended(session_id)
+        return session
+
+    def committed(self, events: Sequence[gateway_pb2.JournalEvent]) -> None:
+        """Tells sessions that wait for their last translations."""
+        for event in events:
+            if event.WhichOneof("event") in ("translation", "translation_failed"):
+                session = self._open.get(event.session_id)
+                if session is not None:
+                    session.translation_journalled()
+
+    async def _restore(self, row: SessionRow) -> None:
+        epoch = await self._with.journal.next_revision_epoch(row.session_id)
+        log.info("session_restored", session_id=row.session_id, final_count=row.final_count)
+        self._start(
+            row.session_id, row.config, Progress(row.settled_sample, row.final_count, epoch)
+        )
+
+    def _start(
+        self, session_id: str, config: gateway_pb2.SessionConfig, progress: Progress
+    ) -> Session:
+        session = Session(session_id, config, self._with, progress)
+        self._open[session_id] = session
+        self._tasks.create_task(self._run(session))
+        return session
+
+    async def _run(self, session: Session) -> None:
+        try:
+            await session.run()
+        finally:
+            del self._open[session.session_id]

@@ -1,0 +1,56 @@
+"""Settings of the gateway, read from GLOSSA_GATEWAY_*."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from services.settings import ServiceSettings, address, port
+
+
+class GatewaySettings(ServiceSettings):
+    """Where the models are, where the journal lies, and what a session may use."""
+
+    model_config = SettingsConfigDict(env_prefix="GLOSSA_GATEWAY_", frozen=True, extra="ignore")
+
+    grpc_port: int = Field(port("gateway"), ge=1, le=65535, description="port of the gRPC server")
+    http_port: int = Field(
+        port("gateway_http"), ge=1, le=65535, description="port of /healthz, /readyz and /metrics"
+    )
+    stt_address: str = Field(address("stt"), description="host:port of stt")
+    mt_address: str = Field(address("mt"), description="host:port of mt")
+    qe_address: str = Field(address("qe"), description="host:port of qe")
+    state_dir: Path = Field(Path("var/gateway"), description="journal.db and audio/ lie here")
+    journal_synchronous: Literal["full", "normal"] = Field(
+        "full",
+        description="full: an event survives a power cut; normal: only a killed process",
+    )
+    max_sessions: int = Field(32, ge=1, description="sessions open at once")
+    resume_window_s: float = Field(
+        120.0, gt=0, description="how long a session waits for its speaker to come back"
+    )
+    idle_timeout_s: float = Field(
+        300.0, gt=0, description="a speaker's stream that sends nothing for this long is closed"
+    )
+    unsent_audio_limit_s: float = Field(
+        5.0,
+        gt=0,
+        description="audio taken in ahead of a working stt before the speaker is held back",
+    )
+    replay_audio_limit_s: float = Field(
+        600.0, gt=0, description="audio taken in while stt is away before the speaker is held back"
+    )
+    translate_timeout_s: float = Field(20.0, gt=0, description="deadline of one final translation")
+    draft_timeout_s: float = Field(2.0, gt=0, description="deadline of one draft translation")
+    score_timeout_s: float = Field(30.0, gt=0, description="deadline of one scoring call")
+    translate_concurrency: int = Field(4, ge=1, le=64, description="final translations in flight")
+    score_batch_size: int = Field(8, ge=1, le=64, description="pairs in one scoring call")
+    draft_backlog_limit: int = Field(
+        8, ge=0, description="finals owed a translation above which drafts are skipped"
+    )
+    end_drain_timeout_s: float = Field(
+        30.0, gt=0, description="how long the end of a session waits for its last translations"
+    )

@@ -1,0 +1,192 @@
+"""The models that the gateway's tests talk to: real gRPC servers with a rule in place of an engine.
+
+Speech is a run of equal non-zero samples; its value is the sentence ("sentence 7 was said"). Finals
+come SILENCE_SAMPLES after a run's end, so what the gateway must journal is known exactly, sample by
+sample. `python -m tests.gateway.peers stt|mt|qe PORT` serves one of them until killed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+
+import grpc
+import numpy as np
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+
+from glossa.mt.v1 import mt_pb2, mt_pb2_grpc
+from glossa.qe.v1 import qe_pb2, qe_pb2_grpc
+from glossa.stt.v1 import stt_pb2, stt_pb2_grpc
+from glossa.types.v1 import models_pb2, models_pb2_grpc, types_pb2
+from services.audio import samples_to_ms
+from services.errors import EngineFailed, InvalidInput, abort
+from services.serving import SERVER_OPTIONS
+from tests.speech import Pcm
+
+SPEECH_SAMPLES = 4_800
+SILENCE_SAMPLES = 3_200
+REFUSED_SENTENCE = 666  # mt refuses it for good
+POISON_SENTENCE = 999  # mt fails on it every time
+MODELS = {"stt": ["en"], "mt": ["en>es", "en>fr"], "qe": ["length_ratio"]}
+
+
+def sentence(number: int) -> str:
+    return f"Sentence {number} was said"
+
+
+def sermon(numbers: range | list[int]) -> Pcm:
+    """Audio that says the sentences of these numbers."""
+    pieces = []
+    for number in numbers:
+        pieces.append(np.full(SPEECH_SAMPLES, number, dtype=np.int16))
+        pieces.append(np.zeros(SILENCE_SAMPLES * 2, dtype=np.int16))
+    return np.concatenate(pieces)
+
+
+class Stt(stt_pb2_grpc.SttServiceServicer):
+    async def StreamingTranscribe(
+        self,
+        requests: AsyncIterator[stt_pb2.StreamingTranscribeRequest],
+        context: grpc.aio.ServicerContext,
+    ) -> AsyncIterator[stt_pb2.StreamingTranscribeResponse]:
+        config = (await anext(requests)).config
+        if config.language not in MODELS["stt"]:
+            await abort(context, InvalidInput("UNSUPPORTED_LANGUAGE", "only en"))
+        recogniser = _Recogniser(config.first_segment_id or 1)
+        async for request in requests:
+            for response in recogniser.take(
+                request.audio.first_sample, np.frombuffer(request.audio.data, dtype=np.int16)
+            ):
+                yield response
+        for response in recogniser.flush():
+            yield response
+
+
+class _Recogniser:
+    def __init__(self, segment_id: int) -> None:
+        self.segment_id = segment_id
+        self.value = 0
+        self.start = 0
+        self.end = 0
+        self.position = 0
+        self.revision = 0
+
+    def take(self, first_sample: int, samples: Pcm) -> list[stt_pb2.StreamingTranscribeResponse]:
+        responses = []
+        edges = np.flatnonzero(np.diff(samples)) + 1
+        for piece_start, piece in zip(
+            [0, *edges.tolist()], np.split(samples, edges.tolist()), strict=True
+        ):
+            value = int(piece[0])
+            start = first_sample + piece_start
+            end = start + len(piece)
+            if value:
+                if value != self.value:
+                    responses += self.flush()
+                    self.value, self.start, self.revision = value, start, 0
+                self.end = end
+                responses.append(self._transcript(is_final=False))
+            elif self.value and end - self.end >= SILENCE_SAMPLES:
+                self.position = end
+                responses += self.flush()
+            self.position = end
+        if not self.value:
+            responses.append(stt_pb2.StreamingTranscribeResponse(settled_sample=self.position))
+        return responses
+
+    def flush(self) -> list[stt_pb2.StreamingTranscribeResponse]:
+        if not self.value:
+            return []
+        final = self._transcript(is_final=True)
+        self.value = 0
+        self.segment_id += 1
+        return [final]
+
+    def _transcript(self, *, is_final: bool) -> stt_pb2.StreamingTranscribeResponse:
+        self.revision += 1
+        text = sentence(self.value)
+        transcript = types_pb2.Transcript(
+            segment_id=self.segment_id,
+            revision=self.revision,
+            is_final=is_final,
+            stable_text=text,
+            start_offset_ms=samples_to_ms(self.start),
+            end_offset_ms=samples_to_ms(self.end),
+            endpoint_offset_ms=samples_to_ms(self.position),
+            language="en",
+            model="rule/value",
+        )
+        if is_final:
+            transcript.avg_logprob = -0.1
+            transcript.no_speech_prob = 0.05
+            transcript.compression_ratio = 1.0
+        return stt_pb2.StreamingTranscribeResponse(
+            settled_sample=self.position if is_final else self.start, transcript=transcript
+        )
+
+
+class Mt(mt_pb2_grpc.MtServiceServicer):
+    async def Translate(
+        self, request: mt_pb2.TranslateRequest, context: grpc.aio.ServicerContext
+    ) -> mt_pb2.TranslateResponse:
+        if request.text == sentence(REFUSED_SENTENCE):
+            await abort(context, InvalidInput("TEXT_TOO_LONG", "refused"))
+        if request.text == sentence(POISON_SENTENCE):
+            await abort(context, EngineFailed("crashed"))
+        return mt_pb2.TranslateResponse(
+            text=f"[{request.target_language}] {request.text}", model="rule/bracket", engine_ms=1
+        )
+
+
+class Qe(qe_pb2_grpc.QeServiceServicer):
+    async def Score(
+        self, request: qe_pb2.ScoreRequest, context: grpc.aio.ServicerContext
+    ) -> qe_pb2.ScoreResponse:
+        return qe_pb2.ScoreResponse(
+            scores=[
+                qe_pb2.PairScore(
+                    signals=[
+                        types_pb2.Signal(
+                            name="length_ratio",
+                            value=min(1.0, len(pair.source_text) / len(pair.target_text)),
+                            model="characters",
+                        )
+                    ]
+                )
+                for pair in request.pairs
+            ]
+        )
+
+
+class _Model(models_pb2_grpc.ModelServiceServicer):
+    def __init__(self, capabilities: list[str]) -> None:
+        self._capabilities = capabilities
+
+    async def GetModel(
+        self, request: models_pb2.GetModelRequest, context: grpc.aio.ServicerContext
+    ) -> models_pb2.GetModelResponse:
+        return models_pb2.GetModelResponse(
+            engine="rule", model="1", capabilities=self._capabilities
+        )
+
+
+async def serve(role: str, port: int) -> None:
+    server = grpc.aio.server(options=SERVER_OPTIONS)
+    models_pb2_grpc.add_ModelServiceServicer_to_server(_Model(MODELS[role]), server)
+    if role == "stt":
+        stt_pb2_grpc.add_SttServiceServicer_to_server(Stt(), server)
+    elif role == "mt":
+        mt_pb2_grpc.add_MtServiceServicer_to_server(Mt(), server)
+    else:
+        qe_pb2_grpc.add_QeServiceServicer_to_server(Qe(), server)
+    health_servicer = health.aio.HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(health_servicer, server)
+    await health_servicer.set("", health_pb2.HealthCheckResponse.SERVING)
+    server.add_insecure_port(f"127.0.0.1:{port}")
+    await server.start()
+    await server.wait_for_termination()
+
+
+if __name__ == "__main__":
+    asyncio.run(serve(sys.argv[1], int(sys.argv[2])))

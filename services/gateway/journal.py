@@ -24,61 +24,14 @@ import structlog
 from glossa.gateway.v1 import gateway_pb2
 from glossa.types.v1 import types_pb2
 from services.errors import NotFound, Unavailable, WrongState
+from services.gateway.transaction import SCHEMA, Owed, Stage, Transaction
 
 log = structlog.get_logger()
 
 ResultT = TypeVar("ResultT")
-Stage = Literal["translate", "score"]
 
 _WRITE_QUEUE_LIMIT = 4096  # writers wait when it is full; nothing is dropped
 _BATCH_LIMIT = 256
-
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS journal (journal_id TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS sessions (
-  session_id TEXT PRIMARY KEY,
-  config BLOB NOT NULL,
-  start_time_ms INTEGER NOT NULL,
-  end_time_ms INTEGER,
-  settled_sample INTEGER NOT NULL DEFAULT 0,
-  revision_epoch INTEGER NOT NULL DEFAULT 0,
-  final_count INTEGER NOT NULL DEFAULT 0,
-  first_sequence INTEGER NOT NULL DEFAULT 0,
-  last_sequence INTEGER NOT NULL DEFAULT 0
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS events (
-  sequence INTEGER PRIMARY KEY AUTOINCREMENT,
-  session_id TEXT NOT NULL,
-  kind TEXT NOT NULL,
-  segment_id INTEGER NOT NULL DEFAULT 0,
-  language TEXT NOT NULL DEFAULT '',
-  event BLOB NOT NULL
-);
-CREATE INDEX IF NOT EXISTS events_of_session ON events (session_id, sequence);
-CREATE UNIQUE INDEX IF NOT EXISTS one_event_a_segment
-  ON events (session_id, segment_id, language, kind)
-  WHERE kind IN ('transcript', 'translation', 'translation_failed', 'pair_scored');
-CREATE TABLE IF NOT EXISTS owed (
-  sequence INTEGER NOT NULL,
-  stage TEXT NOT NULL,
-  session_id TEXT NOT NULL,
-  segment_id INTEGER NOT NULL,
-  language TEXT NOT NULL,
-  PRIMARY KEY (stage, sequence, language)
-) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS owed_of_session ON owed (session_id, stage);
-"""
-
-
-@dataclass(frozen=True)
-class Owed:
-    """Work that a final still needs; `sequence` is that of the event that caused it."""
-
-    stage: Stage
-    sequence: int
-    session_id: str
-    segment_id: int
-    language: str
 
 
 @dataclass(frozen=True)
@@ -123,7 +76,7 @@ class Journal:
         self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         self._connection.execute("PRAGMA journal_mode=WAL")
         self._connection.execute(f"PRAGMA synchronous={synchronous.upper()}")
-        self._connection.executescript(_SCHEMA)
+        self._connection.executescript(SCHEMA)
         self._reading = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         self._reading.execute("PRAGMA query_only=1")
         self._reading_lock = threading.Lock()
@@ -146,7 +99,7 @@ class Journal:
     async def start_session(self, session_id: str, config: gateway_pb2.SessionConfig) -> None:
         """Appends session_started."""
 
-        def write(transaction: _Transaction) -> None:
+        def write(transaction: Transaction) -> None:
             transaction.connection.execute(
                 "INSERT INTO sessions (session_id, config, start_time_ms) VALUES (?, ?, ?)",
                 (session_id, config.SerializeToString(), transaction.time_ms),
@@ -166,7 +119,7 @@ class Journal:
     ) -> bool:
         """Appends a final once, with the translations that it is owed; False if it was there."""
 
-        def write(transaction: _Transaction) -> bool:
+        def write(transaction: Transaction) -> bool:
             sequence = transaction.append_once(
                 session_id, segment_id=transcript.segment_id, transcript=transcript
             )
@@ -188,7 +141,7 @@ class Journal:
     async def append_translation(self, owed: Owed, translation: types_pb2.Translation) -> None:
         """Appends a final translation; it is now owed a score."""
 
-        def write(transaction: _Transaction) -> None:
+        def write(transaction: Transaction) -> None:
             sequence = transaction.append_once(
                 owed.session_id,
                 segment_id=owed.segment_id,
@@ -206,7 +159,7 @@ class Journal:
     async def append_translation_failed(self, owed: Owed, reason: str) -> None:
         """Appends that a final will never be translated."""
 
-        def write(transaction: _Transaction) -> None:
+        def write(transaction: Transaction) -> None:
             transaction.append_once(
                 owed.session_id,
                 segment_id=owed.segment_id,
@@ -222,7 +175,7 @@ class Journal:
     async def append_pair_scored(self, owed: Owed, pair: gateway_pb2.PairScored) -> None:
         """Appends a scored pair; nothing more is owed for it."""
 
-        def write(transaction: _Transaction) -> None:
+        def write(transaction: Transaction) -> None:
             transaction.append_once(
                 owed.session_id,
                 segment_id=owed.segment_id,
@@ -246,7 +199,7 @@ class Journal:
             NotFound: UNKNOWN_SESSION, or UNKNOWN_SEGMENT when there is no final to correct.
         """
 
-        def write(transaction: _Transaction) -> int:
+        def write(transaction: Transaction) -> int:
             row = transaction.connection.execute(
                 "SELECT config FROM sessions WHERE session_id = ?", (session_id,)
             ).fetchone()
@@ -299,7 +252,7 @@ class Journal:
             WrongState: SESSION_ENDED.
         """
 
-        def write(transaction: _Transaction) -> gateway_pb2.SessionClosed:
+        def write(transaction: Transaction) -> gateway_pb2.SessionClosed:
             row = transaction.connection.execute(
                 "SELECT end_time_ms, final_count FROM sessions WHERE session_id = ?", (session_id,)
             ).fetchone()
@@ -343,7 +296,7 @@ class Journal:
     async def next_revision_epoch(self, session_id: str) -> int:
         """Counts that a session's recognition began anew, and returns the count."""
 
-        def write(transaction: _Transaction) -> int:
+        def write(transaction: Transaction) -> int:
             (epoch,) = transaction.connection.execute(
                 "UPDATE sessions SET revision_epoch = revision_epoch + 1 WHERE session_id = ? "
                 "RETURNING revision_epoch",
@@ -430,7 +383,7 @@ class Journal:
 
         return await asyncio.to_thread(query)
 
-    async def _write(self, work: Callable[[_Transaction], ResultT]) -> ResultT:
+    async def _write(self, work: Callable[[Transaction], ResultT]) -> ResultT:
         write = _Write(work, self._loop.create_future())
         try:
             self._writes.put_nowait(write)
@@ -451,7 +404,7 @@ class Journal:
             self._commit(batch)
 
     def _commit(self, batch: list[_Write]) -> None:
-        transaction = _Transaction(self._connection, time.time_ns() // 1_000_000)
+        transaction = Transaction(self._connection, time.time_ns() // 1_000_000)
         outcomes: list[tuple[_Write, object]] = []
         try:
             self._connection.execute("BEGIN IMMEDIATE")
@@ -491,78 +444,8 @@ class Journal:
 
 @dataclass(frozen=True)
 class _Write:
-    work: Callable[[_Transaction], object]
+    work: Callable[[Transaction], object]
     result: asyncio.Future[object]
-
-
-class _Transaction:
-    """What one batch writes; `events` are published once it is committed."""
-
-    def __init__(self, connection: sqlite3.Connection, time_ms: int) -> None:
-        self.connection = connection
-        self.time_ms = time_ms
-        self.events: list[gateway_pb2.JournalEvent] = []
-
-    def attempt(self, work: Callable[[_Transaction], object]) -> object:
-        """Does one piece of work; if it refuses, undoes it alone and returns the exception."""
-        event_count = len(self.events)
-        self.connection.execute("SAVEPOINT piece")
-        try:
-            outcome = work(self)
-        except (NotFound, WrongState) as refusal:
-            self.connection.execute("ROLLBACK TO piece")
-            del self.events[event_count:]
-            outcome = refusal
-        self.connection.execute("RELEASE piece")
-        return outcome
-
-    def append(
-        self, session_id: str, *, segment_id: int = 0, language: str = "", **payload: Any
-    ) -> int:
-        """Appends one event, its payload named as in JournalEvent; returns its sequence."""
-        event = gateway_pb2.JournalEvent(session_id=session_id, **payload)
-        event.time.FromMilliseconds(self.time_ms)
-        cursor = self.connection.execute(
-            "INSERT INTO events (session_id, kind, segment_id, language, event) "
-            "VALUES (?, ?, ?, ?, ?)",
-            (
-                session_id,
-                event.WhichOneof("event"),
-                segment_id,
-                language,
-                event.SerializeToString(),
-            ),
-        )
-        event.sequence = int(cursor.lastrowid or 0)
-        self.connection.execute(
-            "UPDATE sessions SET last_sequence = ?1, first_sequence = "
-            "CASE first_sequence WHEN 0 THEN ?1 ELSE first_sequence END WHERE session_id = ?2",
-            (event.sequence, session_id),
-        )
-        self.events.append(event)
-        return event.sequence
-
-    def append_once(
-        self, session_id: str, *, segment_id: int, language: str = "", **payload: Any
-    ) -> int | None:
-        """Appends an event that a segment can have only once; None when it is there already."""
-        try:
-            return self.append(session_id, segment_id=segment_id, language=language, **payload)
-        except sqlite3.IntegrityError:
-            return None
-
-    def owe(self, owed: Owed) -> None:
-        self.connection.execute(
-            "INSERT INTO owed (stage, sequence, session_id, segment_id, language) "
-            "VALUES (?, ?, ?, ?, ?)",
-            (owed.stage, owed.sequence, owed.session_id, owed.segment_id, owed.language),
-        )
-
-    def pay(self, owed: Owed) -> None:
-        self.connection.execute(
-            "DELETE FROM owed WHERE stage = ? AND sequence = ? AND language = ?",
-            (owed.stage, owed.sequence, owed.language),
-        )
 
 
 def session_ended(session_id: str) -> WrongState:

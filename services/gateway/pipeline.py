@@ -17,9 +17,10 @@ from glossa.gateway.v1 import gateway_pb2
 from glossa.types.v1 import types_pb2
 from services.errors import Unavailable, reason_of
 from services.gateway import metrics
-from services.gateway.journal import Journal, Owed
+from services.gateway.journal import Journal
 from services.gateway.models import Models, is_permanent
 from services.gateway.settings import GatewaySettings
+from services.gateway.transaction import Owed
 
 log = structlog.get_logger()
 

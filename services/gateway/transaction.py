@@ -1,0 +1,130 @@
+"""What one batch of the journal writes, and the tables that it writes to."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from glossa.gateway.v1 import gateway_pb2
+from services.errors import NotFound, WrongState
+
+Stage = Literal["translate", "score"]
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS journal (journal_id TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS sessions (
+  session_id TEXT PRIMARY KEY,
+  config BLOB NOT NULL,
+  start_time_ms INTEGER NOT NULL,
+  end_time_ms INTEGER,
+  settled_sample INTEGER NOT NULL DEFAULT 0,
+  revision_epoch INTEGER NOT NULL DEFAULT 0,
+  final_count INTEGER NOT NULL DEFAULT 0,
+  first_sequence INTEGER NOT NULL DEFAULT 0,
+  last_sequence INTEGER NOT NULL DEFAULT 0
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS events (
+  sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+  session_id TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  segment_id INTEGER NOT NULL DEFAULT 0,
+  language TEXT NOT NULL DEFAULT '',
+  event BLOB NOT NULL
+);
+CREATE INDEX IF NOT EXISTS events_of_session ON events (session_id, sequence);
+CREATE UNIQUE INDEX IF NOT EXISTS one_event_a_segment
+  ON events (session_id, segment_id, language, kind)
+  WHERE kind IN ('transcript', 'translation', 'translation_failed', 'pair_scored');
+CREATE TABLE IF NOT EXISTS owed (
+  sequence INTEGER NOT NULL,
+  stage TEXT NOT NULL,
+  session_id TEXT NOT NULL,
+  segment_id INTEGER NOT NULL,
+  language TEXT NOT NULL,
+  PRIMARY KEY (stage, sequence, language)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS owed_of_session ON owed (session_id, stage);
+"""
+
+
+@dataclass(frozen=True)
+class Owed:
+    """Work that a final still needs; `sequence` is that of the event that caused it."""
+
+    stage: Stage
+    sequence: int
+    session_id: str
+    segment_id: int
+    language: str
+
+
+class Transaction:
+    """What one batch writes; `events` are published once it is committed."""
+
+    def __init__(self, connection: sqlite3.Connection, time_ms: int) -> None:
+        self.connection = connection
+        self.time_ms = time_ms
+        self.events: list[gateway_pb2.JournalEvent] = []
+
+    def attempt(self, work: Callable[[Transaction], object]) -> object:
+        """Does one piece of work; if it refuses, undoes it alone and returns the exception."""
+        event_count = len(self.events)
+        self.connection.execute("SAVEPOINT piece")
+        try:
+            outcome = work(self)
+        except (NotFound, WrongState) as refusal:
+            self.connection.execute("ROLLBACK TO piece")
+            del self.events[event_count:]
+            outcome = refusal
+        self.connection.execute("RELEASE piece")
+        return outcome
+
+    def append(
+        self, session_id: str, *, segment_id: int = 0, language: str = "", **payload: Any
+    ) -> int:
+        """Appends one event, its payload named as in JournalEvent; returns its sequence."""
+        event = gateway_pb2.JournalEvent(session_id=session_id, **payload)
+        event.time.FromMilliseconds(self.time_ms)
+        cursor = self.connection.execute(
+            "INSERT INTO events (session_id, kind, segment_id, language, event) "
+            "VALUES (?, ?, ?, ?, ?)",
+            (
+                session_id,
+                event.WhichOneof("event"),
+                segment_id,
+                language,
+                event.SerializeToString(),
+            ),
+        )
+        event.sequence = int(cursor.lastrowid or 0)
+        self.connection.execute(
+            "UPDATE sessions SET last_sequence = ?1, first_sequence = "
+            "CASE first_sequence WHEN 0 THEN ?1 ELSE first_sequence END WHERE session_id = ?2",
+            (event.sequence, session_id),
+        )
+        self.events.append(event)
+        return event.sequence
+
+    def append_once(
+        self, session_id: str, *, segment_id: int, language: str = "", **payload: Any
+    ) -> int | None:
+        """Appends an event that a segment can have only once; None when it is there already."""
+        try:
+            return self.append(session_id, segment_id=segment_id, language=language, **payload)
+        except sqlite3.IntegrityError:
+            return None
+
+    def owe(self, owed: Owed) -> None:
+        self.connection.execute(
+            "INSERT INTO owed (stage, sequence, session_id, segment_id, language) "
+            "VALUES (?, ?, ?, ?, ?)",
+            (owed.stage, owed.sequence, owed.session_id, owed.segment_id, owed.language),
+        )
+
+    def pay(self, owed: Owed) -> None:
+        self.connection.execute(
+            "DELETE FROM owed WHERE stage = ? AND sequence = ? AND language = ?",
+            (owed.stage, owed.sequence, owed.language),
+        )

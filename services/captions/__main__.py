@@ -1,0 +1,10 @@
+"""`python -m services.captions`"""
+
+from services.captions.app import CaptionsApp
+from services.captions.settings import CaptionsSettings
+from services.serving import run
+from services.settings import load
+
+if __name__ == "__main__":
+    settings = load(CaptionsSettings)
+    run(CaptionsApp(settings), settings)

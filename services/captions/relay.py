@@ -1,0 +1,263 @@
+"""Takes what comes from upstream into the history and passes it on to every display."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+
+import structlog
+
+from services.captions.events import Caption, CaptionDropped, Event, SessionEnded
+from services.captions.history import History, SessionRecord
+from services.captions.metrics import (
+    CUTS,
+    EVENTS,
+    SESSIONS,
+    UPSTREAM_CONNECTED,
+    VIEWERS,
+)
+from services.captions.settings import CaptionsSettings
+from services.captions.upstream import Lost, Progress, Restarted, Trimmed, Update, Upstream
+from services.captions.viewer import Query, Viewer
+from services.errors import (
+    GlossaError,
+    InvalidInput,
+    NotFound,
+    OutOfRange,
+    Overloaded,
+    Unavailable,
+)
+
+log = structlog.get_logger()
+
+_LANGUAGES_LIMIT = 32
+
+
+class Relay:
+    """One upstream, many displays."""
+
+    def __init__(self, settings: CaptionsSettings) -> None:
+        self._settings = settings
+        self._history = History(settings.session_limit, settings.session_event_limit)
+        self._partials: dict[tuple[str, int], dict[str, Event]] = {}
+        self._viewers: set[Viewer] = set()
+        self._journal_id = ""
+        self._sequence = 0
+        self._caught_up = False
+        self._draining = False
+        self._changed = asyncio.Event()
+
+    async def run(self) -> None:
+        """Follows the upstream until cancelled."""
+        async with contextlib.aclosing(Upstream(self._settings).updates()) as updates:
+            async for update in updates:
+                self._take(update)
+                self._changed.set()
+
+    def drain(self) -> None:
+        """Ends every display with SHUTTING_DOWN and takes no more."""
+        self._draining = True
+        self._changed.set()
+        self._cut_all(_shutting_down())
+
+    @property
+    def caught_up(self) -> bool:
+        """Whether everything upstream has been seen once."""
+        return self._caught_up
+
+    def sessions(self) -> list[SessionRecord]:
+        """Newest first."""
+        return self._history.sessions()
+
+    def session(self, session_id: str) -> SessionRecord:
+        """Raises NotFound: UNKNOWN_SESSION."""
+        record = self._history.session(session_id)
+        if record is None:
+            raise _unknown_session(session_id)
+        return record
+
+    async def ready(self) -> None:
+        """Waits a little for the first catch-up. Raises Unavailable: NOT_READY, SHUTTING_DOWN."""
+        await self._wait(lambda: self._caught_up, self._settings.catch_up_wait_s)
+        if not self._caught_up:
+            raise Unavailable(
+                "NOT_READY",
+                "the upstream has not been reached yet, so nothing is known; try again",
+            )
+
+    @contextlib.asynccontextmanager
+    async def watching(self, query: Query, transport: str) -> AsyncIterator[Viewer]:
+        """A viewer with everything after query.after_sequence, then whatever comes.
+
+        Raises:
+            GlossaError: with a reason that CaptionService.Subscribe names.
+        """
+        if query.after_sequence < 0 or len(query.languages) > _LANGUAGES_LIMIT:
+            raise InvalidInput(
+                "INVALID_REQUEST",
+                f"after_sequence must be 0 or more and languages at most {_LANGUAGES_LIMIT}",
+            )
+        if len(self._viewers) >= self._settings.viewer_limit:
+            raise Overloaded(
+                "TOO_MANY_VIEWERS",
+                f"this service shows captions to {self._settings.viewer_limit} displays already; "
+                "ask another relay",
+                retry_after_s=5.0,
+            )
+        await self.ready()
+        await self._wait(lambda: self._knows(query), self._settings.unknown_wait_s)
+        if query.session_id:
+            self.session(query.session_id)
+        if query.after_sequence > self._sequence:
+            raise _sequence_ahead(self._sequence)
+        backlog = self._history.after(query.session_id, query.after_sequence)
+        partials = [event for texts in self._partials.values() for event in texts.values()]
+        viewer = Viewer(query, self._journal_id, self._settings.viewer_queue_events)
+        viewer.begin(backlog, partials, self._sequence)
+        self._viewers.add(viewer)
+        VIEWERS.labels(transport).inc()
+        try:
+            yield viewer
+        except GlossaError as error:
+            CUTS.labels(error.reason).inc()
+            raise
+        finally:
+            self._viewers.discard(viewer)
+            VIEWERS.labels(transport).dec()
+
+    async def _wait(self, condition: Callable[[], bool], timeout_s: float) -> None:
+        """Waits until `condition` holds after an update, for `timeout_s` at most."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                while not condition() and not self._draining:
+                    self._changed.clear()
+                    await self._changed.wait()
+        if self._draining:
+            raise _shutting_down()
+
+    def _knows(self, query: Query) -> bool:
+        return query.after_sequence <= self._sequence and (
+            not query.session_id or self._history.session(query.session_id) is not None
+        )
+
+    def _take(self, update: Update) -> None:
+        UPSTREAM_CONNECTED.set(not isinstance(update, Lost))
+        match update:
+            case Event():
+                EVENTS.labels(type(update.body).__name__).inc()
+                if update.sequence:
+                    self._take_durable(update)
+                else:
+                    self._take_live(update)
+            case Progress(sequence, caught_up):
+                self._sequence = max(self._sequence, sequence)
+                if caught_up and not self._caught_up:
+                    log.info("caught_up", sequence=sequence, journal_id=self._journal_id)
+                    self._caught_up = True
+            case Restarted(journal_id):
+                self._restart(journal_id)
+            case Trimmed(sequence):
+                self._history.trim_to(sequence)
+            case Lost():
+                self._drop_all_partials()
+
+    def _take_durable(self, event: Event) -> None:
+        self._sequence = max(self._sequence, event.sequence)
+        if self._history.is_gone(event.session_id):
+            return
+        left = self._history.add(event)
+        SESSIONS.set(len(self._history.sessions()))
+        if left is not None:
+            self._forget_partials(left.session_id)
+            for viewer in list(self._viewers):
+                if viewer.query.session_id == left.session_id:
+                    viewer.cut(_unknown_session(left.session_id))
+        body = event.body
+        if isinstance(body, Caption):
+            self._forget_partial(event.session_id, body)
+        elif isinstance(body, SessionEnded):
+            self._forget_partials(event.session_id)
+        self._publish(event)
+
+    def _take_live(self, event: Event) -> None:
+        body = event.body
+        if isinstance(body, CaptionDropped):
+            # The next segment may use the number again, with revisions from the start.
+            self._partials.pop((event.session_id, body.segment_id), None)
+        elif isinstance(body, Caption):
+            if self._history.session(event.session_id) is None:
+                return  # its start is not known, so nobody can be watching it
+            if self._history.is_stale(event.session_id, body):
+                return
+            texts = self._partials.setdefault((event.session_id, body.segment_id), {})
+            shown = texts.get(body.language)
+            if (
+                shown is not None
+                and isinstance(shown.body, Caption)
+                and body.revision < shown.body.revision
+            ):
+                return
+            texts[body.language] = event
+        self._publish(event)
+
+    def _publish(self, event: Event) -> None:
+        for viewer in self._viewers:
+            viewer.offer(event)
+
+    def _forget_partial(self, session_id: str, final: Caption) -> None:
+        key = (session_id, final.segment_id)
+        texts = self._partials.get(key)
+        if texts is not None:
+            texts.pop(final.language, None)
+            if not texts:
+                del self._partials[key]
+
+    def _forget_partials(self, session_id: str) -> None:
+        for key in [key for key in self._partials if key[0] == session_id]:
+            del self._partials[key]
+
+    def _drop_all_partials(self) -> None:
+        # An upstream that comes back may count revisions from the start, or never come to the
+        # segment again: a stale partial must not stand in the way.
+        for session_id, segment_id in self._partials:
+            self._publish(Event(0, session_id, None, CaptionDropped(segment_id)))
+        self._partials.clear()
+
+    def _restart(self, journal_id: str) -> None:
+        if self._journal_id:
+            log.warning("history_cleared", journal_id=journal_id)
+        self._journal_id = journal_id
+        self._history.clear()
+        self._partials.clear()
+        self._sequence = 0
+        self._caught_up = False
+        SESSIONS.set(0)
+        self._cut_all(_sequence_ahead(0))
+
+    def _cut_all(self, error: GlossaError) -> None:
+        for viewer in self._viewers:
+            viewer.cut(error)
+
+
+def _unknown_session(session_id: str) -> NotFound:
+    return NotFound(
+        "UNKNOWN_SESSION",
+        "there is no such session here, or it made room for newer ones; list the sessions",
+        session_id=session_id,
+    )
+
+
+def _sequence_ahead(sequence: int) -> OutOfRange:
+    return OutOfRange(
+        "SEQUENCE_AHEAD",
+        "the journal is not the one that after_sequence counts in; subscribe again from 0",
+        last_sequence=sequence,
+    )
+
+
+def _shutting_down() -> Unavailable:
+    return Unavailable(
+        "SHUTTING_DOWN",
+        "captions is stopping; subscribe again after the last sequence that you have",
+    )

@@ -1,0 +1,95 @@
+"""CaptionService over gRPC."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from functools import lru_cache
+
+import grpc
+
+from glossa.captions.v1 import captions_pb2, captions_pb2_grpc
+from services.captions.events import (
+    Caption,
+    CaptionDropped,
+    CaughtUp,
+    Event,
+    SessionEnded,
+    SessionStarted,
+)
+from services.captions.history import SessionRecord
+from services.captions.relay import Relay
+from services.captions.viewer import Query
+
+SERVICE_NAME = captions_pb2.DESCRIPTOR.services_by_name["CaptionService"].full_name
+
+
+class CaptionServicer(captions_pb2_grpc.CaptionServiceServicer):
+    def __init__(self, relay: Relay, write_timeout_s: float) -> None:
+        self._relay = relay
+        self._write_timeout_s = write_timeout_s
+
+    async def Subscribe(
+        self, request: captions_pb2.SubscribeRequest, context: grpc.aio.ServicerContext
+    ) -> AsyncIterator[captions_pb2.SubscribeResponse]:
+        query = Query(
+            request.session_id,
+            tuple(request.languages),
+            request.after_sequence,
+            request.finals_only,
+        )
+        async with self._relay.watching(query, "grpc") as viewer:
+            async for event in viewer:
+                # Written here, not yielded: only so has a write to a stalled display a deadline.
+                message = _message(event, viewer.journal_id)
+                await viewer.send(context.write(message), self._write_timeout_s)
+        return
+        yield  # makes this the generator that the server expects
+
+    async def ListSessions(
+        self, request: captions_pb2.ListSessionsRequest, context: grpc.aio.ServicerContext
+    ) -> captions_pb2.ListSessionsResponse:
+        await self._relay.ready()
+        return captions_pb2.ListSessionsResponse(
+            sessions=[_session(record) for record in self._relay.sessions()]
+        )
+
+
+def _session(record: SessionRecord) -> captions_pb2.Session:
+    message = captions_pb2.Session(
+        session_id=record.session_id,
+        title=record.title,
+        source_language=record.source_language,
+        target_languages=record.target_languages,
+        is_live=record.is_live,
+    )
+    if record.start_time is not None:
+        message.start_time.FromDatetime(record.start_time)
+    return message
+
+
+@lru_cache(maxsize=4096)
+def _message(event: Event, journal_id: str) -> captions_pb2.SubscribeResponse:
+    """The event on the wire, built once for all displays: treat it as frozen."""
+    message = captions_pb2.SubscribeResponse(
+        sequence=event.sequence, session_id=event.session_id, journal_id=journal_id
+    )
+    if event.time is not None:
+        message.time.FromDatetime(event.time)
+    match event.body:
+        case SessionStarted(title, source_language, target_languages):
+            message.session_started.title = title
+            message.session_started.source_language = source_language
+            message.session_started.target_languages.extend(target_languages)
+        case Caption() as caption:
+            message.caption.CopyFrom(
+                captions_pb2.Caption(**{name: getattr(caption, name) for name in Caption.__slots__})
+            )
+        case CaptionDropped(segment_id):
+            message.caption_dropped.segment_id = segment_id
+        case SessionEnded(final_count):
+            message.session_ended.SetInParent()
+            message.session_ended.final_count = final_count
+        case CaughtUp(sequence):
+            message.caught_up.SetInParent()
+            message.caught_up.sequence = sequence
+    return message

@@ -1,0 +1,145 @@
+"""One display that is being served, and what waits for it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Awaitable, Hashable, Iterable
+from dataclasses import dataclass
+
+from services.captions.events import Caption, CaptionDropped, CaughtUp, Event, matches_language
+from services.captions.metrics import PARTIALS_SKIPPED
+from services.errors import GlossaError, Overloaded
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What a display wants to see; empty session_id and languages mean all."""
+
+    session_id: str = ""
+    languages: tuple[str, ...] = ()
+    after_sequence: int = 0
+    finals_only: bool = False
+
+    def wants(self, event: Event) -> bool:
+        if self.session_id and event.session_id != self.session_id:
+            return False
+        body = event.body
+        if isinstance(body, Caption):
+            return (body.is_final or not self.finals_only) and matches_language(
+                body.language, self.languages
+            )
+        return not (self.finals_only and isinstance(body, CaptionDropped))
+
+
+def slow_consumer() -> Overloaded:
+    return Overloaded(
+        "SLOW_CONSUMER",
+        "this display takes captions more slowly than they come; "
+        "subscribe again after the last sequence that it has",
+        retry_after_s=0.2,
+    )
+
+
+class Viewer:
+    """The events of one display, in order; iterate over it.
+
+    Overflow: the newest partial of a segment in a language replaces the one that waits, and waiting
+    partials make room for finals. No final is dropped: when too many wait, the display is cut with
+    SLOW_CONSUMER and resumes from the last sequence that it has.
+    """
+
+    def __init__(self, query: Query, journal_id: str, queue_events: int) -> None:
+        self.query = query
+        self.journal_id = journal_id
+        self._queue_events = queue_events
+        self._waiting: OrderedDict[Hashable, Event] = OrderedDict()
+        self._wake = asyncio.Event()
+        self._error: GlossaError | None = None
+        self._deadline: asyncio.Timeout | None = None
+        self._backlog: Iterable[Event] = ()
+
+    def begin(self, backlog: Iterable[Event], partials: Iterable[Event], sequence: int) -> None:
+        """Puts what is known already before whatever is offered from now on."""
+        caught_up = Event(0, self.query.session_id, None, CaughtUp(sequence))
+        known = [event for event in (*backlog, *partials) if self.query.wants(event)]
+        self._backlog = (*known, caught_up)
+
+    def offer(self, event: Event) -> None:
+        """Takes a new event if the display wants it; never waits."""
+        if self._error is not None or not self.query.wants(event):
+            return
+        body = event.body
+        key: Hashable = event.sequence
+        if isinstance(body, Caption):
+            partial = ("partial", event.session_id, body.segment_id, body.language)
+            if self._waiting.pop(partial, None) is not None:
+                PARTIALS_SKIPPED.inc()
+            if not body.is_final:
+                key = partial
+        elif isinstance(body, CaptionDropped):
+            self._drop_partials(event.session_id, body.segment_id)
+            key = ("dropped", event.session_id, body.segment_id)
+            self._waiting.pop(key, None)
+        if len(self._waiting) >= self._queue_events and not self._make_room():
+            if event.sequence == 0 and isinstance(body, Caption):
+                return
+            self.cut(slow_consumer())
+            return
+        self._waiting[key] = event
+        self._wake.set()
+
+    def cut(self, error: GlossaError) -> None:
+        """Ends the iteration with `error`, and a write that waits for the display."""
+        if self._error is None:
+            self._error = error
+            self._waiting.clear()
+            self._wake.set()
+            if self._deadline is not None:
+                self._deadline.reschedule(asyncio.get_running_loop().time())
+
+    async def send(self, write: Awaitable[None], timeout_s: float) -> None:
+        """Awaits one write to the display. Raises GlossaError: why it was cut, or SLOW_CONSUMER."""
+        try:
+            async with asyncio.timeout(timeout_s) as self._deadline:
+                await write
+        except TimeoutError:
+            raise (self._error or slow_consumer()) from None
+        finally:
+            self._deadline = None
+
+    async def __aiter__(self) -> AsyncIterator[Event]:
+        for event in self._backlog:
+            self._raise_if_cut()
+            yield event
+        self._backlog = ()
+        while True:
+            self._raise_if_cut()
+            if self._waiting:
+                yield self._waiting.popitem(last=False)[1]
+            else:
+                self._wake.clear()
+                await self._wake.wait()
+
+    def _raise_if_cut(self) -> None:
+        if self._error is not None:
+            raise self._error
+
+    def _make_room(self) -> bool:
+        """Gives the oldest waiting partial up; False when only finals wait."""
+        for key, event in self._waiting.items():
+            if event.sequence == 0 and isinstance(event.body, Caption):
+                del self._waiting[key]
+                PARTIALS_SKIPPED.inc()
+                return True
+        return False
+
+    def _drop_partials(self, session_id: str, segment_id: int) -> None:
+        for key, event in list(self._waiting.items()):
+            body = event.body
+            if (
+                event.sequence == 0
+                and isinstance(body, Caption)
+                and (event.session_id, body.segment_id) == (session_id, segment_id)
+            ):
+                del self._waiting[key]

@@ -1,0 +1,297 @@
+"""The page, the WebSocket and the lists that it needs, over HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import structlog
+from aiohttp import WSCloseCode, web
+
+from services.captions.events import (
+    Caption,
+    CaptionDropped,
+    CaughtUp,
+    Event,
+    SessionEnded,
+    SessionStarted,
+    matches_language,
+)
+from services.captions.history import SessionRecord
+from services.captions.relay import Relay
+from services.captions.settings import CaptionsSettings
+from services.captions.viewer import Query
+from services.captions.vtt import webvtt
+from services.errors import (
+    GlossaError,
+    InvalidInput,
+    NotFound,
+    OutOfRange,
+    Overloaded,
+    Unavailable,
+)
+
+log = structlog.get_logger()
+
+_PAGES = Path(__file__).parent / "pages"
+_CONTENT_TYPES = {
+    ".html": "text/html",
+    ".js": "text/javascript",
+    ".css": "text/css",
+    ".svg": "image/svg+xml",
+}
+_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
+    "img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-cache",
+}
+_HTTP_STATUS: dict[type[GlossaError], int] = {
+    InvalidInput: 400,
+    NotFound: 404,
+    OutOfRange: 416,
+    Overloaded: 429,
+    Unavailable: 503,
+}
+# 4000 and more are ours to give a meaning (RFC 6455, 7.4.2); the reason travels beside each.
+_CLOSE_REFUSED = 4400
+_CLOSE_NOT_FOUND = 4404
+_CLOSE_OUT_OF_RANGE = 4416
+_CLOSE_TIMEOUT_S = 1.0
+_PING_INTERVAL_S = 20.0
+_BODY_NAMES: dict[type, str] = {
+    SessionStarted: "session_started",
+    Caption: "caption",
+    CaptionDropped: "caption_dropped",
+    SessionEnded: "session_ended",
+    CaughtUp: "caught_up",
+}
+
+
+class WebSite:
+    """Serves pages/, /ws, /sessions and /sessions/{session_id}/captions.vtt."""
+
+    def __init__(self, relay: Relay, settings: CaptionsSettings) -> None:
+        self._relay = relay
+        self._settings = settings
+        self._host = settings.web_host or settings.host
+
+    @contextlib.asynccontextmanager
+    async def serving(self) -> AsyncIterator[None]:
+        """Listens while entered. Raises Unavailable: PORT_TAKEN."""
+        app = web.Application(middlewares=[_errors_and_headers], client_max_size=4096)
+        app.router.add_get("/ws", self._web_socket)
+        app.router.add_get("/sessions", self._sessions)
+        app.router.add_get("/sessions/{session_id}/captions.vtt", self._vtt)
+        for path in sorted(_PAGES.iterdir()):
+            if path.suffix in _CONTENT_TYPES:
+                page = _page(path)
+                app.router.add_get(f"/{path.name}", page)
+                if path.name == "index.html":
+                    app.router.add_get("/", page)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+        await runner.setup()
+        try:
+            try:
+                await web.TCPSite(runner, self._host, self._settings.web_port).start()
+            except OSError as error:
+                raise Unavailable(
+                    "PORT_TAKEN",
+                    f"port {self._settings.web_port} on {self._host} is taken; "
+                    "stop what uses it or choose another",
+                    port=self._settings.web_port,
+                ) from error
+            log.info("page", url=f"http://{self._host}:{self._settings.web_port}/")
+            yield
+        finally:
+            await runner.cleanup()
+
+    async def _sessions(self, request: web.Request) -> web.Response:
+        await self._relay.ready()
+        sessions = [_session(record) for record in self._relay.sessions()]
+        return _json({"sessions": sessions})
+
+    async def _vtt(self, request: web.Request) -> web.Response:
+        await self._relay.ready()
+        record = self._relay.session(request.match_info["session_id"])
+        languages = (record.source_language, *record.target_languages)
+        wanted = request.query.get("language", "") or next(iter(record.target_languages), "")
+        for language in languages:
+            if matches_language(language, (wanted,)):
+                text = webvtt(record.finals(language))
+                return web.Response(text=text, content_type="text/vtt", charset="utf-8")
+        raise NotFound(
+            "UNKNOWN_LANGUAGE",
+            f"this session has captions in {', '.join(languages)}",
+            language=wanted[:40],
+        )
+
+    async def _web_socket(self, request: web.Request) -> web.StreamResponse:
+        if not self._is_origin_allowed(request):
+            log.warning("origin_refused", origin=request.headers.get("Origin", "")[:200])
+            return _json(
+                _error(InvalidInput("ORIGIN_REFUSED", "this page may not show these captions")), 403
+            )
+        query = _query(request)
+        # Captions are small and the same for many: compressing each by itself costs more than it
+        # saves.
+        socket = web.WebSocketResponse(
+            compress=False, heartbeat=_PING_INTERVAL_S, max_msg_size=4096, timeout=_CLOSE_TIMEOUT_S
+        )
+        await socket.prepare(request)
+        async with asyncio.TaskGroup() as tasks:
+            reader = tasks.create_task(_read_until_closed(socket))
+            sender = tasks.create_task(self._send_events(socket, query))
+            await asyncio.wait({reader, sender}, return_when=asyncio.FIRST_COMPLETED)
+            if sender.done() and (error := sender.result()) is not None:
+                await self._close(request, socket, error)
+            sender.cancel()
+            reader.cancel()
+        return socket
+
+    async def _send_events(self, socket: web.WebSocketResponse, query: Query) -> GlossaError | None:
+        """Sends until this side has to end it, and returns why; None when the display went."""
+        try:
+            async with self._relay.watching(query, "websocket") as viewer:
+                async for event in viewer:
+                    text = _event_json(event, viewer.journal_id)
+                    await viewer.send(socket.send_str(text), self._settings.write_timeout_s)
+        except GlossaError as error:
+            return error
+        except ConnectionError:
+            log.debug("web_socket_left")
+        return None
+
+    async def _close(
+        self, request: web.Request, socket: web.WebSocketResponse, error: GlossaError
+    ) -> None:
+        log.info("web_socket_ended", reason=error.reason)
+        try:
+            async with asyncio.timeout(_CLOSE_TIMEOUT_S):
+                await socket.send_str(json.dumps(_error(error)))
+                await socket.close(code=_close_code(error), message=error.reason.encode())
+        except (TimeoutError, ConnectionError):
+            if request.transport is not None:
+                request.transport.abort()
+
+    def _is_origin_allowed(self, request: web.Request) -> bool:
+        """Browsers name the page that asks; a program that is no browser names none."""
+        origin = request.headers.get("Origin")
+        if origin is None:
+            return True
+        return (
+            urlsplit(origin).netloc == request.host
+            or origin.rstrip("/") in self._settings.allowed_origins
+        )
+
+
+async def _read_until_closed(socket: web.WebSocketResponse) -> None:
+    """Reading is what answers pings and notices a close; what a display says is not looked at."""
+    async for _ in socket:
+        pass
+
+
+def _query(request: web.Request) -> Query:
+    after = request.query.get("after", "") or "0"
+    if not after.isascii() or not after.isdigit() or len(after) > 18:
+        raise InvalidInput("INVALID_REQUEST", "after must be a sequence: a whole number from 0")
+    languages = (
+        part.strip() for value in request.query.getall("language", []) for part in value.split(",")
+    )
+    return Query(
+        session_id=request.query.get("session", ""),
+        languages=tuple(each for each in languages if each),
+        after_sequence=int(after),
+        finals_only=request.query.get("finals_only", "") in ("1", "true"),
+    )
+
+
+def _close_code(error: GlossaError) -> int:
+    if error.reason == "SHUTTING_DOWN":
+        return WSCloseCode.SERVICE_RESTART
+    if isinstance(error, (Overloaded, Unavailable)):
+        return WSCloseCode.TRY_AGAIN_LATER
+    if isinstance(error, NotFound):
+        return _CLOSE_NOT_FOUND
+    return _CLOSE_OUT_OF_RANGE if isinstance(error, OutOfRange) else _CLOSE_REFUSED
+
+
+def _session(record: SessionRecord) -> dict[str, Any]:
+    return {
+        "session_id": record.session_id,
+        "title": record.title,
+        "source_language": record.source_language,
+        "target_languages": record.target_languages,
+        "is_live": record.is_live,
+        "start_time": record.start_time.isoformat() if record.start_time else None,
+    }
+
+
+@lru_cache(maxsize=4096)
+def _event_json(event: Event, journal_id: str) -> str:
+    """The fields of SubscribeResponse by their proto names, all of them, numbers as numbers."""
+    return json.dumps(
+        {
+            "sequence": event.sequence,
+            "session_id": event.session_id,
+            "time": event.time.isoformat() if event.time else None,
+            _BODY_NAMES[type(event.body)]: dataclasses.asdict(event.body),
+            "journal_id": journal_id,
+        },
+        ensure_ascii=False,
+        separators=(",", ":"),
+    )
+
+
+def _error(error: GlossaError) -> dict[str, Any]:
+    return {
+        "error": {
+            "reason": error.reason,
+            "message": error.message,
+            "metadata": error.metadata,
+        }
+    }
+
+
+def _json(value: object, status: int = 200) -> web.Response:
+    response = web.json_response(value, status=status)
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _page(path: Path) -> Callable[[web.Request], Awaitable[web.Response]]:
+    content = path.read_bytes()
+    content_type = _CONTENT_TYPES[path.suffix]
+
+    async def send(request: web.Request) -> web.Response:
+        return web.Response(body=content, content_type=content_type, charset="utf-8")
+
+    return send
+
+
+@web.middleware
+async def _errors_and_headers(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    try:
+        response = await handler(request)
+    except GlossaError as error:
+        response = _json(_error(error), _HTTP_STATUS.get(type(error), 400))
+    except web.HTTPException as error:
+        error.headers.update(_HEADERS)
+        raise
+    if not response.prepared:
+        for name, value in _HEADERS.items():
+            response.headers.setdefault(name, value)
+    return response

@@ -1,0 +1,235 @@
+"""CaptionService.Subscribe: what a display gets, and gets again after an interruption."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+
+import grpc
+
+from services.errors import error_info, reason_of
+from tests.captions.conftest import StartCaptions
+from tests.captions.displays import sessions, subscribed
+from tests.captions.upstream import ScriptedJournal, draft, dropped, final, partial, translated
+
+
+async def test_a_late_joiner_gets_the_whole_session_and_then_what_comes(
+    journal: ScriptedJournal, start_captions: StartCaptions
+) -> None:
+    journal.start_session()
+    for number in range(1, 6):
+        last = journal.say(number, f"sentence {number}", f"frase {number}")
+    captions = await start_captions()
+    async with subscribed(captions.address, session_id="sunday") as display:
+        events = await display.until_caught_up()
+        assert display.texts == [
+            text for number in range(1, 6) for text in (f"sentence {number}", f"frase {number}")
+        ]
+        assert events[0].session_started.title == "A sermon"
+        assert events[-1].caught_up.sequence == last + 1  # a score, which is not for displays
+        assert {event.journal_id for event in events} == {"journal-1"}
+        sequence = journal.say(6, "one more", "una más")
+        await display.until_sequence(sequence)
+        assert display.texts[-2:] == ["one more", "una más"]
+        assert sum(event.HasField("caught_up") for event in display.events) == 1
+        assert display.sequences == sorted(set(display.sequences))
+
+
+async def test_a_reconnect_with_after_sequence_gets_exactly_what_it_missed(
+    journal: ScriptedJournal, start_captions: StartCaptions
+) -> None:
+    journal.start_session()
+    journal.say(1, "one", "uno")
+    captions = await start_captions()
+    async with subscribed(captions.address, session_id="sunday") as display:
+        await display.until_caught_up()
+        seen = display.sequences[-1]
+    journal.say(2, "two", "dos")
+    last = journal.say(3, "three", "tres")
+    async with subscribed(captions.address, session_id="sunday", after_sequence=seen) as display:
+        await display.until_sequence(last)
+        assert display.texts == ["two", "dos", "three", "tres"]
+
+
+async def test_captions_carry_times_engines_and_what_their_text_cost(
+    journal: ScriptedJournal, start_captions: StartCaptions
+) -> None:
+    journal.start_session()
+    journal.say(2, "grace and peace", "gracia y paz")
+    last = journal.correct(2, "es", "la gracia y la paz")
+    captions = await start_captions()
+    async with subscribed(captions.address) as display:
+        await display.until_sequence(last)
+    source, target, corrected = [e.caption for e in display.events if e.HasField("caption")]
+    assert source.is_source
+    assert (source.engine_ms, source.endpoint_offset_ms) == (120.0, 11_600)
+    assert source.model == "pocketsphinx/en-us"
+    assert (target.language, target.is_final, target.is_source) == ("es", True, False)
+    assert (target.start_offset_ms, target.end_offset_ms) == (8000, 11_000)
+    assert (target.engine_ms, target.endpoint_offset_ms) == (150.0, 11_600)
+    assert corrected.is_corrected
+    assert corrected.is_final
+    assert corrected.stable_text == "la gracia y la paz"
+    assert (corrected.revision, corrected.start_offset_ms) == (90, 8000)
+
+
+async def test_partials_reach_displays_unless_they_are_old_news(
+    journal: ScriptedJournal, start_captions: StartCaptions
+) -> None:
+    journal.start_session()
+    captions = await start_captions()
+    async with (
+        subscribed(captions.address) as display,
+        subscribed(captions.address, finals_only=True) as printer,
+    ):
+        await display.until_caught_up()
+        await printer.until_caught_up()
+        journal.live(transcript=partial(1, 3, "in the", "begin"))
+        await display.until(lambda event: event.caption.revision == 3)
+        journal.live(transcript=partial(1, 2, "in", "the"))  # older than what is shown
+        journal.live(translation=draft(1, 4, "en el principio"))
+        await display.until(lambda event: event.caption.revision == 4)
+        journal.append("sunday", transcript=final(1, "in the beginning"))
+        journal.live(transcript=partial(1, 8, "in the beginning", "was"))  # after its final
+        journal.live(transcript=partial(2, 1, "", "was"))
+        await display.until(lambda event: event.caption.segment_id == 2)
+        journal.live(segment_dropped=dropped(2))
+        journal.live(transcript=partial(2, 1, "", "the"))  # the number is used again
+        await display.until(lambda event: event.caption.unstable_text == "the")
+        last = journal.append("sunday", translation=translated(1, "en el principio era"))
+        await display.until_sequence(last)
+        await printer.until_sequence(last)
+    texts = ["in thebegin", "en el principio", "in the beginning", "was", "the"]
+    assert [text for text in display.texts if text in texts] == display.texts[:-1]
+    assert sum(event.HasField("caption_dropped") for event in display.events) == 1
+    assert printer.texts == ["in the beginning", "en el principio era"]
+
+
+async def test_a_display_that_joins_inside_a_sentence_sees_its_partial(
+    journal: ScriptedJournal, start_captions: StartCaptions
+) -> None:
+    journal.start_session()
+    captions = await start_captions()
+    async with subscribed(captions.address) as first:
+        await first.until_caught_up()
+        journal.live(transcript=partial(1, 3, "in the", " begin"))
+        await first.until(lambda event: event.caption.revision == 3)
+    async with subscribed(captions.address) as second:
+        await second.until_caught_up()
+        assert second.texts == ["in the begin"]
+
+
+async def test_displays_get_the_session_and_the_languages_that_they_asked_for(
+    journal: ScriptedJournal, start_captions: StartCaptions
+) -> None:
+    journal.start_session("early", targets=("es-MX", "fr"))
+    journal.start_session("late")
+    journal.append("early", transcript=final(1, "early one"))
+    journal.append("late", transcript=final(1, "late one"))
+    journal.append("early", translation=translated(1, "mexicano", "es-MX"))
+    journal.append("early", translation=translated(1, "français", "fr"))
+    last = journal.append("late", translation=translated(1, "tarde", "es"))
+    captions = await start_captions()
+    async with subscribed(captions.address, languages=["es"]) as display:
+        await display.until_sequence(last)
+        assert display.texts == ["mexicano", "tarde"]
+    async with subscribed(captions.address, session_id="early", languages=["FR", "en"]) as display:
+        await display.until_caught_up()
+        assert display.texts == ["early one", "français"]
+        assert {event.session_id for event in display.events} == {"early"}
+    assert [each.session_id for each in await sessions(captions.address)] == ["late", "early"]
+    journal.end_session("late")
+    async with subscribed(captions.address, session_id="late") as display:
+        await display.until(lambda event: event.HasField("session_ended"))
+    assert [each.is_live for each in await sessions(captions.address)] == [False, True]
+
+
+async def test_unknown_sessions_and_sequences_of_the_future_are_refused(
+    journal: ScriptedJournal, start_captions: StartCaptions
+) -> None:
+    journal.start_session()
+    captions = await start_captions(unknown_wait_s=0.2)
+    async with subscribed(captions.address, session_id="monday") as display:
+        assert reason_of(await display.failure()) == "UNKNOWN_SESSION"
+    async with subscribed(captions.address, after_sequence=99) as display:
+        error = await display.failure()
+        assert reason_of(error) == "SEQUENCE_AHEAD"
+        assert error.code() == grpc.StatusCode.OUT_OF_RANGE
+
+
+async def test_a_session_that_is_just_beginning_is_waited_for(
+    journal: ScriptedJournal, start_captions: StartCaptions
+) -> None:
+    captions = await start_captions(unknown_wait_s=10)
+    await journal.wait_followed()
+    async with subscribed(captions.address, session_id="sunday") as display:
+        caught_up = asyncio.create_task(display.until_caught_up())
+        journal.start_session()
+        events = await caught_up
+        assert events[0].session_started.source_language == "en"
+
+
+async def test_trimmed_history_names_the_oldest_sequence_that_is_left(
+    journal: ScriptedJournal, start_captions: StartCaptions
+) -> None:
+    journal.start_session()
+    sequences = [journal.append("sunday", transcript=final(n, f"line {n}")) for n in range(1, 31)]
+    captions = await start_captions(session_event_limit=10)
+    for after_sequence in (0, 5):
+        async with subscribed(
+            captions.address, session_id="sunday", after_sequence=after_sequence
+        ) as display:
+            error = await display.failure()
+        assert reason_of(error) == "HISTORY_TRIMMED"
+        assert error.code() == grpc.StatusCode.OUT_OF_RANGE
+        info = error_info(error)
+        assert info is not None
+        oldest = int(info.metadata["oldest_sequence"])
+        assert oldest == sequences[-10]
+    async with subscribed(
+        captions.address, session_id="sunday", after_sequence=oldest - 1
+    ) as display:
+        await display.until_caught_up()
+        assert display.sequences == sequences[-10:]
+
+
+async def test_old_sessions_make_room_for_new_ones(
+    journal: ScriptedJournal, start_captions: StartCaptions
+) -> None:
+    for number in range(6):
+        journal.start_session(f"week-{number}")
+        journal.say(1, f"sermon {number}", f"sermón {number}", session_id=f"week-{number}")
+        journal.end_session(f"week-{number}")
+    captions = await start_captions(session_limit=2, unknown_wait_s=0.1)
+    listed = [each.session_id for each in await sessions(captions.address)]
+    assert listed == ["week-5", "week-4"]
+    async with subscribed(captions.address, languages=["es"]) as display:
+        await display.until_caught_up()
+        assert display.texts == ["sermón 4", "sermón 5"]
+    async with subscribed(captions.address, after_sequence=1) as display:
+        assert reason_of(await display.failure()) == "HISTORY_TRIMMED"
+    async with subscribed(captions.address, session_id="week-1") as display:
+        assert reason_of(await display.failure()) == "UNKNOWN_SESSION"
+
+
+async def test_a_stop_ends_the_streams_with_shutting_down(
+    journal: ScriptedJournal, start_captions: StartCaptions
+) -> None:
+    journal.start_session()
+    captions = await start_captions()
+    async with subscribed(captions.address) as display:
+        await display.until_caught_up()
+        captions.signal(signal.SIGTERM)
+        error = await display.failure()
+    assert (error.code(), reason_of(error)) == (grpc.StatusCode.UNAVAILABLE, "SHUTTING_DOWN")
+    assert captions.stop() == 0
+
+
+async def test_more_viewers_than_allowed_are_sent_elsewhere(
+    journal: ScriptedJournal, start_captions: StartCaptions
+) -> None:
+    captions = await start_captions(viewer_limit=1)
+    async with subscribed(captions.address) as first:
+        await first.until_caught_up()
+        async with subscribed(captions.address) as second:
+            assert reason_of(await second.failure()) == "TOO_MANY_VIEWERS"

@@ -1,0 +1,40 @@
+"""Settings of the stt service: GLOSSA_STT_* in the environment."""
+
+from __future__ import annotations
+
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from services.settings import ServiceSettings, port
+
+
+class SttSettings(ServiceSettings):
+    model_config = SettingsConfigDict(env_prefix="GLOSSA_STT_", frozen=True, extra="ignore")
+
+    grpc_port: int = Field(port("stt"), ge=1, le=65535)
+    http_port: int = Field(port("stt_http"), ge=1, le=65535)
+
+    engine: str = Field("pocketsphinx", description="recogniser to run: a name in engine.ENGINES")
+    final_workers: int = Field(
+        1, ge=1, le=16, description="finals decoded at once; each costs a decoder's memory"
+    )
+    live_decoders: int = Field(
+        4, ge=0, le=32, description="streams with partials at once; each costs a decoder's memory"
+    )
+
+    max_streams: int = Field(16, ge=1, le=256, description="audio streams served at once")
+    # A gateway keeps its stream open while the speaker's connection is being repaired.
+    idle_timeout_s: float = Field(
+        600.0, gt=0, description="time after which a stream that sends nothing is ended"
+    )
+
+    speech_threshold: float = Field(
+        0.5, gt=0, lt=1, description="voice activity probability that begins a segment"
+    )
+    end_silence_ms: int = Field(600, ge=200, le=3000, description="silence that ends a segment")
+    max_segment_ms: int = Field(
+        13_000, ge=4000, le=28_000, description="length at which a segment is cut"
+    )
+    partial_interval_ms: int = Field(
+        400, ge=100, le=5000, description="audio between two partials of a segment"
+    )

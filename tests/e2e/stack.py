@@ -1,0 +1,201 @@
+"""A whole stack as a volunteer runs it (`./glossa up`), for tests that kill parts of it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterable
+from pathlib import Path
+from typing import Any
+
+import grpc
+import redis
+
+from cli.client import CaptionSubscriber, Chunk, Closed, SessionRequest, SpeakerClient
+from glossa.captions.v1 import captions_pb2
+from glossa.collector.v1 import collector_pb2, collector_pb2_grpc
+from glossa.gateway.v1 import gateway_pb2, gateway_pb2_grpc
+from services.serving import CHANNEL_OPTIONS
+from tests.processes import REPOSITORY, free_port_base
+from tests.speech import Pcm, chunks
+
+START_TIMEOUT_S = 90.0
+SETTLE_TIMEOUT_S = 60.0
+BANDS = ("accept", "moderate", "review", "reject")
+
+
+class UpStack:
+    """`glossa up` as a process of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._base = free_port_base()
+        self._process: subprocess.Popen[bytes]
+
+    async def start(self) -> None:
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("GLOSSA_")}
+        log_path = self._folder / "up.log"
+        with log_path.open("wb") as log_file:
+            self._process = subprocess.Popen(
+                [
+                    *(sys.executable, "-m", "cli", "up", "--profile", "embedded"),
+                    *("--state-dir", str(self._folder), "--port-base", str(self._base)),
+                ],
+                cwd=REPOSITORY,
+                env=environment,
+                stdout=log_file,
+                stderr=log_file,
+                start_new_session=True,
+            )
+        async with asyncio.timeout(START_TIMEOUT_S):
+            while self.description().get("phase") != "ready":
+                if self._process.poll() is not None:
+                    raise RuntimeError(log_path.read_text())
+                await asyncio.sleep(0.1)
+
+    def stop(self) -> int:
+        self._process.send_signal(signal.SIGINT)
+        return self._process.wait(60)
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+    def description(self) -> dict[str, Any]:
+        """stack.json, or {} while there is none."""
+        try:
+            description: dict[str, Any] = json.loads((self._folder / "stack.json").read_text())
+        except FileNotFoundError:
+            return {}
+        return description
+
+    def address(self, service: str) -> str:
+        return str(self.description()["addresses"][service])
+
+    def pid(self, service: str) -> int:
+        return int(self.description()["services"][service]["pid"])
+
+    async def kill_service(self, service: str) -> None:
+        """kill -9, and waits until the supervisor has another one ready."""
+        pid = self.pid(service)
+        os.kill(pid, signal.SIGKILL)
+        async with asyncio.timeout(START_TIMEOUT_S):
+            while True:
+                state = self.description()["services"][service]
+                if state["state"] == "ready" and state["pid"] not in (None, pid):
+                    return
+                await asyncio.sleep(0.05)
+
+    def speaker(self, *, speed: float, **request: Any) -> SpeakerClient:
+        return SpeakerClient(
+            self.address("gateway"), SessionRequest("en", ("es",), **request), speed=speed
+        )
+
+    async def events(self, session_id: str) -> list[gateway_pb2.JournalEvent]:
+        """The session's events, once it has ended and each translation is scored."""
+        async with (
+            asyncio.timeout(SETTLE_TIMEOUT_S),
+            grpc.aio.insecure_channel(self.address("gateway"), options=CHANNEL_OPTIONS) as channel,
+        ):
+            call = gateway_pb2_grpc.JournalServiceStub(channel).Follow(
+                gateway_pb2.FollowRequest(session_id=session_id)
+            )
+            events: list[gateway_pb2.JournalEvent] = []
+            try:
+                async for response in call:
+                    if not response.HasField("event"):
+                        continue
+                    events.append(response.event)
+                    kinds = [event.WhichOneof("event") for event in events]
+                    if "session_ended" in kinds and kinds.count("pair_scored") == kinds.count(
+                        "translation"
+                    ):
+                        return events
+            finally:
+                call.cancel()
+        raise AssertionError("the journal's stream ended")
+
+    async def stats_after(self, sequence: int, session_id: str) -> collector_pb2.StatsResponse:
+        """The collector's figures of a session, once everything up to `sequence` is in Redis."""
+        async with (
+            asyncio.timeout(SETTLE_TIMEOUT_S),
+            grpc.aio.insecure_channel(self.address("collector")) as channel,
+        ):
+            stub = collector_pb2_grpc.CollectorServiceStub(channel)
+            while True:
+                try:
+                    stats = await stub.Stats(
+                        collector_pb2.StatsRequest(session_id=session_id), timeout=5
+                    )
+                except grpc.aio.AioRpcError:
+                    await asyncio.sleep(0.2)
+                    continue
+                if stats.cursor_sequence >= sequence:
+                    return stats
+                await asyncio.sleep(0.1)
+
+    def queued_pair_ids(self, session_id: str) -> list[str]:
+        """What the Redis streams hold of a session, read past the collector."""
+        connection = redis.Redis.from_url(
+            self.description()["redis_url"], decode_responses=True, socket_timeout=10
+        )
+        with connection:
+            return [
+                fields["pair_id"]
+                for band in BANDS
+                for _, fields in connection.xrange(f"glossa:pairs:{band}")
+                if fields["session_id"] == session_id
+            ]
+
+
+class Display:
+    """A custom display: remembers each final caption of one session that it was shown."""
+
+    def __init__(self, address: str) -> None:
+        self._subscriber = CaptionSubscriber(address)
+        self.finals: dict[tuple[str, int, str], captions_pb2.Caption] = {}
+        self.sequences: list[int] = []
+
+    async def watch(self) -> None:
+        async for event in self._subscriber.events():
+            if event.sequence:
+                self.sequences.append(event.sequence)
+            if event.HasField("caption") and event.caption.is_final:
+                caption = event.caption
+                self.finals[event.session_id, caption.segment_id, caption.language] = caption
+
+    def texts(self, session_id: str, language: str) -> dict[int, str]:
+        """The finals of a session in one language by segment."""
+        return {
+            segment_id: caption.stable_text
+            for (session, segment_id, spoken), caption in self.finals.items()
+            if (session, spoken) == (session_id, language)
+        }
+
+
+async def source(pcm: Pcm) -> AsyncIterator[Chunk]:
+    for first_sample, data in chunks(pcm):
+        yield Chunk(first_sample, data)
+
+
+async def speak(speaker: SpeakerClient, pcm: Pcm) -> Closed:
+    return await speaker.stream(source(pcm))
+
+
+def texts(events: Iterable[gateway_pb2.JournalEvent], kind: str) -> dict[int, str]:
+    """Segment number -> text of the transcripts ("transcript") or translations ("translation")."""
+    if kind == "transcript":
+        return {
+            event.transcript.segment_id: event.transcript.stable_text
+            for event in events
+            if event.HasField("transcript")
+        }
+    return {
+        event.translation.segment_id: event.translation.text
+        for event in events
+        if event.HasField("translation")
+    }

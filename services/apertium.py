@@ -53,7 +53,7 @@ _SENTENCE_END = "[].[]"
 _ANSWER = re.compile(
     r"\\(?P<escaped>.)"
     r"|\[(?P<blank>[^\[\]]*)\]"
-    r"|(?P<mark>[*#@])(?P<word>[^\W_][\w'’-]*)?",
+    r"|(?P<mark>[*#@])(?P<word>[^\W_](?:[\w'’-]*\w)?)?",
     re.DOTALL,
 )
 

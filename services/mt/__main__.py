@@ -1,0 +1,12 @@
+"""`python -m services.mt`: translates until SIGTERM."""
+
+from __future__ import annotations
+
+from services.mt.server import MtApp
+from services.mt.settings import MtSettings
+from services.serving import run
+from services.settings import load
+
+if __name__ == "__main__":
+    settings = load(MtSettings)
+    run(MtApp(settings), settings)

@@ -46,7 +46,7 @@ async def test_a_display_with_too_many_finals_waiting_is_cut_and_resumes_without
     journal: ScriptedJournal, start_captions: StartCaptions
 ) -> None:
     journal.start_session()
-    captions = await start_captions(viewer_queue_events=20)
+    captions = await start_captions(viewer_queue_events=20, write_timeout_s=300)
     async with subscribed(captions.address) as stalled:
         await stalled.until_caught_up()
         sent = [

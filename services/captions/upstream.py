@@ -106,7 +106,9 @@ class Upstream:
                         yield Lost()
                 except grpc.aio.AioRpcError as error:
                     reason = reason_of(error)
-                    log.warning("upstream_lost", address=self._address, reason=reason)
+                    # Once an outage, not once a try.
+                    level = log.warning if backoff_s == _FIRST_BACKOFF_S else log.debug
+                    level("upstream_lost", address=self._address, reason=reason)
                     yield Lost()
                     for update in self._recover(source, error, reason):
                         yield update

@@ -1,0 +1,1 @@
+"""The command line: what `./glossa <verb>` runs, one verb a file."""

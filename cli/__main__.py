@@ -1,0 +1,34 @@
+"""`./glossa <verb>`."""
+
+from __future__ import annotations
+
+import os
+
+import click
+
+from cli.verbs import LazyGroup, Verb
+
+VERBS = {
+    "demo": Verb("cli.demo", "demo", "Start everything, feed it a sermon, show both languages."),
+    "up": Verb("cli.up", "up", "Keep every service running until Ctrl-C."),
+    "live": Verb("cli.live", "live", "Feed a file, the microphone or a URL to a running stack."),
+    "captions": Verb("cli.captions", "captions", "Follow the captions in this terminal."),
+    "queue": Verb("cli.queue", "queue", "Show and export the collected pairs."),
+    "translate": Verb("cli.translate", "translate", "Translate a text through a running stack."),
+    "doctor": Verb("cli.doctor", "doctor", "Check this machine, and say what to do."),
+    "test": Verb("cli.test", "test", "Check the code and run its tests."),
+    "bench": Verb("cli.bench", "bench", "Measure."),
+}
+
+
+@click.group(cls=LazyGroup, verbs=VERBS, context_settings={"help_option_names": ["-h", "--help"]})
+def glossa() -> None:
+    """Live sermon captions in the listener's language, on the church's own machine."""
+
+
+def main() -> None:
+    glossa(prog_name=os.environ.get("GLOSSA_PROGRAM", "glossa"))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,17 @@
+"""`./glossa bench <name>`: each measurement is a module of bench/."""
+
+from __future__ import annotations
+
+import click
+
+from cli.verbs import LazyGroup, Verb
+
+BENCHES = {
+    "live": Verb("bench.live", "command", "Overhead of live captions for 1 and 8 sessions."),
+    "soak": Verb("bench.soak", "command", "Memory and losses over hours of audio."),
+}
+
+
+@click.group(cls=LazyGroup, verbs=BENCHES)
+def bench() -> None:
+    """Measure. `--json` prints one JSON object as the last line of stdout."""

@@ -1,0 +1,85 @@
+"""Captions on a terminal: finals scroll away above, what may still change stays below."""
+
+from __future__ import annotations
+
+from types import TracebackType
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.text import Text
+
+from glossa.captions.v1 import captions_pb2
+
+
+class CaptionScreen:
+    """Shows the events of a caption stream in the order in which they come."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        self.console = console or Console(highlight=False, soft_wrap=True)
+        # Text that may still change, by session, segment and language.
+        self._open: dict[tuple[str, int, str], captions_pb2.Caption] = {}
+        self._live = Live(console=self.console, refresh_per_second=8, transient=True)
+
+    def __enter__(self) -> CaptionScreen:
+        if self.console.is_terminal:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._live.stop()
+
+    def show(self, event: captions_pb2.SubscribeResponse) -> None:
+        match event.WhichOneof("event"):
+            case "session_started":
+                started = event.session_started
+                languages = ", ".join((started.source_language, *started.target_languages))
+                title = f" {started.title!r}" if started.title else ""
+                self.note(f"session {event.session_id}{title} ({languages})")
+            case "caption":
+                self._show_caption(event.session_id, event.caption)
+            case "caption_dropped":
+                self._forget(event.session_id, event.caption_dropped.segment_id)
+            case "session_ended":
+                for session_id, segment_id, _ in list(self._open):
+                    if session_id == event.session_id:
+                        self._forget(session_id, segment_id)
+                self.note(f"session {event.session_id} is over")
+        if self.console.is_terminal:
+            self._live.update(Group(*(_line(caption) for caption in self._open.values())))
+
+    def note(self, text: str) -> None:
+        """A line that is not a caption."""
+        self.console.print(Text(f"-- {text}", style="cyan"))
+
+    def _show_caption(self, session_id: str, caption: captions_pb2.Caption) -> None:
+        key = (session_id, caption.segment_id, caption.language)
+        if caption.is_final:
+            self._open.pop(key, None)
+            self.console.print(_line(caption))
+        elif key not in self._open or self._open[key].revision < caption.revision:
+            self._open[key] = caption
+
+    def _forget(self, session_id: str, segment_id: int) -> None:
+        for key in [key for key in self._open if key[:2] == (session_id, segment_id)]:
+            del self._open[key]
+
+
+def _line(caption: captions_pb2.Caption) -> Text:
+    """`[01:23] es  text`: firm what will stay, dim what may still change."""
+    minutes, seconds = divmod(caption.start_offset_ms // 1000, 60)
+    firm = ("bold" if caption.is_source else "bold green") if caption.is_final else ""
+    line = Text.assemble(
+        (f"[{minutes:02d}:{seconds:02d}] {caption.language:<3}", "dim"),
+        " ",
+        (caption.stable_text, firm),
+    )
+    if caption.unstable_text:
+        line.append(f"{' ' if caption.stable_text else ''}{caption.unstable_text}", "dim italic")
+    if caption.is_corrected:
+        line.append("  (corrected)", "dim")
+    return line

@@ -1,0 +1,40 @@
+"""`./glossa captions`: follows captions in a terminal. The example of a display of one's own."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command()
+@click.option("--language", "languages", multiple=True, help="Only this one (BCP 47); repeatable.")
+@click.option("--session", "session_id", default="", help="Only this session.")
+@click.option("--after", "after_sequence", type=int, default=0, help="Last sequence already seen.")
+@click.option("--finals-only", is_flag=True, help="Leave out text that may still change.")
+@click.option("--captions", "address", help="host:port  [default: the stack running here]")
+def captions(
+    languages: tuple[str, ...],
+    session_id: str,
+    after_sequence: int,
+    finals_only: bool,
+    address: str | None,
+) -> None:
+    """Follow the captions in this terminal: what may still change is dim, what is final is firm."""
+    from cli.caption_screen import CaptionScreen
+    from cli.client import CaptionSubscriber
+    from cli.signals import run_until_signalled
+    from cli.stack import address_of
+
+    async def follow() -> None:
+        with CaptionScreen() as screen:
+            subscriber = CaptionSubscriber(
+                address or address_of("captions"),
+                session_id=session_id,
+                languages=languages,
+                after_sequence=after_sequence,
+                finals_only=finals_only,
+                on_broken=lambda reason: screen.note(f"no captions now ({reason}); trying again"),
+            )
+            async for event in subscriber.events():
+                screen.show(event)
+
+    run_until_signalled(follow())

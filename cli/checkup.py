@@ -1,0 +1,133 @@
+"""The checks of `doctor`."""
+
+from __future__ import annotations
+
+import ctypes.util
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cli.child import Health, probe_of
+from cli.stack import DEFAULT_STATE_DIR, SERVICES, port_is_free, running_stack
+from services.settings import PORT_BASE, PORT_OFFSETS
+
+_MODES = ("/usr/share/apertium/modes", "/usr/local/share/apertium/modes")
+_FREE_BYTES = 2 * 1024**3  # an hour of kept audio is 115 MB; the rest is journals, Redis and logs
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One check. `advice` with `good`: it would be nice to have."""
+
+    subject: str
+    good: bool
+    advice: str = ""
+
+
+async def examine() -> list[Finding]:
+    """Every check, cheapest first."""
+    findings = [_python(), *_tools(), _portaudio(), _disk()]
+    description = running_stack()
+    if description is None:
+        return [*findings, _ports()]
+    findings.append(Finding(f"a stack runs in {description['state_dir']}", good=True))
+    for name in SERVICES:
+        findings.append(await _service(name, description))
+    return [*findings, await _redis(description)]
+
+
+def _python() -> Finding:
+    version = ".".join(map(str, sys.version_info[:3]))
+    good = (3, 11) <= sys.version_info[:2] <= (3, 12)
+    return Finding(f"Python {version}", good, "" if good else "install Python 3.11 or 3.12")
+
+
+def _tools() -> list[Finding]:
+    findings = []
+    for tool in ("apertium", "redis-server", "flite"):
+        path = shutil.which(tool)
+        findings.append(
+            Finding(f"{tool} {path or 'is missing'}", bool(path), _install(tool, bool(path)))
+        )
+    has_pair = any(Path(folder, "eng-spa.mode").exists() for folder in _MODES)
+    subject = "apertium English-Spanish" + ("" if has_pair else " is missing")
+    return [*findings, Finding(subject, has_pair, _install("apertium-eng-spa", has_pair))]
+
+
+def _install(package: str, is_there: bool) -> str:
+    return "" if is_there else f"apt-get install {package}"
+
+
+def _portaudio() -> Finding:
+    found = ctypes.util.find_library("portaudio") is not None
+    return Finding(
+        "PortAudio" if found else "PortAudio is missing",
+        good=True,
+        advice="" if found else "needed for `live --mic` alone: apt-get install libportaudio2",
+    )
+
+
+def _disk() -> Finding:
+    folder = next(path for path in (DEFAULT_STATE_DIR, DEFAULT_STATE_DIR.parent) if path.exists())
+    free_bytes = shutil.disk_usage(folder).free
+    return Finding(
+        f"{free_bytes / 1024**3:.1f} GiB free in {folder}",
+        good=free_bytes >= _FREE_BYTES,
+        advice="" if free_bytes >= _FREE_BYTES else "make room, or use another --state-dir",
+    )
+
+
+def _ports() -> Finding:
+    taken = [
+        PORT_BASE + offset
+        for offset in PORT_OFFSETS.values()
+        if not port_is_free(PORT_BASE + offset)
+    ]
+    last = PORT_BASE + max(PORT_OFFSETS.values())
+    if not taken:
+        return Finding(f"ports {PORT_BASE} to {last} are free; no stack is running", good=True)
+    listed = ", ".join(map(str, taken))
+    return Finding(
+        f"port(s) {listed} taken", good=False, advice="stop what uses them, or use --port-base"
+    )
+
+
+async def _service(name: str, description: dict[str, Any]) -> Finding:
+    probe = probe_of(name, description["addresses"][name])
+    try:
+        health = await probe.health()
+    finally:
+        await probe.close()
+    restarts = description["services"][name]["restarts"]
+    return Finding(
+        f"{name} is {health.value}" + (f", started again {restarts} times" if restarts else ""),
+        good=health is Health.SERVING,
+        advice=""
+        if health is Health.SERVING
+        else f"see {description['state_dir']}/logs/{name}.log",
+    )
+
+
+async def _redis(description: dict[str, Any]) -> Finding:
+    import redis.asyncio as redis
+
+    url = description["redis_url"]
+    client = redis.from_url(url, socket_timeout=5, decode_responses=True)
+    try:
+        found = {
+            name: (await client.config_get(name)).get(name)
+            for name in ("appendonly", "maxmemory-policy")
+        }
+    except redis.RedisError as error:
+        return Finding("redis does not answer", good=False, advice=str(error))
+    finally:
+        await client.aclose()
+    wanted = {"appendonly": "yes", "maxmemory-policy": "noeviction"}
+    wrong = [f"{name} {value}" for name, value in wanted.items() if found[name] != value]
+    return Finding(
+        "redis keeps what it is given" if not wrong else "redis can lose pairs",
+        good=not wrong,
+        advice=f"set {', '.join(wrong)} in its configuration" if wrong else "",
+    )

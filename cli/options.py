@@ -1,0 +1,40 @@
+"""Options that several verbs share. Imports click alone: `--help` loads this."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+profile_option = click.option(
+    "--profile",
+    default="embedded",
+    show_default=True,
+    help="Engines to run: the name of a file in profiles/.",
+)
+state_dir_option = click.option(
+    "--state-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    envvar="GLOSSA_STATE_DIR",
+    help="Journal, Redis data and logs lie here.  [default: var/]",
+)
+port_base_option = click.option(
+    "--port-base",
+    type=int,
+    envvar="GLOSSA_PORT_BASE",
+    help="First of the stack's ports.  [default: 7300]",
+)
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON object as the last line of stdout."
+)
+source_language_option = click.option(
+    "--source-language", default="en", show_default=True, help="Language spoken (BCP 47)."
+)
+target_language_option = click.option(
+    "--target-language",
+    "target_languages",
+    multiple=True,
+    default=("es",),
+    show_default=True,
+    help="Language wanted; may be given several times.",
+)

@@ -1,0 +1,215 @@
+"""One stack on this machine: its folder, ports, addresses and environment.
+
+A running stack writes <state dir>/stack.json; verbs that need a stack look there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+import socket
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from services.errors import InvalidInput, Unavailable, WrongState
+from services.settings import PORT_BASE, PORT_OFFSETS, port
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+DEFAULT_STATE_DIR = REPOSITORY / "var"
+DEMO_STATE_DIR = REPOSITORY / "var" / "demo"
+SERVICES = ("mt", "stt", "qe", "gateway", "captions", "collector")
+_LAST_PORT_BASE = 32_000  # ports above 32767 are ephemeral on Linux
+
+
+@dataclass(frozen=True)
+class StackPlan:
+    """What a stack is to be; everything that its processes need follows from it.
+
+    Args:
+        environment: the variables of the processes, the profile's included.
+        redis_url: a Redis that someone else keeps, or None for the stack's own.
+    """
+
+    profile: str
+    state_dir: Path
+    port_base: int
+    environment: Mapping[str, str]
+    redis_url: str | None = None
+
+    @property
+    def services(self) -> tuple[str, ...]:
+        return SERVICES if self.redis_url else ("redis", *SERVICES)
+
+    @property
+    def page_url(self) -> str:
+        return f"http://127.0.0.1:{port('captions_web', self.port_base)}/"
+
+    def address(self, name: str) -> str:
+        """host:port of a service's gRPC server (of Redis itself for "redis")."""
+        return f"127.0.0.1:{port(name, self.port_base)}"
+
+    def ports(self) -> dict[str, int]:
+        """Every port that the stack listens on, by its name."""
+        names = [name for name in PORT_OFFSETS if name != "redis" or not self.redis_url]
+        return {name: port(name, self.port_base) for name in names}
+
+    def child_environment(self) -> dict[str, str]:
+        """The variables of every process: each service picks its own out of them."""
+        variables = dict(self.environment)
+        for name in SERVICES:
+            prefix = f"GLOSSA_{name.upper()}_"
+            variables[prefix + "GRPC_PORT"] = str(port(name, self.port_base))
+            variables[prefix + "HTTP_PORT"] = str(port(f"{name}_http", self.port_base))
+        return variables | {
+            "GLOSSA_GATEWAY_STT_ADDRESS": self.address("stt"),
+            "GLOSSA_GATEWAY_MT_ADDRESS": self.address("mt"),
+            "GLOSSA_GATEWAY_QE_ADDRESS": self.address("qe"),
+            "GLOSSA_GATEWAY_STATE_DIR": str(self.state_dir / "gateway"),
+            "GLOSSA_CAPTIONS_UPSTREAM_ADDRESS": self.address("gateway"),
+            "GLOSSA_CAPTIONS_WEB_PORT": str(port("captions_web", self.port_base)),
+            "GLOSSA_COLLECTOR_GATEWAY_ADDRESS": self.address("gateway"),
+            "GLOSSA_COLLECTOR_REDIS_URL": self.redis_url or f"redis://{self.address('redis')}/0",
+        }
+
+    def check_tools(self) -> None:
+        """Raises Unavailable TOOL_MISSING for the first program that is not installed."""
+        needed = {"redis-server": "redis-server"} if self.redis_url is None else {}
+        if self.environment.get("GLOSSA_MT_RUNTIME") == "apertium":
+            needed["apertium"] = "apertium apertium-eng-spa"
+        for tool, packages in needed.items():
+            if shutil.which(tool, path=self.environment.get("PATH")) is None:
+                raise Unavailable(
+                    "TOOL_MISSING",
+                    f"{tool} is not installed (on Debian: apt-get install {packages})",
+                    tool=tool,
+                )
+
+    def check_ports(self) -> None:
+        """Raises Unavailable PORT_TAKEN for the first port that someone else listens on."""
+        for name, number in self.ports().items():
+            if not port_is_free(number):
+                raise Unavailable(
+                    "PORT_TAKEN",
+                    f"port {number} (for {name}) is taken; stop what uses it, or choose others "
+                    f"with --port-base (now {self.port_base})",
+                    port=number,
+                )
+
+
+def plan(
+    profile: str, state_dir: Path, port_base: int, environment: Mapping[str, str] = os.environ
+) -> StackPlan:
+    """A plan from a profile's name; variables that are already set win over the profile's.
+
+    Raises:
+        InvalidInput: UNKNOWN_PROFILE or INVALID_PORT_BASE.
+    """
+    if not 1024 <= port_base <= _LAST_PORT_BASE:
+        raise InvalidInput(
+            "INVALID_PORT_BASE", f"--port-base must be between 1024 and {_LAST_PORT_BASE}"
+        )
+    return StackPlan(
+        profile=profile,
+        state_dir=state_dir.resolve(),
+        port_base=port_base,
+        environment={**read_profile(profile), **environment},
+        redis_url=environment.get("GLOSSA_COLLECTOR_REDIS_URL") or None,
+    )
+
+
+def read_profile(name: str) -> dict[str, str]:
+    """The KEY=VALUE lines of profiles/<name>.env. Raises InvalidInput UNKNOWN_PROFILE."""
+    folder = REPOSITORY / "profiles"
+    known = sorted(path.stem for path in folder.glob("*.env"))
+    if name not in known:
+        raise InvalidInput(
+            "UNKNOWN_PROFILE", f"there is no profile {name!r}; there is {', '.join(known)}"
+        )
+    variables = {}
+    for line in (folder / f"{name}.env").read_text(encoding="utf-8").splitlines():
+        key, separator, value = line.strip().partition("=")
+        if separator and not key.startswith("#"):
+            variables[key.strip()] = value.strip()
+    return variables
+
+
+def port_is_free(number: int) -> bool:
+    """Whether a server could listen on this port of 127.0.0.1 now."""
+    with socket.socket() as probe:
+        # As servers do: a port whose last connections are still winding up is not taken.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", number))
+        except OSError:
+            return False
+    return True
+
+
+def free_port_base(first: int = PORT_BASE) -> int:
+    """The first base from `first` on whose ports are all free. Raises Unavailable PORT_TAKEN."""
+    for base in range(first, _LAST_PORT_BASE, 20):
+        if all(port_is_free(base + offset) for offset in PORT_OFFSETS.values()):
+            return base
+    raise Unavailable("PORT_TAKEN", f"no free block of ports from {first} on")
+
+
+@contextlib.contextmanager
+def sole_use(state_dir: Path) -> Iterator[None]:
+    """Holds the folder for one stack; the lock goes with the process, however that ends.
+
+    Raises:
+        WrongState: ALREADY_RUNNING.
+    """
+    state_dir.mkdir(parents=True, exist_ok=True)
+    with (state_dir / "stack.lock").open("w") as lock_file:
+        try:
+            fcntl.flock(lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise WrongState(
+                "ALREADY_RUNNING",
+                f"a stack is already running in {state_dir}; stop it, or use another --state-dir",
+            ) from error
+        yield
+
+
+def write_description(state_dir: Path, description: Mapping[str, Any]) -> None:
+    """Replaces stack.json in one step, so that readers never see half of it."""
+    path = state_dir / "stack.json"
+    temporary = path.with_suffix(".json.new")
+    temporary.write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
+    temporary.replace(path)
+
+
+def remove_description(state_dir: Path) -> None:
+    (state_dir / "stack.json").unlink(missing_ok=True)
+
+
+def read_description(state_dir: Path) -> dict[str, Any] | None:
+    """stack.json of the stack that runs in `state_dir` now, or None."""
+    try:
+        description: dict[str, Any] = json.loads((state_dir / "stack.json").read_text("utf-8"))
+        os.kill(description["pid"], 0)
+    except (OSError, ValueError, KeyError):
+        return None
+    return description
+
+
+def running_stack() -> dict[str, Any] | None:
+    """The stack that verbs talk to when they are not told: the one of `up`, else that of `demo`."""
+    named = os.environ.get("GLOSSA_STATE_DIR")
+    folders = [Path(named)] if named else [DEFAULT_STATE_DIR, DEMO_STATE_DIR]
+    found = (read_description(folder) for folder in folders)
+    return next((description for description in found if description is not None), None)
+
+
+def address_of(service: str) -> str:
+    """host:port of a service of the running stack; of the default stack when none is known."""
+    description = running_stack()
+    if description is None:
+        return f"127.0.0.1:{port(service)}"
+    return str(description["addresses"][service])

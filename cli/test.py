@@ -1,0 +1,64 @@
+"""`./glossa test`: the checks of the code, then its tests."""
+
+from __future__ import annotations
+
+import click
+
+_LONG_PARTS = ("engines", "training", "compose", "slow")
+
+
+@click.command(context_settings={"ignore_unknown_options": True})
+@click.option("--engines", is_flag=True, help="Also what needs larger model libraries.")
+@click.option("--training", is_flag=True, help="Also what trains tiny models.")
+@click.option("--compose", is_flag=True, help="Also what needs a Docker engine.")
+@click.option("--all", "everything", is_flag=True, help="Everything, the minutes-long tests too.")
+@click.option("--no-checks", is_flag=True, help="Only the tests: no linters, no type checker.")
+@click.argument("pytest_arguments", nargs=-1, type=click.UNPROCESSED)
+def test(
+    engines: bool,
+    training: bool,
+    compose: bool,
+    everything: bool,
+    no_checks: bool,
+    pytest_arguments: tuple[str, ...],
+) -> None:
+    """Check the code and run its tests; other arguments go to pytest.
+
+    Exits with pytest's status.
+    """
+    import subprocess
+    import sys
+    from pathlib import Path
+
+    from cli.stack import REPOSITORY
+
+    tools = Path(sys.executable).parent
+    checks: dict[str, list[str]] = {
+        "lint": ["ruff", "check", "."],
+        "format": ["ruff", "format", "--check", "."],
+        "types": ["mypy", "services"],
+        "imports": ["lint-imports"],
+        "protos": ["buf", "lint"],
+    }
+    if no_checks:
+        checks = {}
+    failed = []
+    for name, (tool, *arguments) in checks.items():
+        click.echo(f"== {name}: {' '.join((tool, *arguments))}")
+        done = subprocess.run(
+            [tools / tool, *arguments], cwd=REPOSITORY, capture_output=True, text=True
+        )
+        if done.returncode:
+            click.echo(done.stdout + done.stderr)
+            failed.append(name)
+    if failed:
+        click.echo(f"glossa: these checks failed: {', '.join(failed)}", err=True)
+        raise SystemExit(1)
+
+    wanted = {"engines": engines, "training": training, "compose": compose, "slow": False}
+    left_out = [part for part in _LONG_PARTS if not (everything or wanted[part])]
+    marks = ["-m", " and ".join(f"not {part}" for part in left_out)] if left_out else []
+    status = subprocess.call(
+        [sys.executable, "-P", "-m", "pytest", *marks, *pytest_arguments], cwd=REPOSITORY
+    )
+    raise SystemExit(status)

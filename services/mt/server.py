@@ -59,7 +59,6 @@ class MtApp:
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        terms = glossaries.read(self._settings.glossary_file)
         loop = asyncio.get_running_loop()
         # One thread: an engine is never asked twice at once.
         thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="mt-engine")
@@ -68,6 +67,7 @@ class MtApp:
             return loop.run_in_executor(thread, work)
 
         try:
+            terms = await in_thread(lambda: glossaries.read(self._settings.glossary_file))
             engine = await in_thread(lambda: engines.load(self._settings))
             try:
                 queue: WorkQueue[Applied] = WorkQueue(self._settings.queue_size, in_thread)

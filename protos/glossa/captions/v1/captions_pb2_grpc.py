@@ -36,7 +36,8 @@ class CaptionServiceServicer(object):
         down or the viewer is too slow; resume with the last sequence seen.
 
         Reasons: UNKNOWN_SESSION, HISTORY_TRIMMED (OUT_OF_RANGE, metadata oldest_sequence), SEQUENCE_AHEAD
-        (OUT_OF_RANGE: start again from 0), SLOW_CONSUMER, TOO_MANY_VIEWERS, NOT_READY, SHUTTING_DOWN.
+        (OUT_OF_RANGE: start again from 0), SLOW_CONSUMER, TOO_MANY_VIEWERS, NOT_READY, INVALID_REQUEST,
+        SHUTTING_DOWN.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

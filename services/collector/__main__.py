@@ -1,0 +1,10 @@
+"""`python -m services.collector`"""
+
+from services.collector.server import CollectorApp
+from services.collector.settings import CollectorSettings
+from services.serving import run
+from services.settings import load
+
+if __name__ == "__main__":
+    settings = load(CollectorSettings)
+    run(CollectorApp(settings), settings)

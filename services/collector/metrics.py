@@ -1,0 +1,37 @@
+"""What this service counts. The totals of record are in Redis (see Stats); these start at zero."""
+
+from __future__ import annotations
+
+from prometheus_client import Counter, Gauge, Histogram
+
+PAIRS = Counter("glossa_collector_pairs_total", "Pairs written, by band.", ["band"])
+EXCLUSIONS = Counter("glossa_collector_exclusions_total", "Pairs excluded, by reason.", ["reason"])
+DUPLICATES = Counter(
+    "glossa_collector_duplicates_total", "Events that were in Redis already and changed nothing."
+)
+MALFORMED = Counter(
+    "glossa_collector_malformed_entries_total", "Entries of the streams that could not be read."
+)
+QUEUE_AVAILABLE = Gauge(
+    "glossa_collector_queue_available_bool", "1 while Redis takes pairs, 0 while it is waited for."
+)
+QUEUE_LENGTH = Gauge(
+    "glossa_collector_queue_length", "Entries in a band's stream when last looked at.", ["band"]
+)
+QUEUE_AT_RISK = Gauge(
+    "glossa_collector_queue_at_risk_bool",
+    "1 while Redis is set up so that it can lose pairs, by the setting that is wrong.",
+    ["setting"],
+)
+WRITE_SECONDS = Histogram(
+    "glossa_collector_write_duration_seconds",
+    "Time until a batch of events was in Redis, waiting for it included.",
+    buckets=(0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3),
+)
+UPSTREAM_CONNECTED = Gauge(
+    "glossa_collector_upstream_connected_bool", "1 while the gateway's journal is being followed."
+)
+CURSOR = Gauge("glossa_collector_cursor_sequence", "Last sequence that is safe in Redis.")
+EVENTS_WAITING = Gauge(
+    "glossa_collector_events_waiting", "Events read from the gateway and not yet in Redis."
+)

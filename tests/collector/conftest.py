@@ -1,0 +1,145 @@
+"""A real collector process between a scripted gateway and a real Redis."""
+
+from __future__ import annotations
+
+import asyncio
+import urllib.request
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import grpc
+import pytest_asyncio
+
+from glossa.collector.v1 import collector_pb2, collector_pb2_grpc
+from services.collector.bands import BANDS
+from services.collector.queues import counts_key, cursor_key, stream_key
+from services.settings import port
+from tests.collector.redis_process import RedisProcess
+from tests.collector.upstream import Upstream
+from tests.processes import ServiceProcess, free_port_base
+
+WAIT_S = 30.0
+
+
+class Stack:
+    """The collector under test and both its neighbours; nothing is started yet."""
+
+    def __init__(self, folder: Path) -> None:
+        self.base = free_port_base()
+        self.folder = folder
+        self.upstream = Upstream(port("gateway", self.base))
+        self.redis = RedisProcess(port("redis", self.base), folder / "redis")
+        self.collector = self.new_collector()
+
+    def new_collector(self, **settings: object) -> ServiceProcess:
+        return ServiceProcess(
+            "collector",
+            self.base,
+            self.folder,
+            **{
+                "gateway_address": self.upstream.address,
+                "redis_url": self.redis.url,
+                "redis_timeout_s": 0.5,
+                "queue_check_interval_s": 0.3,
+                **settings,
+            },
+        )
+
+    async def start(self) -> None:
+        self.redis.start()
+        await self.upstream.start()
+        await self.start_collector()
+
+    async def start_collector(self) -> None:
+        self.collector.start()
+        await self.collector.wait_ready()
+
+    async def stop(self) -> None:
+        self.collector.kill()
+        await self.upstream.stop()
+        self.redis.kill()
+
+    def collected(self) -> Counter[str]:
+        """How often each pair id is in the streams."""
+        return Counter(
+            fields["pair_id"]
+            for band in BANDS
+            for _, fields in self.redis.client.xrange(stream_key(band))
+        )
+
+    def entry_count(self) -> int:
+        return sum(int(self.redis.client.xlen(stream_key(band))) for band in BANDS)
+
+    def counts(self, session_id: str = "") -> dict[str, int]:
+        numbers = self.redis.client.hgetall(counts_key(session_id))
+        return {name: int(number) for name, number in numbers.items()}
+
+    def cursor(self) -> int:
+        return int(self.redis.client.get(cursor_key(self.upstream.journal_id)) or 0)
+
+    async def caught_up(self) -> None:
+        """Waits until the whole journal is in Redis."""
+        await until(lambda: self.cursor() == len(self.upstream.events))
+
+    def assert_each_pair_once(self) -> None:
+        """Every pair is in one stream or counted as excluded, once; and the counts say the same."""
+        collected = self.collected()
+        assert not {pair_id for pair_id, number in collected.items() if number > 1}
+        counts = self.counts()
+        excluded = {
+            pair_id for pair_id in self.upstream.pair_ids() if int(pair_id.split("/")[1]) % 5 == 4
+        }
+        assert set(collected) == self.upstream.pair_ids() - excluded
+        assert counts.get("excluded", 0) == counts.get("excluded:too_few_words", 0) == len(excluded)
+        for band in BANDS:
+            assert counts.get(band.value, 0) == self.redis.client.xlen(stream_key(band))
+
+    async def stats(self, session_id: str = "") -> collector_pb2.StatsResponse:
+        async with grpc.aio.insecure_channel(self.collector.address) as channel:
+            stub = collector_pb2_grpc.CollectorServiceStub(channel)
+            return await stub.Stats(collector_pb2.StatsRequest(session_id=session_id), timeout=10)
+
+    async def export(self, *bands: int, **request: object) -> list[collector_pb2.ScoredPair]:
+        async with grpc.aio.insecure_channel(self.collector.address) as channel:
+            call = collector_pb2_grpc.CollectorServiceStub(channel).ExportPairs(
+                collector_pb2.ExportPairsRequest(bands=bands, **request), timeout=10
+            )
+            try:
+                return [response.pair async for response in call]
+            finally:
+                call.cancel()
+
+    async def metric(self, name: str) -> float:
+        """The value of a metric, its labels in `name`; NaN while it is not there."""
+        text = await asyncio.to_thread(self._read_metrics)
+        for line in text.splitlines():
+            if line.startswith(f"{name} "):
+                return float(line.rsplit(" ", 1)[1])
+        return float("nan")
+
+    def _read_metrics(self) -> str:
+        url = f"http://{self.collector.http_address}/metrics"
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            return str(answer.read().decode())
+
+    async def until_metric(self, name: str, value: float) -> None:
+        async with asyncio.timeout(WAIT_S):
+            while await self.metric(name) != value:
+                await asyncio.sleep(0.05)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Waits for a condition; fails after WAIT_S."""
+    async with asyncio.timeout(WAIT_S):
+        while not condition():
+            await asyncio.sleep(0.005)
+
+
+@pytest_asyncio.fixture
+async def stack(tmp_path: Path) -> AsyncIterator[Stack]:
+    stack = Stack(tmp_path)
+    try:
+        yield stack
+    finally:
+        await stack.stop()

@@ -1,0 +1,190 @@
+"""The collector as a process: what it collects, from whom, and what it says about it."""
+
+from __future__ import annotations
+
+import grpc
+import pytest
+
+from glossa.collector.v1 import collector_pb2
+from services.errors import reason_of
+from tests.collector.conftest import Stack, until
+from tests.collector.upstream import (
+    SCORED_AT_S,
+    Upstream,
+    pair_scored,
+    sermon,
+    session_ended,
+    transcript,
+)
+
+ACCEPT = collector_pb2.BAND_ACCEPT
+ALL_BANDS = (
+    collector_pb2.BAND_ACCEPT,
+    collector_pb2.BAND_MODERATE,
+    collector_pb2.BAND_REVIEW,
+    collector_pb2.BAND_REJECT,
+)
+
+
+async def test_collects_the_backlog_and_goes_on_live(stack: Stack) -> None:
+    stack.upstream.add(sermon(range(1, 21)))
+    await stack.start()
+    await stack.caught_up()
+    stack.upstream.add(sermon(range(21, 31)))
+    await stack.caught_up()
+    stack.assert_each_pair_once()
+    assert len(stack.collected()) == 24
+
+
+async def test_stats_tell_bands_exclusions_and_the_cursor_of_all_and_of_one_session(
+    stack: Stack,
+) -> None:
+    stack.upstream.add([*sermon(range(1, 11)), *sermon(range(1, 6), "session-b")])
+    await stack.start()
+    await stack.caught_up()
+    every = await stack.stats()
+    assert every.journal_id == "journal-1"
+    assert every.cursor_sequence == len(stack.upstream.events)
+    assert {count.band: count.pair_count for count in every.counts} == {
+        collector_pb2.BAND_ACCEPT: 3,
+        collector_pb2.BAND_MODERATE: 3,
+        collector_pb2.BAND_REVIEW: 3,
+        collector_pb2.BAND_REJECT: 3,
+        collector_pb2.BAND_EXCLUDED: 3,
+    }
+    assert [(item.reason, item.pair_count) for item in every.exclusions] == [("too_few_words", 3)]
+    one = await stack.stats("session-b")
+    assert [count.pair_count for count in one.counts] == [1, 1, 1, 1, 1]
+    assert [count.queue_length for count in one.counts] == [3, 3, 3, 3, 0]
+    unknown = await stack.stats("session-x")
+    assert [count.pair_count for count in unknown.counts] == [0, 0, 0, 0, 0]
+
+
+async def test_exports_a_pair_with_everything_that_is_known_of_it(stack: Stack) -> None:
+    signals = {"translation_qe": 0.9, "marian_agreement": 0.9, "back_translation": None}
+    stack.upstream.add([pair_scored(3, signals=signals)])
+    await stack.start()
+    await stack.caught_up()
+    (pair,) = await stack.export(ACCEPT)
+    assert pair.pair_id == "session-a/3/es"
+    assert (pair.band, pair.session_id, pair.segment_id) == (ACCEPT, "session-a", 3)
+    assert (pair.source_language, pair.target_language) == ("en", "es")
+    assert pair.source_text == "The river stands at the edge of the field"
+    assert pair.target_text == "El río está en la orilla del campo abierto"
+    assert pair.stt_confidence == pytest.approx(0.924142, abs=1e-6)
+    assert pair.quality_score == pytest.approx(0.65 * 0.9 + 0.35 * pair.stt_confidence, abs=1e-6)
+    assert (pair.translation_qe, pair.marian_agreement) == (0.9, 0.9)
+    assert [signal.name for signal in pair.signals] == list(signals)
+    assert [signal.HasField("value") for signal in pair.signals] == [True, True, False]
+    assert pair.time.seconds == SCORED_AT_S + 1
+    assert (pair.stt_model, pair.mt_model) == ("rule/stt", "rule/mt")
+    assert (pair.start_offset_ms, pair.end_offset_ms, pair.sequence) == (3000, 3900, 1)
+
+
+async def test_exports_the_bands_and_the_session_asked_for_in_order(stack: Stack) -> None:
+    stack.upstream.add([*sermon(range(1, 11)), *sermon(range(1, 11), "session-b")])
+    await stack.start()
+    await stack.caught_up()
+    everything = await stack.export(*ALL_BANDS)
+    assert [pair.sequence for pair in everything] == sorted(pair.sequence for pair in everything)
+    assert len(everything) == 16
+    newest = await stack.export(*ALL_BANDS, newest=3)
+    assert [pair.pair_id for pair in newest] == [pair.pair_id for pair in reversed(everything[-3:])]
+    one = await stack.export(ACCEPT, session_id="session-a")
+    assert [pair.pair_id for pair in one] == ["session-a/5/es", "session-a/10/es"]
+
+
+async def test_a_band_that_has_no_entries_is_refused(stack: Stack) -> None:
+    await stack.start()
+    for bands in ((), (collector_pb2.BAND_EXCLUDED,), (0,), (ACCEPT, 99)):
+        with pytest.raises(grpc.aio.AioRpcError) as error:
+            await stack.export(*bands)
+        assert reason_of(error.value) == "INVALID_BAND"
+
+
+async def test_events_without_a_pair_move_the_cursor_too(stack: Stack) -> None:
+    await stack.start()
+    stack.upstream.add([transcript(number) for number in range(1, 6)])
+    await stack.caught_up()
+    assert stack.collected() == {}
+
+
+async def test_the_end_of_a_session_moves_the_cursor_at_once(stack: Stack) -> None:
+    stack.collector = stack.new_collector(progress_interval_s=60)
+    await stack.start()
+    stack.upstream.add([transcript(1), transcript(2), session_ended(), transcript(3)])
+    await until(lambda: stack.cursor() == 3)
+
+
+async def test_events_that_are_sent_again_are_not_collected_again(stack: Stack) -> None:
+    stack.upstream.repeats = 15
+    stack.upstream.add(sermon(range(1, 31)))
+    await stack.start()
+    await stack.caught_up()
+    for first in (31, 61):
+        await stack.upstream.stop()
+        stack.upstream.add(sermon(range(first, first + 30)))
+        await stack.upstream.start()
+        await stack.caught_up()
+    stack.assert_each_pair_once()
+    assert await stack.metric("glossa_collector_duplicates_total") > 0
+
+
+async def test_another_journal_at_the_same_address_is_collected_from_its_start(
+    stack: Stack,
+) -> None:
+    stack.upstream.add(sermon(range(1, 21)))
+    await stack.start()
+    await stack.caught_up()
+    await stack.upstream.stop()
+
+    first = stack.upstream
+    for number, segment_count in ((2, 5), (3, 40)):  # shorter, then longer than what was known
+        stack.upstream = Upstream(int(first.address.split(":")[1]), f"journal-{number}")
+        stack.upstream.add(sermon(range(1, segment_count + 1), f"session-{number}"))
+        await stack.upstream.start()
+        await stack.caught_up()
+        assert (await stack.stats()).journal_id == f"journal-{number}"
+        await stack.upstream.stop()
+
+    stack.upstream = first  # the first one comes back and goes on where it was
+    first.add(sermon(range(21, 23)))
+    await first.start()
+    await stack.caught_up()
+    collected = stack.collected()
+    assert set(collected.values()) == {1}
+    # Segments 4, 9 ... are excluded.
+    assert len(collected) == (22 - 4) + (5 - 1) + (40 - 8)
+
+
+async def test_a_journal_that_lost_its_end_is_gone_on_with(stack: Stack) -> None:
+    stack.upstream.add(sermon(range(1, 21)))
+    await stack.start()
+    await stack.caught_up()
+    await stack.upstream.stop()
+    del stack.upstream.events[-10:]
+    await stack.upstream.start()
+    await until(lambda: stack.cursor() == len(stack.upstream.events))
+    stack.upstream.add(sermon(range(101, 111)))
+    await stack.caught_up()
+    assert {f"session-a/{number}/es" for number in (101, 102, 103)} <= set(stack.collected())
+
+
+async def test_serves_before_the_gateway_is_there(stack: Stack) -> None:
+    stack.redis.start()
+    await stack.start_collector()
+    assert (await stack.stats()).journal_id == ""
+    assert await stack.metric("glossa_collector_upstream_connected_bool") == 0
+    stack.upstream.add(sermon(range(1, 6)))
+    await stack.upstream.start()
+    await stack.caught_up()
+    assert await stack.metric("glossa_collector_upstream_connected_bool") == 1
+
+
+async def test_stops_cleanly(stack: Stack) -> None:
+    stack.upstream.add(sermon(range(1, 6)))
+    await stack.start()
+    await stack.caught_up()
+    assert stack.collector.stop() == 0
+    assert "Traceback" not in stack.collector.log_path.read_text()
+    assert "river" not in stack.collector.log_path.read_text()

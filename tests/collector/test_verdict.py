@@ -1,0 +1,130 @@
+"""What is excluded and why, what is scored, and that an entry gives back what was put in it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.collector.bands import Band
+from services.collector.entry import from_fields, to_fields
+from services.collector.filters import EXCLUSION_REASONS, exclusion, length_ratio
+from services.collector.pair import ExcludedPair, ScoredPair, Signal
+from services.collector.verdict import judge
+from tests.collector.pairs import GOOD_PAIR, pair, signals
+
+
+def scored(**changes: object) -> ScoredPair:
+    verdict = judge(pair(**changes))
+    assert isinstance(verdict, ScoredPair)
+    return verdict
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"compression_ratio": 2.41}, "compression_ratio"),
+        ({"no_speech_prob": 0.61}, "no_speech"),
+        ({"source_text": "Amen, — amen!"}, "too_few_words"),
+        ({"source_text": "", "target_text": ""}, "too_few_words"),
+        ({"target_text": "the River stands, at the edge of the field."}, "copied_through"),
+        ({"target_text": "The river stands at the edge of the campo"}, "copied_through"),
+        ({"target_text": "El río está"}, "length_ratio"),
+        ({"target_text": "El río " * 20}, "length_ratio"),
+        ({"target_text": ""}, "length_ratio"),
+        ({"signals": signals(length_ratio=math.nan)}, "invalid_signal"),
+        ({"signals": signals(translation_qe=1.5)}, "invalid_signal"),
+        ({"avg_logprob": math.nan}, "invalid_signal"),
+        ({"no_speech_prob": math.nan}, "invalid_signal"),
+        ({"compression_ratio": math.nan}, "invalid_signal"),
+        ({"signals": (), "avg_logprob": None}, "no_signals"),
+    ],
+)
+def test_excludes_with_a_stable_reason(changes: dict[str, object], reason: str) -> None:
+    verdict = judge(pair(**changes))
+    assert isinstance(verdict, ExcludedPair)
+    assert verdict.reason == reason
+    assert reason in EXCLUSION_REASONS
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"compression_ratio": 2.4},
+        {"no_speech_prob": 0.6},
+        {"compression_ratio": None, "no_speech_prob": None},
+        {"source_text": "Let us pray", "target_text": "Oremos ahora"},
+        {"source_text": "x" * 2 + " y z" * 2, "target_text": "a" * 20},
+        {"source_text": "Paul saw Silas there", "target_text": "Paul vio allí a Silas"},
+    ],
+)
+def test_keeps_what_is_at_a_limit_or_not_measured(changes: dict[str, object]) -> None:
+    assert exclusion(pair(**changes)) is None
+
+
+def test_length_is_counted_in_composed_characters() -> None:
+    assert length_ratio(" año ", "an\u0303os") == pytest.approx(4 / 3)
+
+
+def test_a_pair_with_every_signal_is_accepted() -> None:
+    verdict = scored()
+    assert verdict.band is Band.ACCEPT
+    assert verdict.translation_qe == 0.9
+    assert verdict.marian_agreement == 0.95
+
+
+def test_rules_alone_never_accept_and_are_never_called_quality_estimation() -> None:
+    verdict = scored(signals=signals(heuristic_quality=1.0), avg_logprob=0.0)
+    assert verdict.quality_score > 0.95
+    assert verdict.band is Band.MODERATE
+    assert verdict.translation_qe is None
+    assert verdict.marian_agreement is None
+
+
+def test_an_unset_signal_is_missing_and_not_zero() -> None:
+    unset = scored(signals=signals(translation_qe=None, heuristic_quality=0.9))
+    assert unset.quality_score == scored(signals=signals(heuristic_quality=0.9)).quality_score
+
+
+def test_a_pair_that_nobody_could_score_is_for_review_at_most() -> None:
+    assert scored(signals=(), avg_logprob=0.0).band is Band.REVIEW
+
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"]))
+NUMBER = st.none() | st.floats(allow_nan=False, allow_infinity=False)
+
+
+@given(
+    st.builds(
+        replace,
+        st.just(GOOD_PAIR),
+        source_text=TEXT,
+        target_text=TEXT,
+        session_id=TEXT,
+        signals=st.lists(st.builds(Signal, TEXT, st.none() | st.floats(0, 1), TEXT)).map(tuple),
+        avg_logprob=NUMBER,
+        no_speech_prob=NUMBER,
+        compression_ratio=NUMBER,
+    ),
+    st.sampled_from(Band),
+    st.floats(0, 1),
+    st.tuples(NUMBER, NUMBER, NUMBER),
+)
+def test_an_entry_gives_back_what_was_put_in(
+    a_pair: object, band: Band, score: float, terms: tuple[float | None, ...]
+) -> None:
+    before = ScoredPair(a_pair, band, score, *terms)  # type: ignore[arg-type]
+    assert from_fields(to_fields(before)) == before
+
+
+@pytest.mark.parametrize("damage", ["sequence", "signals", "band", "time"])
+def test_an_entry_of_someone_else_is_refused(damage: str) -> None:
+    fields = to_fields(scored())
+    with pytest.raises(ValueError, match=r".+"):
+        from_fields(fields | {damage: "?"})
+    del fields[damage]
+    with pytest.raises(ValueError, match=damage):
+        from_fields(fields)

@@ -17,7 +17,8 @@ The reasons of an RPC are listed in its comment in protos/.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Coroutine
+from typing import Any, ClassVar
 
 import grpc
 from google.protobuf import any_pb2, duration_pb2
@@ -128,3 +129,45 @@ def reason_of(error: grpc.RpcError) -> str:
     """The stable reason of a failed call; its gRPC code's name when there is none."""
     info = error_info(error)
     return info.reason if info is not None else str(error.code().name)
+
+
+class PeerStatus:
+    """The status with which a peer ended a stream that is still being written to.
+
+    grpc.aio overwrites it with INTERNAL when a write fails because the stream has just ended, in
+    about half of the cases (grpc/grpc#36066), and the reason would be lost. Made right after the
+    call:
+
+        status = PeerStatus(call)
+        try:
+            ...
+        except grpc.aio.AioRpcError as error:
+            raise status.instead_of(error) from None
+    """
+
+    def __init__(self, call: grpc.aio.Call) -> None:
+        self._first: grpc.aio.AioRpcError | None = None
+        call.add_done_callback(self._keep)
+
+    def instead_of(self, raised: grpc.aio.AioRpcError) -> grpc.aio.AioRpcError:
+        """The peer's own error; `raised` when it gave none."""
+        return self._first or raised
+
+    def _keep(self, call: grpc.aio.Call) -> None:
+        # Called as soon as a status is there, before a failing write can replace it, and only then
+        # do these coroutines end without waiting.
+        code = _ended(call.code())
+        if self._first is None and code is not grpc.StatusCode.OK:
+            initial, trailing = _ended(call.initial_metadata()), _ended(call.trailing_metadata())
+            details = _ended(call.details())
+            self._first = grpc.aio.AioRpcError(code, initial, trailing, details)
+
+
+def _ended(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    try:
+        coroutine.send(None)
+    except StopIteration as end:
+        return end.value
+    finally:
+        coroutine.close()
+    return None

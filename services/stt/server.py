@@ -82,7 +82,7 @@ class _SttServicer(stt_pb2_grpc.SttServiceServicer, models_pb2_grpc.ModelService
         self._settings = settings
         self._policy = SegmentationPolicy(
             start_threshold=settings.speech_threshold,
-            end_threshold=max(settings.speech_threshold - 0.15, 0.01),
+            end_threshold=max(settings.speech_threshold - 0.15, settings.speech_threshold / 2),
             end_silence_ms=settings.end_silence_ms,
             max_segment_ms=settings.max_segment_ms,
         )

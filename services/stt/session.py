@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass, field, replace
@@ -170,6 +171,7 @@ class _ClosedSegment:
     segment: _Segment
     boundary: SegmentClosed
     samples: Samples
+    closed_at_s: float  # time.monotonic()
 
 
 class _RecentAudio:
@@ -356,7 +358,7 @@ class TranscriptionSession:
         segment = self._segments[-1]
         segment.is_open = False
         samples = self._audio.between(boundary.first_sample, boundary.end_sample)
-        await self._closed.put(_ClosedSegment(segment, boundary, samples))
+        await self._closed.put(_ClosedSegment(segment, boundary, samples, time.monotonic()))
 
     # Telling the client.
 
@@ -427,9 +429,13 @@ class TranscriptionSession:
 
     async def _outcome(self, closed: _ClosedSegment) -> Outcome:
         segment, boundary = closed.segment, closed.boundary
+        # Waiting behind the segment before it is waiting for the engine, too.
+        waited_ms = (time.monotonic() - closed.closed_at_s) * 1000
         recognition = await self._recogniser.transcribe(
             closed.samples, self._options.engine_language, self._options.phrases
         )
+        engine_ms = recognition.engine_ms + waited_ms
+        engine_queue_ms = recognition.queue_ms + waited_ms
         hypothesis = recognition.hypothesis
         text = hypothesis.text
         figures = FinalFigures(
@@ -450,8 +456,8 @@ class TranscriptionSession:
             words=len(hypothesis.words),
             avg_logprob=_rounded(figures.avg_logprob),
             no_speech_prob=_rounded(figures.no_speech_prob),
-            engine_ms=round(recognition.engine_ms),
-            engine_queue_ms=round(recognition.queue_ms),
+            engine_ms=round(engine_ms),
+            engine_queue_ms=round(engine_queue_ms),
         )
         log.debug("segment_text", segment_id=segment.segment_id, text=text)
         SEGMENTS.labels("suppressed" if reason else "final").inc()
@@ -477,8 +483,8 @@ class TranscriptionSession:
             avg_logprob=figures.avg_logprob,
             no_speech_prob=figures.no_speech_prob,
             compression_ratio=figures.compression_ratio,
-            engine_ms=recognition.engine_ms,
-            engine_queue_ms=recognition.queue_ms,
+            engine_ms=engine_ms,
+            engine_queue_ms=engine_queue_ms,
         )
 
     # Partials.

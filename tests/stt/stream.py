@@ -10,6 +10,7 @@ import grpc
 
 from glossa.stt.v1 import stt_pb2, stt_pb2_grpc
 from glossa.types.v1 import types_pb2
+from services.errors import PeerStatus
 from services.serving import CHANNEL_OPTIONS
 from tests.speech import Pcm, chunks
 
@@ -109,9 +110,22 @@ async def transcribe(
 
     async with grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS) as channel:
         call = stt_pb2_grpc.SttServiceStub(channel).StreamingTranscribe(paced(), timeout=DEADLINE_S)
+        status = PeerStatus(call)
         try:
             async for response in call:
                 heard.responses.append(response)
+        except grpc.aio.AioRpcError as error:
+            raise status.instead_of(error) from None
         finally:
             call.cancel()
     return heard
+
+
+async def until_the_end(call: grpc.aio.StreamStreamCall) -> None:
+    """Reads what is left; raises the stream's AioRpcError."""
+    status = PeerStatus(call)
+    try:
+        while await call.read() is not grpc.aio.EOF:
+            pass
+    except grpc.aio.AioRpcError as error:
+        raise status.instead_of(error) from None

@@ -1,0 +1,186 @@
+"""Segmentation on scripted voice activity: no audio, no model."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.audio import ms_to_samples
+from services.stt.policy import (
+    Boundary,
+    SegmentationPolicy,
+    SegmentClosed,
+    Segmenter,
+    SegmentOpened,
+    Window,
+)
+
+WINDOW = 512
+POLICY = SegmentationPolicy()
+
+
+def windows(*runs: tuple[float, int], first_sample: int = 0, level: float = 0.1) -> list[Window]:
+    """Windows for (probability, count) runs."""
+    probabilities = [probability for probability, count in runs for _ in range(count)]
+    return [
+        Window(first_sample + i * WINDOW, first_sample + (i + 1) * WINDOW, probability, level)
+        for i, probability in enumerate(probabilities)
+    ]
+
+
+def boundaries(heard: list[Window], finish: bool = True) -> list[Boundary]:
+    segmenter = Segmenter(POLICY)
+    found = [boundary for window in heard for boundary in segmenter.accept(window)]
+    return [*found, *(segmenter.finish("finish") if finish else ())]
+
+
+def closed(found: list[Boundary]) -> list[SegmentClosed]:
+    return [boundary for boundary in found if isinstance(boundary, SegmentClosed)]
+
+
+def test_silence_opens_nothing() -> None:
+    assert boundaries(windows((0.02, 500))) == []
+
+
+def test_a_click_of_three_windows_opens_nothing() -> None:
+    assert boundaries(windows((0.0, 50), (0.9, 3), (0.0, 50))) == []
+
+
+def test_speech_begins_with_its_lead_and_ends_with_its_trail() -> None:
+    opened, ended = boundaries(windows((0.0, 50), (0.9, 40), (0.0, 50)), finish=False)
+    assert opened == SegmentOpened(50 * WINDOW - ms_to_samples(POLICY.lead_ms))
+    assert isinstance(ended, SegmentClosed)
+    assert ended.cause == "silence"
+    assert ended.speech_end_sample == 90 * WINDOW
+    assert ended.end_sample == 90 * WINDOW + ms_to_samples(POLICY.trail_ms)
+
+
+def test_the_lead_never_reaches_before_the_stream() -> None:
+    opened = boundaries(windows((0.9, 40), first_sample=7000))[0]
+    assert opened == SegmentOpened(7000)
+
+
+def test_the_end_is_decided_after_the_silence_and_no_later() -> None:
+    (ended,) = closed(boundaries(windows((0.9, 40), (0.0, 100)), finish=False))
+    wait_samples = ended.endpoint_sample - ended.speech_end_sample
+    assert 0 <= wait_samples - ms_to_samples(POLICY.end_silence_ms) < WINDOW
+
+
+def test_a_breath_does_not_end_a_segment() -> None:
+    found = boundaries(windows((0.9, 40), (0.0, 15), (0.9, 40), (0.0, 30)), finish=False)
+    assert len(closed(found)) == 1
+
+
+def test_between_the_thresholds_speech_goes_on_but_does_not_begin() -> None:
+    assert boundaries(windows((0.4, 100))) == []
+    assert closed(boundaries(windows((0.9, 10), (0.4, 100)), finish=False)) == []
+
+
+def test_speech_without_pauses_is_cut_at_the_quietest_recent_window() -> None:
+    limit = ms_to_samples(POLICY.max_segment_ms) // WINDOW
+    dip_at = limit - 60
+    heard = windows((0.95, dip_at), (0.5, 3), (0.95, 200))
+    first = closed(boundaries(heard, finish=False))[0]
+    assert first.cause == "length"
+    assert dip_at * WINDOW < first.end_sample <= (dip_at + 3) * WINDOW
+
+
+def test_equal_probabilities_are_cut_where_it_is_least_loud() -> None:
+    limit = ms_to_samples(POLICY.max_segment_ms) // WINDOW
+    heard = windows((0.95, limit + 100))
+    quiet_at = limit - 40
+    for index in range(quiet_at - 1, quiet_at + 2):
+        window = heard[index]
+        heard[index] = Window(window.first_sample, window.end_sample, window.probability, 0.01)
+    first = closed(boundaries(heard, finish=False))[0]
+    assert first.end_sample == (quiet_at + 1) * WINDOW
+
+
+def test_a_cut_loses_no_sample() -> None:
+    found = boundaries(windows((0.95, 2000)))
+    ends = [boundary.end_sample for boundary in closed(found)]
+    starts = [boundary.first_sample for boundary in closed(found)]
+    assert len(ends) >= 4
+    assert starts[1:] == ends[:-1]
+
+
+def test_finish_closes_what_is_open() -> None:
+    (ended,) = closed(boundaries(windows((0.0, 20), (0.9, 40), (0.0, 2))))
+    assert ended.cause == "finish"
+    assert ended.speech_end_sample == 60 * WINDOW
+
+
+def test_after_a_gap_nothing_reaches_back_over_it() -> None:
+    segmenter = Segmenter(POLICY)
+    for window in windows((0.9, 40)):
+        list(segmenter.accept(window))
+    (ended,) = segmenter.finish("gap")
+    assert isinstance(ended, SegmentClosed)
+    assert ended.cause == "gap"
+    later = windows((0.9, 40), first_sample=100_000)
+    opened = next(boundary for window in later for boundary in segmenter.accept(window))
+    assert opened == SegmentOpened(100_000)
+
+
+def test_mean_probability_covers_the_segment() -> None:
+    (ended,) = closed(boundaries(windows((0.8, 50), (0.0, 50)), finish=False))
+    trail_windows = ms_to_samples(POLICY.trail_ms) // WINDOW
+    assert abs(ended.speech_probability - 0.8 * 50 / (50 + trail_windows)) < 1e-6
+
+
+def test_in_silence_the_restart_sample_follows_closely() -> None:
+    segmenter = Segmenter(POLICY)
+    heard = windows((0.0, 200))
+    for window in heard:
+        list(segmenter.accept(window))
+    assert heard[-1].end_sample - segmenter.restart_sample < ms_to_samples(1000)
+
+
+script = st.lists(
+    st.tuples(st.sampled_from([0.0, 0.2, 0.4, 0.6, 0.95]), st.integers(1, 150)), max_size=30
+)
+
+
+@given(script)
+def test_segments_are_in_order_bounded_and_never_overlap(runs: list[tuple[float, int]]) -> None:
+    heard = windows(*runs)
+    found = boundaries(heard)
+    previous_end = 0
+    longest = ms_to_samples(POLICY.max_segment_ms) + WINDOW
+    assert [type(boundary) for boundary in found[::2]] == [SegmentOpened] * (len(found) // 2)
+    for opened, ended in zip(found[::2], found[1::2], strict=True):
+        assert isinstance(ended, SegmentClosed)
+        assert previous_end <= opened.first_sample == ended.first_sample < ended.end_sample
+        assert ended.speech_end_sample <= ended.end_sample <= ended.endpoint_sample
+        assert ended.end_sample - ended.first_sample <= longest
+        previous_end = ended.end_sample
+
+
+@given(script)
+def test_the_restart_sample_never_goes_back_nor_past_an_open_segment(
+    runs: list[tuple[float, int]],
+) -> None:
+    segmenter = Segmenter(POLICY)
+    previous = 0
+    for window in windows(*runs):
+        for boundary in segmenter.accept(window):
+            if isinstance(boundary, SegmentOpened):
+                assert previous <= boundary.first_sample
+                assert segmenter.restart_sample <= boundary.first_sample
+        assert segmenter.restart_sample >= previous
+        previous = segmenter.restart_sample
+
+
+@given(script, st.integers(0, 2000))
+def test_a_stream_reopened_at_the_restart_sample_finds_the_same_next_segment(
+    runs: list[tuple[float, int]], broken_at: int
+) -> None:
+    heard = windows(*runs)
+    broken = Segmenter(POLICY)
+    before = [b for window in heard[:broken_at] for b in broken.accept(window)]
+    settled_count = len(closed(before))
+    restart_sample = broken.restart_sample
+    reopened = [window for window in heard if window.first_sample >= restart_sample]
+    expected = [(segment.speech_end_sample, segment.cause) for segment in closed(boundaries(heard))]
+    found = [(segment.speech_end_sample, segment.cause) for segment in closed(boundaries(reopened))]
+    assert found[:1] == expected[settled_count : settled_count + 1]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+import contextlib
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
@@ -44,7 +45,7 @@ def queue(context: click.Context, collector: str | None, session: str, as_json: 
     ./glossa queue
     ./glossa queue export --band accept --out sermon_pairs.jsonl
     """
-    context.obj = collector
+    context.obj = collector, session
     if context.invoked_subcommand is None:
         _run(_show(_address(collector), session, as_json))
 
@@ -74,11 +75,13 @@ def export(
     """Write pairs as JSON, one object a line, oldest first.
 
     Texts are named by their language: {"en": "...", "es": "...", "source": "sermon", "session_id":
-    ..., "quality_score": ..., "stt_confidence": ..., "translation_qe": ..., "marian_agreement": ...,
-    "timestamp": ...} with ids, models, offsets and every signal beside them. What was not measured
-    is null: translation_qe is set only when a learned model gave it.
+    ..., "quality_score": ..., "stt_confidence": ..., "translation_qe": ..., "marian_agreement":
+    ..., "timestamp": ...} with ids, models, offsets and every signal beside them. What was not
+    measured is null: translation_qe is set only when a learned model gave it.
     """
-    _run(_export(_address(collector or context.obj), bands, out, session))
+    group_collector, group_session = context.obj
+    address = _address(collector or group_collector)
+    _run(_export(address, bands, out, session or group_session))
 
 
 # Asking the collector
@@ -157,9 +160,10 @@ class _Collector:
 
         from glossa.collector.v1 import collector_pb2
 
+        numbers: list[Any] = [collector_pb2.Band.Value(f"BAND_{band.upper()}") for band in bands]
         call = self._stub.ExportPairs(
             collector_pb2.ExportPairsRequest(
-                bands=[collector_pb2.Band.Value(f"BAND_{band.upper()}") for band in bands],
+                bands=numbers,
                 session_id=session_id,
                 newest=newest,
             )
@@ -259,47 +263,45 @@ def _print_tables(stats: Any, newest: list[Any], session_id: str) -> None:
 
 
 async def _export(address: str, bands: tuple[str, ...], out: str, session_id: str) -> None:
-    async with _Collector(address) as collector:
-        pairs = collector.pairs(bands, session_id)
-        count = await _write(pairs, out)
-    click.echo(f"{count} pairs written to {'stdout' if out == '-' else out}", err=True)
+    import json
+
+    count = 0
+    with _output(out) as stream:
+        async with _Collector(address) as collector:
+            async for pair in collector.pairs(bands, session_id):
+                line = json.dumps(_training_object(pair), ensure_ascii=False, allow_nan=False)
+                stream.write(line.encode() + b"\n")
+                count += 1
+        stream.flush()
+    where = "stdout" if out == "-" else out
+    click.echo(f"{count} {'pair' if count == 1 else 'pairs'} written to {where}", err=True)
 
 
-async def _write(pairs: AsyncIterator[Any], out: str) -> int:
-    """Writes to `out`, which is replaced in one step at the end; the number of pairs."""
+@contextlib.contextmanager
+def _output(out: str) -> Iterator[BinaryIO]:
+    """Where to write; a file is replaced in one step at the end, and only when all went well."""
     import os
+    import sys
 
     path = Path(os.path.realpath(out))
     try:
         if out == "-":
-            return await _write_lines(pairs, click.get_binary_stream("stdout"))
-        if path.exists() and not path.is_file():  # a pipe or a device cannot be replaced
+            yield sys.stdout.buffer
+        elif path.exists() and not path.is_file():  # a pipe or a device cannot be replaced
             with path.open("wb") as stream:
-                return await _write_lines(pairs, stream)
-        part = path.with_name(f".{path.name}.{os.getpid()}.part")
-        try:
-            with part.open("wb") as stream:
-                count = await _write_lines(pairs, stream)
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
-    except BrokenPipeError:
-        raise
+                yield stream
+        else:
+            part = path.with_name(f".{path.name}.{os.getpid()}.part")
+            try:
+                with part.open("wb") as stream:
+                    yield stream
+                part.replace(path)
+            finally:
+                part.unlink(missing_ok=True)
+    except (BrokenPipeError, TimeoutError):
+        raise  # a reader that has seen enough (click ends quietly), a silent collector
     except OSError as error:
         raise click.ClickException(f"cannot write {out}: {error.strerror or error}") from error
-    return count
-
-
-async def _write_lines(pairs: AsyncIterator[Any], stream: BinaryIO) -> int:
-    import json
-
-    count = 0
-    async for pair in pairs:
-        line = json.dumps(_training_object(pair), ensure_ascii=False, allow_nan=False)
-        stream.write(line.encode() + b"\n")
-        count += 1
-    stream.flush()
-    return count
 
 
 def _training_object(pair: Any) -> dict[str, Any]:

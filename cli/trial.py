@@ -42,6 +42,7 @@ class Outcome:
     ledger: Ledger
     collected: Collected
     lags_ms: list[float]
+    engines_ms: list[float]
     overheads_ms: list[float]
     lost: list[str]
 
@@ -66,6 +67,7 @@ class Trial:
         self._display_ready = asyncio.Event()
         self._shown: set[tuple[int, str]] = set()
         self._lags_ms: list[float] = []
+        self._engines_ms: list[float] = []
         self._overheads_ms: list[float] = []
 
     async def run(self, source: AsyncIterator[Chunk]) -> Outcome:
@@ -104,6 +106,7 @@ class Trial:
         self._shown.add(key)
         if caption.is_source:
             return
+        self._engines_ms.append(caption.engine_ms)
         sent_times = self._speaker.sent_times
         spoken_at_s = sent_times.of(ms_to_samples(caption.end_offset_ms))
         decidable_at_s = sent_times.of(ms_to_samples(caption.endpoint_offset_ms))
@@ -146,6 +149,7 @@ class Trial:
             ledger=ledger,
             collected=collected or Collected(0, {}),
             lags_ms=self._lags_ms,
+            engines_ms=self._engines_ms,
             overheads_ms=self._overheads_ms,
             lost=lost,
         )

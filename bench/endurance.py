@@ -1,0 +1,140 @@
+"""Feeds hours of audio to a stack and watches what that costs."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+import time
+from collections import defaultdict
+from collections.abc import AsyncIterator
+from typing import Any
+
+import psutil
+from rich.console import Console
+from rich.table import Table
+
+from bench.overhead import looped
+from bench.stack import running_stack
+from cli.client import Chunk, SessionRequest
+from cli.spoken import SAMPLE_TEXT, speak
+from cli.supervisor import Supervisor
+from cli.trial import Trial
+from services.audio import BYTES_PER_SAMPLE, SAMPLE_RATE_HERTZ
+
+GROWTH_LIMIT = 0.10
+WARM_UP_AUDIO_S = 300.0
+_MEMORY_INTERVAL_S = 2.0
+_PROGRESS_INTERVAL_S = 15.0
+
+
+class Watch:
+    """Resident memory of every service against the audio fed so far."""
+
+    def __init__(self) -> None:
+        self.audio_s = 0.0
+        # service -> (audio seconds, resident bytes)
+        self.memory: dict[str, list[tuple[float, int]]] = defaultdict(list)
+
+    async def count(self, source: AsyncIterator[Chunk]) -> AsyncIterator[Chunk]:
+        """Passes chunks on; the client takes them no faster than the stack does."""
+        async for chunk in source:
+            self.audio_s = chunk.first_sample / SAMPLE_RATE_HERTZ
+            yield chunk
+        self.audio_s += len(chunk.data) / BYTES_PER_SAMPLE / SAMPLE_RATE_HERTZ
+
+    async def run(self, supervisor: Supervisor) -> None:
+        """Looks until cancelled."""
+        told_at_s = time.monotonic()
+        while True:
+            for name, state in supervisor.states.items():
+                if state.child is not None:
+                    self.memory[name].append((self.audio_s, resident_bytes(state.child.pid)))
+            if time.monotonic() - told_at_s > _PROGRESS_INTERVAL_S:
+                told_at_s = time.monotonic()
+                print(f"glossa: {self.audio_s / 60:.1f} minutes of audio fed", file=sys.stderr)
+            await asyncio.sleep(_MEMORY_INTERVAL_S)
+
+
+async def measure(profile: str, audio_minutes: int) -> dict[str, Any]:
+    """Runs the soak and prints a table to stderr.
+
+    Returns:
+        audio_minutes, wall_s, real_time_factor, finals, pairs, memory_mb {service: {after_5_min,
+        end, peak_growth}} and failures: a list of sentences, empty when all is well.
+    """
+    watch = Watch()
+    async with running_stack(profile) as supervisor:
+        plan = supervisor.plan
+        sample_path = plan.state_dir / "sample.wav"
+        await speak(SAMPLE_TEXT.read_text(encoding="utf-8"), sample_path)
+        trial = Trial(
+            {name: plan.address(name) for name in supervisor.states},
+            SessionRequest("en", ("es",), title="soak"),
+            speed=0,
+            show=lambda event: None,
+            on_event=lambda event: None,
+        )
+        watching = asyncio.create_task(watch.run(supervisor))
+        started_at_s = time.monotonic()
+        outcome = await trial.run(watch.count(looped(sample_path, audio_minutes * 60)))
+        wall_s = time.monotonic() - started_at_s
+        watching.cancel()
+    result: dict[str, Any] = {
+        "audio_minutes": audio_minutes,
+        "wall_s": round(wall_s, 1),
+        "real_time_factor": round(wall_s / (audio_minutes * 60), 3),
+        "finals": len(outcome.ledger.finals),
+        "pairs": outcome.collected.pairs,
+        "memory_mb": {name: _memory_figures(points) for name, points in watch.memory.items()},
+    }
+    result["failures"] = outcome.lost + [
+        f"the memory of {name} grew by {figures['peak_growth']:.0%} after five minutes"
+        for name, figures in result["memory_mb"].items()
+        if figures["peak_growth"] > GROWTH_LIMIT
+    ]
+    _print(result)
+    return result
+
+
+def resident_bytes(pid: int) -> int:
+    """Resident memory of a process and everything it started."""
+    total = 0
+    # One that ends while we look is counted the next time, as its successor.
+    with contextlib.suppress(psutil.NoSuchProcess):
+        process = psutil.Process(pid)
+        for member in (process, *process.children(recursive=True)):
+            total += member.memory_info().rss
+    return total
+
+
+def _memory_figures(points: list[tuple[float, int]]) -> dict[str, float]:
+    """Megabytes after five minutes of audio and at the end, and the greatest growth in between."""
+    warm = [size for audio_s, size in points if audio_s >= WARM_UP_AUDIO_S]
+    reference = warm[0] if warm else points[-1][1]
+    return {
+        "after_5_min": round(reference / 1e6, 1),
+        "end": round(points[-1][1] / 1e6, 1),
+        "peak_growth": round(max(warm, default=reference) / reference - 1, 3),
+    }
+
+
+def _print(result: dict[str, Any]) -> None:
+    console = Console(stderr=True, highlight=False)
+    table = Table(title=f"Resident memory over {result['audio_minutes']} minutes of audio, MB")
+    for heading in ("service", "after 5 min", "end", "peak growth"):
+        table.add_column(heading, justify="left" if heading == "service" else "right")
+    for name, figures in result["memory_mb"].items():
+        table.add_row(
+            name,
+            str(figures["after_5_min"]),
+            str(figures["end"]),
+            f"{figures['peak_growth']:+.1%}",
+        )
+    console.print(table)
+    console.print(
+        f"{result['finals']} finals in {result['wall_s']} s: real-time factor "
+        f"{result['real_time_factor']}"
+    )
+    for failure in result["failures"]:
+        console.print(f"FAILED: {failure}")

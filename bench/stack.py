@@ -1,0 +1,31 @@
+"""The stack that a benchmark runs against: its own processes, ports and folder, gone afterwards."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+
+from cli.stack import StackPlan, free_port_base, plan
+from cli.supervisor import Supervisor
+
+
+@contextlib.asynccontextmanager
+async def running_stack(
+    profile: str, settings: Mapping[str, str] | None = None
+) -> AsyncIterator[Supervisor]:
+    """A ready stack; `settings` are further GLOSSA_* variables. Progress goes to stderr."""
+    with tempfile.TemporaryDirectory(prefix="glossa-bench-") as folder:
+        supervisor = Supervisor(
+            _plan(profile, Path(folder), settings or {}),
+            lambda line: print(f"glossa: {line}", file=sys.stderr),
+        )
+        async with supervisor.running():
+            yield supervisor
+
+
+def _plan(profile: str, folder: Path, settings: Mapping[str, str]) -> StackPlan:
+    return plan(profile, folder, free_port_base(), {**os.environ, **settings})

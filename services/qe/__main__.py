@@ -1,0 +1,12 @@
+"""`python -m services.qe`: measures translations until SIGTERM."""
+
+from __future__ import annotations
+
+from services.qe.server import QeApp
+from services.qe.settings import QeSettings
+from services.serving import run
+from services.settings import load
+
+if __name__ == "__main__":
+    settings = load(QeSettings)
+    run(QeApp(settings), settings)

@@ -1,0 +1,129 @@
+"""The pure signals: what they find, and what holds for any text."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.qe import signals
+
+texts = st.text(max_size=80) | st.text(alphabet="abcñé 0123456789.,:'’-²٣\n", max_size=80)
+spoken = st.lists(
+    st.sampled_from(
+        ["one", "two", "twenty", "thirty", "hundred", "thousand", "million", "and", "five", "the"]
+        + ["uno", "dos", "y", "mil", "millones", "treinta", "cien", "once", "3:16", "1,000"]
+    ),
+    max_size=12,
+).map(" ".join)
+languages = st.sampled_from(["en", "es", "fr", ""])
+
+
+@given(texts | spoken, texts | spoken, languages, languages)
+def test_every_signal_is_missing_or_between_0_and_1(
+    source: str, target: str, source_language: str, target_language: str
+) -> None:
+    for value in (
+        signals.length_ratio(source, target),
+        signals.copied_through(source, target),
+        signals.number_parity(source, target, source_language, target_language),
+        signals.negation_parity(source, target, source_language, target_language),
+    ):
+        assert value is None or 0.0 <= value <= 1.0  # NaN would fail here
+
+
+@given(texts | spoken, languages)
+def test_a_text_agrees_with_itself_but_counts_as_copied(text: str, language: str) -> None:
+    assert signals.length_ratio(text, text) in (None, 1.0)
+    assert signals.copied_through(text, text) in (None, 0.0)
+    assert signals.number_parity(text, text, language, language) == 1.0
+    assert signals.negation_parity(text, text, language, language) in (None, 1.0)
+
+
+@given(texts | spoken, texts | spoken, languages, languages)
+def test_parities_and_lengths_do_not_depend_on_the_direction(
+    one: str, other: str, its_language: str, other_language: str
+) -> None:
+    assert signals.length_ratio(one, other) == signals.length_ratio(other, one)
+    for parity in (signals.number_parity, signals.negation_parity):
+        assert parity(one, other, its_language, other_language) == parity(
+            other, one, other_language, its_language
+        )
+
+
+@pytest.mark.parametrize(
+    ("source", "target"),
+    [
+        ("chapter three verse sixteen", "capítulo 3, versículo 16"),
+        ("John 3:16", "Juan tres dieciséis"),
+        ("twenty one", "veintiuno"),
+        ("thirty three years", "treinta y tres años"),
+        ("two hundred and five", "doscientos cinco"),
+        ("one hundred forty four thousand", "144.000"),
+        ("five thousand men", "cinco mil hombres"),
+        ("one billion", "mil millones"),
+        ("1,000 talents", "1.000 talentos"),
+        ("3.5", "3,5"),
+        ("one man and a house", "un hombre y una casa"),
+        ("once upon a time", "había una vez"),
+        ("five and six", "cinco y seis"),
+        ("no numbers", "sin números"),
+    ],
+)
+def test_the_same_numbers_agree_however_they_are_written(source: str, target: str) -> None:
+    assert signals.number_parity(source, target, "en", "es") == 1.0
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "expected"),
+    [
+        ("three days", "cuatro días", 0.0),
+        ("forty days", "días", 0.0),
+        ("forty days and forty nights", "cuarenta días y noches", 2 / 3),
+        ("days", "11 días", 0.0),
+        ("12 and 70", "doce y setenta", 1.0),
+    ],
+)
+def test_lost_and_changed_numbers_are_seen(source: str, target: str, expected: float) -> None:
+    assert signals.number_parity(source, target, "en", "es") == pytest.approx(expected)
+
+
+def test_number_words_of_an_unknown_language_are_not_guessed() -> None:
+    assert signals.number_parity("three days", "trois jours", "en", "fr") == 1.0
+    assert signals.number_parity("3 days", "4 jours", "en", "fr") == 0.0
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "expected"),
+    [
+        ("he did not come", "no vino", 1.0),
+        ("he didn't come", "vino", 0.0),
+        ("he didn’t come", "vino", 0.0),
+        ("he didnt come", "no vino", 1.0),
+        ("nobody came", "no vino nadie", 1.0),
+        ("you shall never die", "morirás", 0.0),
+        ("he came", "nunca vino", 0.0),
+        ("without faith", "sin fe", 1.0),
+        ("our sin", "nuestro pecado", 1.0),
+        ("I cannot", "puedo", 0.0),
+    ],
+)
+def test_a_lost_or_added_negation_is_seen(source: str, target: str, expected: float) -> None:
+    assert signals.negation_parity(source, target, "en", "es") == expected
+
+
+def test_negation_without_a_word_list_is_missing() -> None:
+    assert signals.negation_parity("he did not come", "il n'est pas venu", "en", "fr") is None
+
+
+def test_copied_words_are_told_from_translated_ones() -> None:
+    assert signals.copied_through("the house is red", "la casa es roja") == 1.0
+    assert signals.copied_through("the House is red", "The house is red") == 0.0
+    assert signals.copied_through("repentance is more", "repentance es más") == pytest.approx(2 / 3)
+    assert signals.copied_through("...", "...") is None
+
+
+def test_lengths_are_compared_without_spaces() -> None:
+    assert signals.length_ratio("ab cd", "abcd") == 1.0
+    assert signals.length_ratio("ab", "abcd") == 0.5
+    assert signals.length_ratio(" ", "abcd") is None

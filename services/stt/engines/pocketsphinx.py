@@ -44,8 +44,9 @@ _LIVE_OPTIONS: dict[str, Any] = {
     "ds": 2,
 }
 
-# Below it a hypothesis is noise or music that was forced into words.
-_MIN_AVG_LOGPROB = -1.2
+# Below it more than half of the words are wrong: clean read speech lies between -0.15 and -0.5,
+# speech that the model does not understand at all at -0.5 to -0.7.
+_MIN_AVG_LOGPROB = -0.9
 
 _Pair = tuple["Connection[Any, Any]", "Connection[Any, Any]"]
 

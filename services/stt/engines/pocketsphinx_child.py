@@ -19,6 +19,8 @@ from typing import Any, Protocol
 from pocketsphinx import Decoder
 
 _FRAME_MS = 10
+# Where the cores are few, partials give way to finals, and both to what carries them.
+_NICENESS = {"final": 5, "live": 10}
 _PRONUNCIATION = re.compile(r"\(\d+\)$")
 
 # (word, start_ms, end_ms, posterior), as the decoder spells it.
@@ -76,8 +78,6 @@ class _Live:
         self._decoders: dict[int, Decoder] = {}
         self._decoding: set[int] = set()
         self._decoder(0)
-        # Partials give way to finals, and both to the service itself.
-        os.nice(5)
 
     def answer(self, request: tuple[Any, ...]) -> str:
         verb, slot, *rest = request
@@ -113,6 +113,7 @@ def main(role_name: str, descriptor: int) -> None:
     # and then closes the pipe.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    os.nice(_NICENESS[role_name])
     connection: Connection[Any, Any] = Connection(descriptor)
     try:
         options = connection.recv()

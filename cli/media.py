@@ -26,6 +26,7 @@ _URL_TIMEOUT_S = 10.0
 _MICROPHONE_LIMIT_S = 30.0  # audio that waits while nobody takes it; the oldest goes first
 # A container often says a little more than there is; only a real cut is worth a warning.
 _SHORTFALL_S = 0.25
+_WAV_SIZE_UNKNOWN = 0xFFFFFFFF  # written by programs that could not seek back
 
 Warn = Callable[[str], None]
 
@@ -169,6 +170,11 @@ class AudioFile:
             self._warn(
                 f"{self._source} ends early: {decoded_s:.1f} s of {promised_s:.1f} s could be read"
             )
+        elif not is_url(self._source) and (lacking_bytes := _wav_lacks_bytes(Path(self._source))):
+            self._warn(
+                f"{self._source} ends early: {lacking_bytes} bytes of its samples are not there; "
+                f"{decoded_s:.1f} s could be read"
+            )
         elif bad_packets:
             self._warn(
                 f"{self._source} is damaged: {bad_packets} piece(s) could not be read; "
@@ -249,6 +255,22 @@ def _check_file(path: Path) -> None:
         raise InvalidInput("NOT_A_FILE", f"{path} is not a file")
     if path.stat().st_size == 0:
         raise InvalidInput("EMPTY_FILE", f"{path} is empty")
+
+
+def _wav_lacks_bytes(path: Path) -> int:
+    """How much shorter a WAV file is than its header says: FFmpeg says nothing of it."""
+    with path.open("rb") as file:
+        header = file.read(12)
+        if header[:4] != b"RIFF" or header[8:] != b"WAVE":
+            return 0
+        while len(chunk_header := file.read(8)) == 8:
+            size_bytes = int.from_bytes(chunk_header[4:], "little")
+            if chunk_header[:4] == b"data":
+                if size_bytes in (0, _WAV_SIZE_UNKNOWN):
+                    return 0
+                return max(0, size_bytes - (path.stat().st_size - file.tell()))
+            file.seek(size_bytes + size_bytes % 2, 1)
+    return 0
 
 
 def _told(error: Exception) -> str:

@@ -166,7 +166,9 @@ async def read_engines(addresses: Mapping[str, str]) -> dict[str, str]:
                 )
             except grpc.aio.AioRpcError as error:
                 raise as_glossa_error(error) from error
-        engines[name] = f"{model.engine}/{model.model}" if model.model else model.engine
+        # Some models carry their engine's name already.
+        named = not model.model or model.model.startswith(f"{model.engine}/")
+        engines[name] = (model.model or model.engine) if named else f"{model.engine}/{model.model}"
     return engines
 
 

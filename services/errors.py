@@ -27,6 +27,10 @@ from grpc_status import rpc_status
 
 ERROR_DOMAIN = "glossa"
 _STATUS_DETAILS_KEY = "grpc-status-details-bin"
+# A status travels in HTTP/2 trailers, of which a peer takes 8 KiB: with more the caller would see
+# RESOURCE_EXHAUSTED instead of the error. Messages quote what callers sent, which nothing bounds.
+_MESSAGE_LIMIT_BYTES = 1000
+_METADATA_VALUE_LIMIT_BYTES = 400
 
 
 class GlossaError(Exception):
@@ -43,8 +47,18 @@ class GlossaError(Exception):
     def __init__(self, reason: str, message: str, **metadata: object) -> None:
         super().__init__(message)
         self.reason = reason
-        self.message = message
-        self.metadata = {name: str(value) for name, value in metadata.items()}
+        self.message = _shortened(message, _MESSAGE_LIMIT_BYTES)
+        self.metadata = {
+            name: _shortened(str(value), _METADATA_VALUE_LIMIT_BYTES)
+            for name, value in metadata.items()
+        }
+
+
+def _shortened(text: str, limit_bytes: int) -> str:
+    encoded = text.encode()
+    if len(encoded) <= limit_bytes:
+        return text
+    return encoded[:limit_bytes].decode(errors="ignore") + "…"
 
 
 class InvalidInput(GlossaError):

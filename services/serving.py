@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import faulthandler
 import signal
+import socket
+import socketserver
 import threading
 import time
 import wsgiref.simple_server
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager
-from socketserver import ThreadingMixIn
 from typing import Any, Protocol
 
 import grpc
@@ -61,8 +63,6 @@ HEARTBEAT_INTERVAL_S = 0.25
 # A loop that has not turned for this long is stuck: gRPC's C core still answers pings then, so
 # nothing else would tell.
 HEARTBEAT_STALE_S = 3.0
-
-_PORT_TAKEN = "port {port} on {host} is taken; stop what uses it or choose another"
 
 RPC_SECONDS = prometheus_client.Histogram(
     "glossa_rpc_duration_seconds",
@@ -169,15 +169,27 @@ async def _run_app(
 
 def _listen(server: grpc.aio.Server, settings: ServiceSettings) -> None:
     try:
-        port = server.add_insecure_port(f"{settings.host}:{settings.grpc_port}")
-    except RuntimeError:
-        port = 0
-    if port == 0:
-        raise Unavailable(
-            "PORT_TAKEN",
-            _PORT_TAKEN.format(port=settings.grpc_port, host=settings.host),
-            port=settings.grpc_port,
+        # gRPC would tell of a taken port in a line of its own, past our log. This asks first, with
+        # SO_REUSEADDR as gRPC does: connections that are winding up do not take a port.
+        family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+        with socket.create_server((settings.host, settings.grpc_port), family=family):
+            pass
+        host = f"[{settings.host}]" if ":" in settings.host else settings.host
+        server.add_insecure_port(f"{host}:{settings.grpc_port}")
+    except (OSError, RuntimeError) as error:
+        raise _cannot_listen(settings.host, settings.grpc_port, error) from error
+
+
+def _cannot_listen(host: str, port: int, error: Exception) -> Unavailable:
+    if isinstance(error, OSError) and error.errno != errno.EADDRINUSE:
+        return Unavailable(
+            "CANNOT_LISTEN", f"cannot listen on port {port} of {host}: {error.strerror}", port=port
         )
+    return Unavailable(
+        "PORT_TAKEN",
+        f"port {port} on {host} is taken; stop what uses it or choose another",
+        port=port,
+    )
 
 
 async def _set_health(servicer: health.aio.HealthServicer, app: App, *, serving: bool) -> None:
@@ -214,8 +226,14 @@ class Heartbeat:
         return time.monotonic() - self._last_beat
 
 
-class _OperatorHttpServer(ThreadingMixIn, wsgiref.simple_server.WSGIServer):
+class _OperatorHttpServer(socketserver.ThreadingMixIn, wsgiref.simple_server.WSGIServer):
     daemon_threads = True
+
+    def server_bind(self) -> None:
+        """Binds without asking DNS for this machine's name, which can take seconds."""
+        socketserver.TCPServer.server_bind(self)
+        self.server_name, self.server_port = str(self.server_address[0]), self.server_address[1]
+        self.setup_environ()
 
 
 class _QuietHandler(wsgiref.simple_server.WSGIRequestHandler):
@@ -256,11 +274,7 @@ def _operator_http(settings: ServiceSettings, heartbeat: Heartbeat) -> Any:
             handler_class=_QuietHandler,
         )
     except OSError as error:
-        raise Unavailable(
-            "PORT_TAKEN",
-            _PORT_TAKEN.format(port=settings.http_port, host=settings.host),
-            port=settings.http_port,
-        ) from error
+        raise _cannot_listen(settings.host, settings.http_port, error) from error
     thread = threading.Thread(target=httpd.serve_forever, name="operator-http", daemon=True)
     thread.start()
     try:

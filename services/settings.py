@@ -11,7 +11,7 @@ import sys
 from typing import Literal, NoReturn, Self, TypeVar
 
 from pydantic import Field, ValidationError, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 # Every port sits below 32768, outside Linux's ephemeral range, where a client's port could take it.
 # A stack on another base keeps the same offsets (`./glossa up --port-base`).
@@ -68,9 +68,10 @@ class ServiceSettings(BaseSettings):
     def _refuse_plaintext_beyond_loopback(self) -> Self:
         if self.allow_plaintext or is_loopback(self.host):
             return self
+        prefix = self.model_config.get("env_prefix", "")
         raise ValueError(
-            f"host {self.host} is reachable from other machines and the connection is not "
-            "encrypted; set allow_plaintext=true only on a network that you trust"
+            f"{prefix}HOST={self.host} can be reached from other machines and the connection is "
+            f"not encrypted; set {prefix}ALLOW_PLAINTEXT=true only on a network that you trust"
         )
 
 
@@ -93,10 +94,15 @@ def load(settings_type: type[SettingsT]) -> SettingsT:
         return settings_type()
     except ValidationError as error:
         exit_with_settings_errors(error, str(settings_type.model_config.get("env_prefix", "")))
+    except SettingsError as error:  # a value that is not even of the form that its field wants
+        sys.stderr.write(f"{error}\n")
+        raise SystemExit(2) from None
 
 
 def exit_with_settings_errors(error: ValidationError, env_prefix: str) -> NoReturn:
     for problem in error.errors():
         name = "_".join(str(part) for part in problem["loc"]).upper()
-        sys.stderr.write(f"{env_prefix}{name}: {problem['msg']}\n")
+        message = problem["msg"].removeprefix("Value error, ")
+        # A problem of several settings together has no name; its message says which they are.
+        sys.stderr.write(f"{env_prefix}{name}: {message}\n" if name else f"{message}\n")
     raise SystemExit(2)

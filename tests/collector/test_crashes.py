@@ -37,18 +37,18 @@ async def kill_points(stack: Stack, choose: random.Random, rounds: int) -> Async
 async def test_kill_of_the_collector_while_it_collects(stack: Stack) -> None:
     await stack.start()
     kills_in_the_middle = 0
-    async for _ in kill_points(stack, random.Random(1), rounds=6):
+    async for _ in kill_points(stack, random.Random(1), rounds=4):
         stack.collector.kill()
         kills_in_the_middle += stack.cursor() < len(stack.upstream.events)
         stack.collector.start()
     await stack.caught_up()
     stack.assert_each_pair_once()
-    assert kills_in_the_middle >= 4
+    assert kills_in_the_middle >= 3
 
 
 async def test_kill_of_redis_while_it_is_written_to(stack: Stack) -> None:
     await stack.start()
-    async for _ in kill_points(stack, random.Random(2), rounds=6):
+    async for _ in kill_points(stack, random.Random(2), rounds=4):
         stack.redis.kill()
         stack.redis.start()
     await stack.caught_up()
@@ -56,21 +56,31 @@ async def test_kill_of_redis_while_it_is_written_to(stack: Stack) -> None:
     assert '"queue_away"' in stack.collector.log_path.read_text()
 
 
-async def test_a_frozen_redis_is_waited_for_and_the_gateway_is_not_read_without_end(
-    stack: Stack,
-) -> None:
+async def test_a_redis_that_freezes_while_it_is_written_to(stack: Stack) -> None:
+    await stack.start()
+    async for _ in kill_points(stack, random.Random(3), rounds=3):
+        stack.redis.signal(signal.SIGSTOP)
+        await stack.until_metric(QUEUE_AVAILABLE, 0)
+        # What was sent to it before it was given up is still in its sockets, and is done now.
+        stack.redis.signal(signal.SIGCONT)
+        await stack.until_metric(QUEUE_AVAILABLE, 1)
+    await stack.caught_up()
+    stack.assert_each_pair_once()
+
+
+async def test_while_redis_is_frozen_the_gateway_is_not_read_without_end(stack: Stack) -> None:
     stack.collector = stack.new_collector(event_buffer=50)
     stack.upstream.add(sermon(range(1, 101)))
     await stack.start()
     await stack.caught_up()
 
     stack.redis.signal(signal.SIGSTOP)
-    stack.upstream.add(sermon(range(101, 5_001)))
+    stack.upstream.add(sermon(range(101, 2_001)))
     await stack.until_metric(QUEUE_AVAILABLE, 0)
     await assert_queue_unavailable(stack)
     await stack.collector.wait_ready()  # the service itself is well
     await stack.until_metric("glossa_collector_events_waiting", 50)
-    assert stack.upstream.sent < 3_000  # the rest stays where it is: in the journal
+    assert stack.upstream.sent < 2_000  # the rest stays where it is: in the journal
 
     stack.redis.signal(signal.SIGCONT)
     await stack.caught_up()
@@ -129,35 +139,34 @@ async def test_an_older_copy_of_redis_is_brought_up_to_date(stack: Stack) -> Non
 
 
 async def test_kill_of_the_collector_while_redis_is_frozen(stack: Stack) -> None:
-    stack.upstream.add(sermon(range(1, 101)))
     await stack.start()
-    await stack.caught_up()
-    stack.redis.signal(signal.SIGSTOP)
-    stack.upstream.add(sermon(range(101, 201)))
-    await stack.until_metric(QUEUE_AVAILABLE, 0)
-    stack.collector.kill()
-    stack.collector.start()
-    # Redis now finds in its sockets what both collectors sent.
-    stack.redis.signal(signal.SIGCONT)
-    await stack.collector.wait_ready()
+    async for _ in kill_points(stack, random.Random(4), rounds=2):
+        stack.redis.signal(signal.SIGSTOP)
+        await stack.until_metric(QUEUE_AVAILABLE, 0)
+        stack.collector.kill()
+        stack.collector.start()
+        # Redis now finds in its sockets what both collectors sent.
+        stack.redis.signal(signal.SIGCONT)
+        await stack.collector.wait_ready()
     await stack.caught_up()
     stack.assert_each_pair_once()
 
 
 async def test_two_collectors_at_once_collect_each_pair_once(stack: Stack) -> None:
-    stack.upstream.add(sermon(range(1, 301)))
-    stack.upstream.pace_s = 0.001
     await stack.start()
-    second = stack.new_collector(
-        grpc_port=int(stack.collector.address.split(":")[1]) + 3,
-        http_port=int(stack.collector.address.split(":")[1]) + 4,
-    )
+    first_port = int(stack.collector.address.split(":")[1])
+    second = stack.new_collector(grpc_port=first_port + 3, http_port=first_port + 4)
     second.start()
     try:
+        await until(lambda: len(stack.upstream.asked) == 2)
+        stack.upstream.pace_s = 0.001
+        stack.upstream.add(sermon(range(1, 301)))
         await stack.caught_up()
+        await stack.until_metric("glossa_collector_cursor_sequence", len(stack.upstream.events))
     finally:
         second.kill()
     stack.assert_each_pair_once()
+    assert await stack.metric("glossa_collector_duplicates_total") > 0
 
 
 async def test_a_redis_that_can_lose_pairs_is_warned_of_and_used(stack: Stack) -> None:

@@ -64,11 +64,21 @@ class VoiceActivity:
 
     def reset(self) -> None:
         """Forgets what came before, as at the beginning of a stream."""
+        self._has_heard = False
         self._state = np.zeros((2, 1, 128), dtype=np.float32)
         self._input = np.zeros((1, _CONTEXT_SAMPLES + WINDOW_SAMPLES), dtype=np.float32)
 
     def probability(self, window: NDArray[np.float32]) -> float:
-        """Probability of speech in the next 512 samples, [0, 1]."""
+        """Probability of speech in the next 512 samples, [0, 1].
+
+        Digital silence is 0 without asking, and what follows it begins afresh: hours of it (a
+        muted desk) cost next to nothing.
+        """
+        if not window.any():
+            if self._has_heard:
+                self.reset()
+            return 0.0
+        self._has_heard = True
         self._input[0, :_CONTEXT_SAMPLES] = self._input[0, -_CONTEXT_SAMPLES:]
         self._input[0, _CONTEXT_SAMPLES:] = window
         output, self._state = self._session.run(

@@ -49,7 +49,7 @@ def test_two_streams_of_one_model_do_not_disturb_each_other(model: VoiceActivity
 
 def test_reset_forgets(model: VoiceActivityModel) -> None:
     activity = VoiceActivity(model)
-    window = np.zeros(WINDOW_SAMPLES, dtype=np.float32)
+    window = white_noise(1)[:WINDOW_SAMPLES].astype(np.float32) / 32768
     fresh = activity.probability(window)
     for start in range(0, 16_000, WINDOW_SAMPLES):
         piece = spoken("Good morning.")[start : start + WINDOW_SAMPLES]
@@ -57,3 +57,9 @@ def test_reset_forgets(model: VoiceActivityModel) -> None:
             activity.probability(piece.astype(np.float32) / 32768)
     activity.reset()
     assert activity.probability(window) == fresh
+
+
+def test_digital_silence_is_no_speech_even_just_after_speech(model: VoiceActivityModel) -> None:
+    assert probabilities(model, spoken("Good morning."))[10] > 0.5
+    heard = probabilities(model, np.concatenate([spoken("Good morning.")[:9600], silence(1)]))
+    assert heard[-1] == 0.0

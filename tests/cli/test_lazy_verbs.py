@@ -73,3 +73,9 @@ def test_help_through_the_script_installs_nothing(tmp_path: object) -> None:
     assert done.returncode == 0
     assert "Usage: ./glossa up" in done.stdout
     assert "installing" not in done.stderr
+
+
+def test_the_test_verb_passes_arguments_on_and_ends_as_pytest_does() -> None:
+    done = run("test", "--no-checks", "-q", "-k", "no_such_test", "tests/cli/test_lazy_verbs.py")
+    assert done.returncode == 5, done.stderr  # for "no tests"
+    assert "deselected" in done.stdout

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import functools
+import http.server
+import threading
 import wave
 from fractions import Fraction
 from pathlib import Path
@@ -121,6 +124,22 @@ def test_files_that_hold_no_audio_are_refused_with_a_reason(tmp_path: Path) -> N
     assert reason_of(short_text) == "NOT_AUDIO"
     assert reason_of(picture) == "NO_AUDIO_STREAM"
     assert reason_of(silent) == "EMPTY_FILE"
+
+
+async def test_a_file_behind_an_url_plays_like_one_on_disk(tmp_path: Path) -> None:
+    path = encoded(tmp_path / "sermon.mp3", "libmp3lame", 44_100, "stereo")
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(tmp_path))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            url = f"http://127.0.0.1:{server.server_address[1]}/{path.name}"
+            audio = await asyncio.to_thread(AudioFile, url)
+            streamed = b"".join([chunk.data async for chunk in audio.chunks()])
+        finally:
+            server.shutdown()
+            thread.join()
+    assert streamed == await decoded(path)
 
 
 def test_an_url_that_nobody_serves_is_told(unused_tcp_port: int) -> None:

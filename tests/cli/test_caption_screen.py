@@ -1,0 +1,67 @@
+"""What a reader of `./glossa captions` sees."""
+
+from __future__ import annotations
+
+import io
+
+from rich.console import Console
+
+from cli.caption_screen import CaptionScreen
+from glossa.captions.v1 import captions_pb2
+
+
+def event(sequence: int = 0, **caption: object) -> captions_pb2.SubscribeResponse:
+    return captions_pb2.SubscribeResponse(
+        sequence=sequence,
+        session_id="session",
+        caption=captions_pb2.Caption(segment_id=1, start_offset_ms=61_500, **caption),
+    )
+
+
+def partial(revision: int, stable: str, unstable: str) -> captions_pb2.SubscribeResponse:
+    return event(language="en", revision=revision, stable_text=stable, unstable_text=unstable)
+
+
+FINAL = event(
+    5, language="en", revision=9, is_final=True, stable_text="Let us pray", is_source=True
+)
+
+
+def test_away_from_a_terminal_only_finals_are_printed() -> None:
+    out = io.StringIO()
+    with CaptionScreen(Console(file=out)) as screen:
+        screen.show(partial(1, "", "let"))
+        screen.show(partial(2, "let us", "play"))
+        screen.show(FINAL)
+    assert out.getvalue() == "[01:01] en  Let us pray\n"
+
+
+def test_on_a_terminal_partials_are_dim_and_make_room_for_the_final() -> None:
+    out = io.StringIO()
+    console = Console(file=out, force_terminal=True, color_system="standard", width=80)
+    with CaptionScreen(console) as screen:
+        screen.show(partial(2, "let us", "play"))
+        screen._live.refresh()
+        shown = out.getvalue()
+        assert "let us" in shown
+        assert "\x1b[2;3m play" in shown  # dim, italic
+        screen.show(partial(1, "", "an older revision that comes late"))
+        screen.show(FINAL)
+        screen._live.refresh()
+    assert "\x1b[1mLet us pray" in out.getvalue()  # bold
+    assert "older revision" not in out.getvalue()
+
+
+def test_a_dropped_segment_takes_its_partials_away() -> None:
+    out = io.StringIO()
+    console = Console(file=out, force_terminal=True, width=80)
+    with CaptionScreen(console) as screen:
+        screen.show(partial(1, "", "cough"))
+        screen.show(
+            captions_pb2.SubscribeResponse(
+                session_id="session", caption_dropped=captions_pb2.CaptionDropped(segment_id=1)
+            )
+        )
+        out.truncate(0)
+        screen._live.refresh()
+        assert "cough" not in out.getvalue()

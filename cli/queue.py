@@ -219,8 +219,7 @@ def _print_tables(stats: Any, newest: list[Any], session_id: str) -> None:
 
     console = Console()
     title = f"Pairs of session {session_id}" if session_id else "Pairs"
-    table = Table(title=title, title_justify="left", caption_justify="left")
-    table.caption = f"journal {stats.journal_id or 'not seen yet'} up to {stats.cursor_sequence}"
+    table = Table(title=title, title_justify="left")
     table.add_column("band")
     table.add_column("collected", justify="right")
     table.add_column("share", justify="right")
@@ -235,6 +234,10 @@ def _print_tables(stats: Any, newest: list[Any], session_id: str) -> None:
             str(count.queue_length) if band in BANDS else "",
         )
     console.print(table)
+    console.print(
+        f"journal {stats.journal_id or 'not seen yet'}, up to event {stats.cursor_sequence}",
+        style="dim",
+    )
     if stats.exclusions:
         table = Table(title="Excluded", title_justify="left")
         table.add_column("reason")

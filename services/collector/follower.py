@@ -46,6 +46,7 @@ class Follower:
         self.journal_id = ""  # empty before the first event
         self.cursor = 0  # last sequence of this journal that Redis said to have
         self._journal_end: int | None = None  # set while a journal that lost its end is looked for
+        self._lost_for = ""  # why the gateway is not followed now, as logged last
         self._queue_state: Literal["unknown", "there", "away"] = "unknown"
 
     async def run(self) -> None:
@@ -75,7 +76,7 @@ class Follower:
                     if self.cursor == after_sequence:
                         await self._transfer(first, events)
             except TimeoutError:
-                log.warning("upstream_silent", address=self._settings.gateway_address)
+                self._note_lost("SILENT")
             except grpc.aio.AioRpcError as error:
                 self._note_failure(error)
         return answered
@@ -97,16 +98,24 @@ class Follower:
 
     def _note_failure(self, error: grpc.aio.AioRpcError) -> None:
         reason = reason_of(error)
-        log.warning("upstream_lost", address=self._settings.gateway_address, reason=reason)
+        self._note_lost(reason)
         if reason == "SEQUENCE_AHEAD":
             info = error_info(error)
             end = info.metadata.get("last_sequence", "") if info is not None else ""
             self._journal_end = int(end) if end.isdecimal() else self.cursor
 
+    def _note_lost(self, reason: str) -> None:
+        """One line an outage, not one an attempt."""
+        metrics.UPSTREAM_CONNECTED.set(0)
+        if reason != self._lost_for:
+            log.warning("upstream_lost", address=self._settings.gateway_address, reason=reason)
+        self._lost_for = reason
+
     async def _transfer(self, first: Event, events: AsyncGenerator[Event, None]) -> None:
         """Brings the events into Redis until the stream ends, or until Redis is behind."""
         log.info("following", after_sequence=self.cursor)
         metrics.UPSTREAM_CONNECTED.set(1)
+        self._lost_for = ""
         buffer: asyncio.Queue[Event | None] = asyncio.Queue(self._settings.event_buffer)
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -131,9 +140,8 @@ class Follower:
                 if event.sequence:
                     await buffer.put(event)
                     metrics.EVENTS_WAITING.set(buffer.qsize())
-            log.warning("upstream_ended", address=self._settings.gateway_address)
+            self._note_lost("ENDED")
         except grpc.aio.AioRpcError as error:
-            metrics.UPSTREAM_CONNECTED.set(0)
             self._note_failure(error)
         await buffer.put(None)
 

@@ -219,7 +219,7 @@ class Apertium:
                     "TOOL_MISSING", f"{command[0]} is not installed: {INSTALL_HINT}"
                 ) from error
             if previous is not None:
-                previous.close()  # the next stage alone reads it, so end of file travels on
+                previous.close()  # only the next stage reads it, so the one before ends with it
             self._stages.append(stage)
         os.set_blocking(self._input.fileno(), False)
         self._ask("", self._start_timeout_s)

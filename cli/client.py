@@ -28,6 +28,7 @@ from services.errors import (
     NotFound,
     OutOfRange,
     Overloaded,
+    PeerStatus,
     Superseded,
     Unavailable,
     WrongState,
@@ -232,22 +233,25 @@ class SpeakerClient:
         """One stream, from the gateway's next_sample to the answer to our half-close."""
         async with grpc.aio.insecure_channel(self._address, options=CHANNEL_OPTIONS) as channel:
             call = gateway_pb2_grpc.GatewayServiceStub(channel).StreamAudio()
+            status = PeerStatus(call)
             sending: asyncio.Task[None] | None = None
             try:
                 async with asyncio.timeout(OPEN_TIMEOUT_S):
                     await call.write(self._config())
                     opened = await call.read()
-                await _raise_if_over(call, opened)
+                if opened is grpc.aio.EOF:
+                    raise await status.error()
                 sending = asyncio.create_task(self._send(call, self._take_opened(opened)))
                 while True:
                     response = await call.read()
-                    await _raise_if_over(call, response)
+                    if response is grpc.aio.EOF:
+                        raise await status.error()
                     if response.WhichOneof("event") == "session_closed":
                         closed = response.session_closed
                         return Closed(self.session_id, closed.final_count, closed.sequence)
                     self._take(response)
-            except asyncio.InvalidStateError:
-                raise await _status_of(call) from None
+            except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
+                raise await status.error() from None
             finally:
                 call.cancel()
                 if sending is not None:
@@ -386,19 +390,3 @@ class CaptionSubscriber:
                 self._on_broken(reason)
                 await asyncio.sleep(_BACKOFFS_S[min(failures, len(_BACKOFFS_S) - 1)])
                 failures += 1
-
-
-async def _raise_if_over(call: Any, response: Any) -> None:
-    if response is grpc.aio.EOF:
-        raise await _status_of(call)
-
-
-async def _status_of(call: Any) -> grpc.aio.AioRpcError:
-    """How a call ended, as the error that reading it would have raised."""
-    code = await call.code()
-    return grpc.aio.AioRpcError(
-        grpc.StatusCode.UNAVAILABLE if code is grpc.StatusCode.OK else code,
-        await call.initial_metadata() or grpc.aio.Metadata(),
-        await call.trailing_metadata() or grpc.aio.Metadata(),
-        details=await call.details() or "the stream ended",
-    )

@@ -155,26 +155,46 @@ class PeerStatus:
         status = PeerStatus(call)
         try:
             ...
-        except grpc.aio.AioRpcError as error:
-            raise status.instead_of(error) from None
+        except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
+            raise await status.error() from None
     """
 
     def __init__(self, call: grpc.aio.Call) -> None:
+        self._call = call
         self._first: grpc.aio.AioRpcError | None = None
         call.add_done_callback(self._keep)
 
-    def instead_of(self, raised: grpc.aio.AioRpcError) -> grpc.aio.AioRpcError:
-        """The peer's own error; `raised` when it gave none."""
-        return self._first or raised
+    async def error(self) -> grpc.aio.AioRpcError:
+        """How the stream ended; UNAVAILABLE when it ended with OK before it should have."""
+        call = self._call
+        code = await call.code()
+        if self._first is not None:
+            return self._first
+        return _rpc_error(
+            grpc.StatusCode.UNAVAILABLE if code is grpc.StatusCode.OK else code,
+            await call.initial_metadata(),
+            await call.trailing_metadata(),
+            await call.details() or "the stream ended",
+        )
 
     def _keep(self, call: grpc.aio.Call) -> None:
         # Called as soon as a status is there, before a failing write can replace it, and only then
         # do these coroutines end without waiting.
         code = _ended(call.code())
         if self._first is None and code is not grpc.StatusCode.OK:
-            initial, trailing = _ended(call.initial_metadata()), _ended(call.trailing_metadata())
-            details = _ended(call.details())
-            self._first = grpc.aio.AioRpcError(code, initial, trailing, details)
+            self._first = _rpc_error(
+                code,
+                _ended(call.initial_metadata()),
+                _ended(call.trailing_metadata()),
+                _ended(call.details()),
+            )
+
+
+def _rpc_error(
+    code: grpc.StatusCode, initial: Any, trailing: Any, details: str | None
+) -> grpc.aio.AioRpcError:
+    empty = grpc.aio.Metadata()
+    return grpc.aio.AioRpcError(code, initial or empty, trailing or empty, details)
 
 
 def _ended(coroutine: Coroutine[Any, Any, Any]) -> Any:

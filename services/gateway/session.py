@@ -20,7 +20,7 @@ from glossa.gateway.v1 import gateway_pb2
 from glossa.stt.v1 import stt_pb2
 from glossa.types.v1 import types_pb2
 from services.audio import SAMPLE_RATE_HERTZ, SampleClock, ms_to_samples
-from services.errors import GlossaError, Superseded, Unavailable, reason_of
+from services.errors import GlossaError, PeerStatus, Superseded, Unavailable, reason_of
 from services.gateway import metrics
 from services.gateway.audio_store import AudioStore
 from services.gateway.drafts import Drafts
@@ -259,6 +259,7 @@ class Session:
         self._buffer.rewind()
         self._revision_base = self._last_revision
         call = self._with.models.stt.StreamingTranscribe()
+        status = PeerStatus(call)
         sending: asyncio.Task[None] | None = None
         try:
             await call.write(self._stt_config())
@@ -267,11 +268,11 @@ class Session:
             while (response := await call.read()) is not grpc.aio.EOF:
                 await self._take_response(response)
             if await call.code() != grpc.StatusCode.OK:
-                raise _as_rpc_error(call, await call.code(), await call.details())
+                raise await status.error()
             if not sending.done():
                 raise Unavailable("STT_ENDED_EARLY", "stt ended the stream before its audio did")
-        except asyncio.InvalidStateError:
-            raise _as_rpc_error(call, await call.code(), await call.details()) from None
+        except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
+            raise await status.error() from None
         finally:
             self._stt_connected = False
             call.cancel()
@@ -420,13 +421,3 @@ class Session:
         self._abandon_timer = asyncio.get_running_loop().call_later(
             self._with.settings.resume_window_s, self.finish, gateway_pb2.END_REASON_ABANDONED
         )
-
-
-def _as_rpc_error(call: Any, code: grpc.StatusCode, details: str | None) -> grpc.aio.AioRpcError:
-    """The error of a call that broke without raising one."""
-    return grpc.aio.AioRpcError(
-        code,
-        grpc.aio.Metadata(),
-        grpc.aio.Metadata(),
-        details=details or "stt stream broke",
-    )

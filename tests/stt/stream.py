@@ -114,8 +114,8 @@ async def transcribe(
         try:
             async for response in call:
                 heard.responses.append(response)
-        except grpc.aio.AioRpcError as error:
-            raise status.instead_of(error) from None
+        except grpc.aio.AioRpcError:
+            raise await status.error() from None
         finally:
             call.cancel()
     return heard
@@ -127,5 +127,5 @@ async def until_the_end(call: grpc.aio.StreamStreamCall) -> None:
     try:
         while await call.read() is not grpc.aio.EOF:
             pass
-    except grpc.aio.AioRpcError as error:
-        raise status.instead_of(error) from None
+    except grpc.aio.AioRpcError:
+        raise await status.error() from None

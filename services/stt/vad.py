@@ -7,14 +7,19 @@ Inputs of the model: `input` float32 (1, 64 + 512), the last 64 samples before t
 from __future__ import annotations
 
 import importlib.util
+import os
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from services.audio import SAMPLE_RATE_HERTZ
 from services.errors import Unavailable
+
+# Its telemetry is on by default: it would tell its maker what runs here. It reads this once, on
+# import.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+import onnxruntime
 
 WINDOW_SAMPLES = 512
 _CONTEXT_SAMPLES = 64

@@ -20,6 +20,9 @@ from services.audio import BYTES_PER_SAMPLE, SAMPLE_RATE_HERTZ
 
 # Sessions begin in different places of the sample, so that their segments do not end together.
 _STAGGER_S = 7.3
+# A sermon ends with silence, too: without it the last segment would end with the stream and be
+# timed with what the gateway takes to believe a half-close.
+_LAST_SILENCE_S = 2.0
 
 
 async def measure(
@@ -57,15 +60,18 @@ def _trial(addresses: Mapping[str, str], index: int) -> Trial:
 
 
 async def looped(path: Path, seconds: int, skip_s: float = 0.0) -> AsyncIterator[Chunk]:
-    """`seconds` of a file over and over, from `skip_s` into it."""
+    """`seconds` of a file over and over, from `skip_s` into it, with silence at the end."""
     next_sample = 0
+    end_sample = int(seconds * SAMPLE_RATE_HERTZ)
+    silence_sample = int((seconds - _LAST_SILENCE_S) * SAMPLE_RATE_HERTZ)
     while True:
         async for chunk in AudioFile(str(path)).chunks():
             if chunk.first_sample < skip_s * SAMPLE_RATE_HERTZ:
                 continue
-            if next_sample >= seconds * SAMPLE_RATE_HERTZ:
+            if next_sample >= end_sample:
                 return
-            yield Chunk(next_sample, chunk.data)
+            is_silent = next_sample >= silence_sample
+            yield Chunk(next_sample, bytes(len(chunk.data)) if is_silent else chunk.data)
             next_sample += len(chunk.data) // BYTES_PER_SAMPLE
         skip_s = 0.0
 

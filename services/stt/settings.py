@@ -16,7 +16,7 @@ class SttSettings(ServiceSettings):
 
     engine: str = Field("pocketsphinx", description="recogniser to run: a name in engine.ENGINES")
     final_workers: int = Field(
-        1, ge=1, le=16, description="finals decoded at once; each costs a decoder's memory"
+        2, ge=1, le=16, description="finals decoded at once; each costs a decoder's memory"
     )
     live_decoders: int = Field(
         4, ge=0, le=32, description="streams with partials at once; each costs a decoder's memory"

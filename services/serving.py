@@ -54,7 +54,7 @@ CHANNEL_OPTIONS: list[tuple[str, int]] = [
 MAX_MESSAGE_BYTES = 1024 * 1024
 SERVER_OPTIONS: list[tuple[str, int]] = [
     *_FLOW_CONTROL_OPTIONS,
-    ("grpc.http2.min_recv_ping_interval_without_data_ms", 5_000),
+    ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
     ("grpc.so_reuseport", 0),
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
 ]

@@ -10,13 +10,14 @@ from pathlib import Path
 
 import grpc
 import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from glossa.stt.v1 import stt_pb2, stt_pb2_grpc
 from glossa.types.v1 import types_pb2
 from services.audio import BYTES_PER_SAMPLE, SAMPLE_RATE_HERTZ
 from services.errors import reason_of
-from services.serving import HEARTBEAT_STALE_S
+from services.serving import CHANNEL_OPTIONS, HEARTBEAT_STALE_S
 from tests.services.conftest import Trial, TrialStarter
 from tests.services.trial import SERVICE_NAMES
 
@@ -222,6 +223,24 @@ async def test_a_frozen_server_is_noticed(start_trial: TrialStarter) -> None:
         trial.process.send_signal(signal.SIGCONT)
     assert noticed.value.code() is grpc.StatusCode.UNAVAILABLE
     assert time.monotonic() - frozen_at < 20
+
+
+@pytest.mark.slow
+async def test_a_quiet_stream_is_not_cut_for_its_keepalive_pings(start_trial: TrialStarter) -> None:
+    """A display waits for minutes before a service; its pings are the only thing on the wire."""
+    trial = start_trial()
+    await trial.wait_health("SERVING")
+    options = [option for option in CHANNEL_OPTIONS if option[0] != "grpc.keepalive_time_ms"]
+    async with grpc.aio.insecure_channel(
+        trial.address, options=[*options, ("grpc.keepalive_time_ms", 5_200)]
+    ) as channel:
+        watching = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest())
+        assert (await watching.read()).status == health_pb2.HealthCheckResponse.SERVING
+        # The third ping that a server finds too early is the one that it hangs up on.
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(5 * 5.2):
+                await watching.read()
+        watching.cancel()
 
 
 async def _wait_until_open(trial: Trial, method: str) -> None:

@@ -32,7 +32,10 @@ from services.gateway.settings import GatewaySettings
 log = structlog.get_logger()
 
 _REOPEN_BACKOFF_S = (0.05, 0.1, 0.2, 0.5, 1.0)  # then the last one again and again
-_SETTLE_INTERVAL_S = 1.0  # how often settled silence is written down
+# Settled silence is written down this often, or at once when so much of it has come together: then
+# the speaker sends faster than real time and waits for the receipt.
+_SETTLE_INTERVAL_S = 1.0
+_SETTLE_AT_ONCE_S = 10.0
 _END_RETRY_S = 1.0
 # A session that goes on after a gateway restart counts its revisions from here, so that they are
 # greater than those of partials that displays saw before; no segment has this many partials.
@@ -99,7 +102,6 @@ class Session:
         self._clock = SampleClock(progress.settled_sample)
         self._buffer = ReplayBuffer(progress.settled_sample)
         self._safe_sample = progress.settled_sample  # settled and written down
-        self._settle_written_at = time.monotonic()
         self._next_segment_id = progress.final_count + 1
         self._revision_base = progress.revision_epoch * _REVISIONS_PER_EPOCH
         self._last_revision = self._revision_base
@@ -117,6 +119,7 @@ class Session:
         self._input = asyncio.Event()  # something to send, or the end
         self._room = asyncio.Event()  # something was sent or settled
         self._paid = asyncio.Event()  # a translation was journalled
+        self._settled = asyncio.Event()  # more is settled than is written down
         self._await_speaker()
 
     # From the speaker's stream
@@ -207,12 +210,14 @@ class Session:
         """Recognises until the end, then journals the end."""
         metrics.SESSIONS_OPEN.inc()
         try:
-            drafting = asyncio.create_task(self._drafts.run())
-            try:
+            async with asyncio.TaskGroup() as tasks:
+                beside = (
+                    tasks.create_task(self._drafts.run()),
+                    tasks.create_task(self._write_down_settled()),
+                )
                 await self._recognise()
-            finally:
-                drafting.cancel()
-                await asyncio.wait({drafting})
+                for task in beside:
+                    task.cancel()
             await self._wait_for_translations()
             await self._end()
         finally:
@@ -330,7 +335,7 @@ class Session:
                         ),
                     )
                 )
-        await self._settle(response.settled_sample)
+        self._settle(response.settled_sample)
 
     def _take_partial(self, transcript: types_pb2.Transcript) -> None:
         transcript.revision += self._revision_base
@@ -352,7 +357,7 @@ class Session:
             self.session_id, transcript, list(self.config.target_languages), settled_sample
         )
         self._next_segment_id = transcript.segment_id + 1
-        self._safe_sample = max(self._safe_sample, settled_sample)
+        self._make_safe(settled_sample)
         if is_new:
             metrics.FINALS.inc()
             lag_s = time.monotonic() - arrived_at if arrived_at is not None else None
@@ -367,16 +372,34 @@ class Session:
                 lag_ms=None if lag_s is None else round(lag_s * 1000),
             )
 
-    async def _settle(self, settled_sample: int) -> None:
-        if settled_sample > self._safe_sample and (
-            time.monotonic() - self._settle_written_at >= _SETTLE_INTERVAL_S
-        ):
-            await self._with.journal.settle(self.session_id, settled_sample)
-            self._safe_sample = settled_sample
-            self._settle_written_at = time.monotonic()
+    def _settle(self, settled_sample: int) -> None:
         if settled_sample > self._buffer.settled_sample:
             self._buffer.settle(settled_sample)
             self._room.set()
+        if self._buffer.settled_sample > self._safe_sample:
+            self._settled.set()
+
+    async def _write_down_settled(self) -> None:
+        """Makes what is settled safe, so that the speaker may let go of it, until cancelled."""
+        while True:
+            await self._settled.wait()
+            self._settled.clear()
+            settled_sample = self._buffer.settled_sample
+            fresh_s = (settled_sample - self._safe_sample) / SAMPLE_RATE_HERTZ
+            if fresh_s <= 0:
+                continue
+            try:
+                await self._with.journal.settle(self.session_id, settled_sample)
+            except Unavailable:  # the journal cannot be written now
+                self._settled.set()
+                fresh_s = 0.0
+            else:
+                self._make_safe(settled_sample)
+            if fresh_s < _SETTLE_AT_ONCE_S:
+                await asyncio.sleep(_SETTLE_INTERVAL_S)
+
+    def _make_safe(self, settled_sample: int) -> None:
+        self._safe_sample = max(self._safe_sample, settled_sample)
         if self._speaker is not None:
             self._speaker.wake.set()
 

@@ -64,7 +64,7 @@ async def test_an_unknown_engine_is_one_clear_line(
 async def test_an_engine_killed_in_a_final_ends_the_stream_and_recovers(
     start_stt: Callable[..., ServiceProcess],
 ) -> None:
-    process = start_stt(live_decoders=0)
+    process = start_stt(live_decoders=0, final_workers=1)
     await process.wait_ready()
     decoder = engine_children(process.pid)["final"]
     decoder.send_signal(signal.SIGSTOP)  # the final is under way, and stays so

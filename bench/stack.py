@@ -12,6 +12,9 @@ from pathlib import Path
 from cli.stack import StackPlan, free_port_base, plan
 from cli.supervisor import Supervisor
 
+# Not the default one: verbs that find no stack elsewhere would talk to the one that is measured.
+_PORT_BASE = 17_300
+
 
 @contextlib.asynccontextmanager
 async def running_stack(
@@ -28,4 +31,4 @@ async def running_stack(
 
 
 def _plan(profile: str, folder: Path, settings: Mapping[str, str]) -> StackPlan:
-    return plan(profile, folder, free_port_base(), {**os.environ, **settings})
+    return plan(profile, folder, free_port_base(_PORT_BASE), {**os.environ, **settings})

@@ -16,7 +16,7 @@ from glossa.gateway.v1 import gateway_pb2
 from services.errors import OutOfRange, Unavailable
 from services.gateway.journal import Journal
 
-_TAIL_LIMIT = 2048  # newest events kept in memory
+_TAIL_LIMIT = 256  # newest events kept in memory: some minutes of a sermon
 _LIVE_LIMIT = 256  # live updates kept for one follower; the oldest goes first
 
 LiveKey = tuple[str, int, str]  # session, segment, language ("" for the transcript)

@@ -346,6 +346,7 @@ class CaptionSubscriber:
     ) -> None:
         """`after_sequence` is the last sequence already seen; keep it to go on after a restart."""
         self.after_sequence = after_sequence
+        self._journal_id = ""  # the journal that after_sequence counts in, once it is known
         self._address = address
         self._session_id = session_id
         self._languages = languages
@@ -373,6 +374,9 @@ class CaptionSubscriber:
                 try:
                     async for event in call:
                         failures = 0
+                        if self._is_of_another_journal(event):
+                            self.after_sequence = 0
+                            break
                         self.after_sequence = max(self.after_sequence, event.sequence)
                         yield event
                     reason = "STREAM_ENDED"
@@ -390,3 +394,8 @@ class CaptionSubscriber:
                 self._on_broken(reason)
                 await asyncio.sleep(_BACKOFFS_S[min(failures, len(_BACKOFFS_S) - 1)])
                 failures += 1
+
+    def _is_of_another_journal(self, event: captions_pb2.SubscribeResponse) -> bool:
+        """Whether the journal was replaced while we were away: its sequences mean other events."""
+        known, self._journal_id = self._journal_id, event.journal_id or self._journal_id
+        return known not in ("", self._journal_id)

@@ -13,6 +13,7 @@ from services.errors import InvalidInput
 SAMPLE_RATE_HERTZ = 16_000
 BYTES_PER_SAMPLE = 2
 MAX_CHUNK_BYTES = 64 * 1024
+MAX_GAP_S = 24 * 60 * 60  # no session lasts longer: a greater jump is a broken client
 PCM_S16LE = 1  # glossa.types.v1.AUDIO_ENCODING_PCM_S16LE
 
 
@@ -76,8 +77,8 @@ class SampleClock:
             The gap before the chunk, if samples are missing.
 
         Raises:
-            InvalidInput: EMPTY_CHUNK, ODD_BYTE_COUNT, CHUNK_TOO_LARGE or SAMPLES_BACKWARDS; the
-                clock has not moved then.
+            InvalidInput: EMPTY_CHUNK, ODD_BYTE_COUNT, CHUNK_TOO_LARGE, SAMPLES_BACKWARDS or
+                GAP_TOO_LARGE; the clock has not moved then.
         """
         size_bytes = len(data)
         if size_bytes == 0:
@@ -102,6 +103,14 @@ class SampleClock:
                 "SAMPLES_BACKWARDS",
                 f"a chunk begins at sample {first_sample}, expected {expected} or later; "
                 "send each sample once, from next_sample after a resume",
+                first_sample=first_sample,
+                expected_sample=expected,
+            )
+        if first_sample - expected > MAX_GAP_S * SAMPLE_RATE_HERTZ:
+            raise InvalidInput(
+                "GAP_TOO_LARGE",
+                f"a chunk begins at sample {first_sample}, more than {MAX_GAP_S // 3600} hours "
+                f"after the one expected, {expected}; samples are counted from the session's first",
                 first_sample=first_sample,
                 expected_sample=expected,
             )

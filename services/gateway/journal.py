@@ -32,6 +32,7 @@ ResultT = TypeVar("ResultT")
 
 _WRITE_QUEUE_LIMIT = 4096  # writers wait when it is full; nothing is dropped
 _BATCH_LIMIT = 256
+_PAGE_CACHE_KB = 512  # the pages in use are few and the kernel caches the file, too
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,8 @@ class Journal:
         self._connection.executescript(SCHEMA)
         self._reading = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         self._reading.execute("PRAGMA query_only=1")
+        for connection in (self._connection, self._reading):
+            connection.execute(f"PRAGMA cache_size=-{_PAGE_CACHE_KB}")
         self._reading_lock = threading.Lock()
         self.journal_id = self._read_or_make_id()
         self.last_sequence = int(
@@ -309,7 +312,7 @@ class Journal:
     # Reading
 
     async def read(
-        self, session_id: str, after_sequence: int, limit: int = 256
+        self, session_id: str, after_sequence: int, limit: int = 64
     ) -> list[gateway_pb2.JournalEvent]:
         """Events after a sequence, oldest first, of one session or ("") of all."""
         where = "sequence > ? AND session_id = ?" if session_id else "sequence > ?"
@@ -411,7 +414,7 @@ class Journal:
             for write in batch:
                 outcomes.append((write, transaction.attempt(write.work)))
             self._connection.execute("COMMIT")
-        except sqlite3.Error as error:
+        except Exception as error:  # whatever it is, the writers must hear of it
             log.exception("journal_write_failed")
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")

@@ -17,12 +17,15 @@ SUPPRESSED = Counter(
 STT_REOPENED = Counter(
     "glossa_gateway_stt_streams_reopened", "stt streams opened again.", ["reason"]
 )
-TRANSLATIONS = Counter(
-    "glossa_gateway_translations", "Final translations by outcome.", ["language", "outcome"]
+WORK = Counter(
+    "glossa_gateway_work",
+    "Final translations (translate) and pair scores (score) by outcome of each attempt.",
+    ["stage", "language", "outcome"],
 )
 DRAFTS = Counter("glossa_gateway_drafts", "Drafts by outcome.", ["outcome"])
-SCORES = Counter("glossa_gateway_pairs_scored", "Pairs by outcome of scoring.", ["outcome"])
-OWED = Gauge("glossa_gateway_owed", "Work in flight or waiting, at most a page.", ["stage"])
+OWED = Gauge(
+    "glossa_gateway_owed", "Work in hand or waiting, of which at most 64 are counted.", ["stage"]
+)
 LAG_SECONDS = Histogram(
     "glossa_gateway_lag_seconds",
     "From the arrival of a segment's last speech to its event in the journal.",

@@ -6,13 +6,14 @@ import asyncio
 import contextlib
 import re
 from collections.abc import AsyncIterator, Sequence
+from typing import TypeVar
 
 import grpc
 
 from glossa.gateway.v1 import gateway_pb2, gateway_pb2_grpc
 from glossa.types.v1 import types_pb2
 from services import audio
-from services.errors import DeadlinePassed, InvalidInput
+from services.errors import DeadlinePassed, InvalidInput, Unavailable
 from services.gateway.audio_store import AudioStore
 from services.gateway.follow import Followers
 from services.gateway.journal import Journal, SessionRow
@@ -21,6 +22,8 @@ from services.gateway.pipeline import Pipeline
 from services.gateway.session import Session, Speaker, Surroundings
 from services.gateway.sessions import Sessions
 from services.gateway.settings import GatewaySettings
+
+LiveT = TypeVar("LiveT")
 
 MAX_TARGET_LANGUAGES = 8
 MAX_TITLE_CHARACTERS = 200
@@ -122,12 +125,18 @@ class _GatewayServicer(gateway_pb2_grpc.GatewayServiceServicer):
     def __init__(self, speakers: _Speakers, settings: GatewaySettings) -> None:
         self._speakers = speakers
         self._settings = settings
-        self._sessions: Sessions
-        self._journal: Journal
+        self._live: tuple[Sessions, Journal] | None = None
 
     def ready(self, sessions: Sessions, journal: Journal) -> None:
-        self._sessions = sessions
-        self._journal = journal
+        self._live = sessions, journal
+
+    @property
+    def _sessions(self) -> Sessions:
+        return _started(self._live)[0]
+
+    @property
+    def _journal(self) -> Journal:
+        return _started(self._live)[1]
 
     async def StreamAudio(
         self,
@@ -204,6 +213,7 @@ class _GatewayServicer(gateway_pb2_grpc.GatewayServiceServicer):
                 notices.append(gap)
                 speaker.wake.set()
         await asyncio.sleep(_HALF_CLOSE_PROOF_S)
+        speaker.check()
         session.finish(gateway_pb2.END_REASON_FINISHED)
 
     async def _first_config(
@@ -278,12 +288,18 @@ class _GatewayServicer(gateway_pb2_grpc.GatewayServiceServicer):
 class _JournalServicer(gateway_pb2_grpc.JournalServiceServicer):
     def __init__(self, followers: Followers) -> None:
         self._followers = followers
-        self._journal: Journal
-        self._audio_store: AudioStore
+        self._live: tuple[Journal, AudioStore] | None = None
 
     def ready(self, journal: Journal, audio_store: AudioStore) -> None:
-        self._journal = journal
-        self._audio_store = audio_store
+        self._live = journal, audio_store
+
+    @property
+    def _journal(self) -> Journal:
+        return _started(self._live)[0]
+
+    @property
+    def _audio_store(self) -> AudioStore:
+        return _started(self._live)[1]
 
     async def Follow(
         self, request: gateway_pb2.FollowRequest, context: grpc.aio.ServicerContext
@@ -301,6 +317,13 @@ class _JournalServicer(gateway_pb2_grpc.JournalServiceServicer):
             yield gateway_pb2.FetchAudioResponse(
                 audio=types_pb2.AudioChunk(first_sample=first_sample, data=data)
             )
+
+
+def _started(live: LiveT | None) -> LiveT:
+    """What a servicer works with, once the journal is open."""
+    if live is None:
+        raise Unavailable("NOT_READY", "the gateway is starting; try again in a moment")
+    return live
 
 
 def _check_new_session(config: gateway_pb2.SessionConfig) -> None:

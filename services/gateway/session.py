@@ -171,6 +171,9 @@ class Session:
         if self._end_reason is not None:
             raise session_ended(self.session_id)
         missing = self._clock.accept(first_sample, data)
+        # Before anything is waited for: what the clock has counted in will not be sent again.
+        self._buffer.append(first_sample, data)
+        self._input.set()
         gap = None
         if missing is not None:
             gap = gateway_pb2.AudioGap(
@@ -182,8 +185,6 @@ class Session:
             await self._with.journal.append_gap(self.session_id, gap)
         if self.config.store_audio:
             await self._with.audio_store.write(self.session_id, first_sample, data)
-        self._buffer.append(first_sample, data)
-        self._input.set()
         metrics.AUDIO_SECONDS.inc(len(data) / 2 / SAMPLE_RATE_HERTZ)
         return gap
 
@@ -280,6 +281,7 @@ class Session:
             raise await status.error() from None
         finally:
             self._stt_connected = False
+            self._room.set()  # more may be held while stt is away
             call.cancel()
             if sending is not None:
                 sending.cancel()

@@ -25,6 +25,7 @@ class Sessions:
         self._open: dict[str, Session] = {}
         self._tasks = asyncio.TaskGroup()
         self.restored = asyncio.Event()
+        self._beginning: set[asyncio.Task[Session]] = set()
 
     async def run(self) -> None:
         """Restores the sessions that a stopped gateway left open; runs all until cancelled."""
@@ -41,15 +42,22 @@ class Sessions:
             InvalidInput: UNSUPPORTED_LANGUAGE.
             Overloaded: TOO_MANY_SESSIONS.
         """
+        await self._with.models.check_languages(config.source_language, config.target_languages)
+        # Shielded: a session that is being written down is opened, even if its speaker goes away.
+        beginning = asyncio.create_task(self._begin(config))
+        self._beginning.add(beginning)
+        beginning.add_done_callback(self._beginning.discard)
+        return await asyncio.shield(beginning)
+
+    async def _begin(self, config: gateway_pb2.SessionConfig) -> Session:
         limit = self._with.settings.max_sessions
-        if len(self._open) >= limit:
+        if len(self._open) + len(self._beginning) > limit:  # this one is among the beginning
             raise Overloaded(
                 "TOO_MANY_SESSIONS",
                 f"{limit} sessions are open, which is the limit; end one first",
                 retry_after_s=10.0,
                 limit=limit,
             )
-        await self._with.models.check_languages(config.source_language, config.target_languages)
         # Sorts by time, and cannot be guessed from another.
         session_id = time.strftime("%Y%m%d-%H%M%S-", time.gmtime()) + secrets.token_hex(4)
         config.session_id = session_id

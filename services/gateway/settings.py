@@ -28,7 +28,9 @@ class GatewaySettings(ServiceSettings):
         "full",
         description="full: an event survives a power cut; normal: only a killed process",
     )
-    max_sessions: int = Field(32, ge=1, description="sessions open at once")
+    max_sessions: int = Field(
+        16, ge=1, description="sessions open at once; stt must serve as many streams"
+    )
     resume_window_s: float = Field(
         120.0, gt=0, description="how long a session waits for its speaker to come back"
     )
@@ -47,9 +49,9 @@ class GatewaySettings(ServiceSettings):
     draft_timeout_s: float = Field(2.0, gt=0, description="deadline of one draft translation")
     score_timeout_s: float = Field(30.0, gt=0, description="deadline of one scoring call")
     translate_concurrency: int = Field(4, ge=1, le=64, description="final translations in flight")
-    score_batch_size: int = Field(8, ge=1, le=64, description="pairs in one scoring call")
+    score_concurrency: int = Field(4, ge=1, le=64, description="scoring calls in flight")
     draft_backlog_limit: int = Field(
-        8, ge=0, description="finals owed a translation above which drafts are skipped"
+        8, ge=0, le=63, description="finals owed a translation above which drafts are skipped"
     )
     end_drain_timeout_s: float = Field(
         30.0, gt=0, description="how long the end of a session waits for its last translations"

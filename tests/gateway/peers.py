@@ -28,6 +28,7 @@ SPEECH_SAMPLES = 4_800
 SILENCE_SAMPLES = 3_200
 REFUSED_SENTENCE = 666  # mt refuses it for good
 POISON_SENTENCE = 999  # mt fails on it every time
+UNSCORABLE_SENTENCE = 888  # qe fails on it every time
 MODELS = {"stt": ["en"], "mt": ["en>es", "en>fr"], "qe": ["length_ratio"]}
 
 
@@ -143,6 +144,8 @@ class Qe(qe_pb2_grpc.QeServiceServicer):
     async def Score(
         self, request: qe_pb2.ScoreRequest, context: grpc.aio.ServicerContext
     ) -> qe_pb2.ScoreResponse:
+        if any(pair.source_text == sentence(UNSCORABLE_SENTENCE) for pair in request.pairs):
+            await abort(context, EngineFailed("crashed"))
         return qe_pb2.ScoreResponse(
             scores=[
                 qe_pb2.PairScore(

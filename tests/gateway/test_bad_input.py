@@ -63,6 +63,7 @@ CASES = {
         [config(), audio(0, bytes(320)), audio(100, bytes(320))],
         "SAMPLES_BACKWARDS",
     ),
+    "a jump of years": ([config(), audio(2**62, bytes(320))], "GAP_TOO_LARGE"),
     "a negative sample": ([config(), audio(-160, bytes(320))], "SAMPLES_BACKWARDS"),
     "no encoding": ([config(format=audio_format(encoding=0))], "UNSUPPORTED_ENCODING"),
     "another rate": (

@@ -11,7 +11,13 @@ import pytest
 from glossa.gateway.v1 import gateway_pb2, gateway_pb2_grpc
 from services.errors import reason_of
 from tests.gateway.conftest import Stack, audio, drained, open_stream
-from tests.gateway.peers import POISON_SENTENCE, REFUSED_SENTENCE, sentence, sermon
+from tests.gateway.peers import (
+    POISON_SENTENCE,
+    REFUSED_SENTENCE,
+    UNSCORABLE_SENTENCE,
+    sentence,
+    sermon,
+)
 from tests.speech import chunks
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -178,13 +184,22 @@ async def test_a_text_that_mt_refuses_is_journalled_as_such(stack: Stack) -> Non
     assert (ended.final_count, ended.untranslated_count) == (3, 1)
 
 
-async def test_a_text_that_breaks_the_engine_is_given_up_and_the_rest_goes_on(
+async def test_texts_that_break_the_engine_are_given_up_and_the_rest_goes_on(
     stack: Stack,
 ) -> None:
-    session_id = await stack.speak(sermon([1, POISON_SENTENCE, 3, 4]))
-    events = await stack.scored_events(session_id, 3)
-    (failed,) = of_kind(events, "translation_failed")
-    assert failed.reason == "ENGINE_FAILED"
+    """More of them than calls fit in flight: they do not keep the others from their turn."""
+    numbers = [POISON_SENTENCE, 1] * 6
+    session_id = await stack.speak(sermon(numbers))
+    events = await stack.scored_events(session_id, 6)
+    failed = of_kind(events, "translation_failed")
+    assert [failure.reason for failure in failed] == ["ENGINE_FAILED"] * 6
+
+
+async def test_a_pair_that_cannot_be_scored_counts_as_one_without_signals(stack: Stack) -> None:
+    session_id = await stack.speak(sermon([1, UNSCORABLE_SENTENCE, 3]))
+    pairs = of_kind(await stack.scored_events(session_id, 3), "pair_scored")
+    signal_counts = {pair.transcript.segment_id: len(pair.signals) for pair in pairs}
+    assert signal_counts == {1: 1, 2: 0, 3: 1}
 
 
 async def test_models_away_at_start_are_waited_for(own_stack: StartStack) -> None:

@@ -164,8 +164,14 @@ def sole_use(state_dir: Path) -> Iterator[None]:
 
     Raises:
         WrongState: ALREADY_RUNNING.
+        InvalidInput: STATE_DIR_UNUSABLE.
     """
-    state_dir.mkdir(parents=True, exist_ok=True)
+    try:
+        state_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InvalidInput(
+            "STATE_DIR_UNUSABLE", f"cannot keep anything in {state_dir}: {error.strerror}"
+        ) from error
     with (state_dir / "stack.lock").open("w") as lock_file:
         try:
             fcntl.flock(lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)

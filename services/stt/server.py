@@ -18,16 +18,12 @@ from glossa.types.v1 import models_pb2, models_pb2_grpc, types_pb2
 from services.audio import SAMPLE_RATE_HERTZ, SampleClock, check_format
 from services.errors import InvalidInput, Overloaded, Unavailable
 from services.stt.engine import loader, match_language
+from services.stt.events import Event, Final, Partial, Started, Suppressed
 from services.stt.policy import SegmentationPolicy
 from services.stt.recogniser import Recogniser
 from services.stt.session import (
     AudioRun,
-    Event,
-    Final,
-    Partial,
-    Started,
     StreamOptions,
-    Suppressed,
     TranscriptionSession,
     idle_timeout,
     shutting_down,

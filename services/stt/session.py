@@ -27,9 +27,9 @@ from services.audio import ms_to_samples, samples_to_ms
 from services.errors import DeadlinePassed, EngineFailed, GlossaError, Unavailable
 from services.stt.agreement import LocalAgreement
 from services.stt.engine import Samples
+from services.stt.events import Event, Final, FinalWord, Outcome, Partial, Started, Suppressed
 from services.stt.filters import (
     FinalFigures,
-    SuppressionReason,
     compression_ratio,
     suppression_reason,
 )
@@ -89,65 +89,6 @@ class StreamOptions:
     first_segment_id: int
     partial_interval_ms: int
     idle_timeout_s: float
-
-
-@dataclass(frozen=True)
-class Started:
-    segment_id: int
-    start_offset_ms: int
-
-
-@dataclass(frozen=True)
-class Partial:
-    segment_id: int
-    revision: int
-    stable_text: str
-    unstable_text: str
-    start_offset_ms: int
-    end_offset_ms: int
-
-
-@dataclass(frozen=True)
-class FinalWord:
-    text: str
-    start_offset_ms: int
-    end_offset_ms: int
-    probability: float | None
-
-
-@dataclass(frozen=True)
-class Final:
-    segment_id: int
-    revision: int
-    text: str
-    words: tuple[FinalWord, ...]
-    start_offset_ms: int
-    end_offset_ms: int
-    endpoint_offset_ms: int
-    avg_logprob: float | None
-    no_speech_prob: float
-    compression_ratio: float
-    engine_ms: float
-    engine_queue_ms: float
-
-
-@dataclass(frozen=True)
-class Suppressed:
-    segment_id: int
-    reason: SuppressionReason
-    start_offset_ms: int
-    end_offset_ms: int
-
-
-Outcome = Final | Suppressed
-
-
-@dataclass(frozen=True)
-class Event:
-    """What the client is told; `body` None: only settled_sample moved."""
-
-    settled_sample: int
-    body: Started | Partial | Final | Suppressed | None
 
 
 @dataclass(eq=False)

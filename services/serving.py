@@ -99,12 +99,16 @@ def run(app: App, settings: ServiceSettings) -> None:
     """Serves until SIGTERM or SIGINT. Exits with 1 and one clear line when the start fails."""
     faulthandler.enable()
     logs.configure(app.name, settings.log_level, settings.log_format)
+    failures: list[BaseException] = []
     try:
         asyncio.run(_serve(app, settings))
     except* GlossaError as group:
-        for error in _leaves(group):
-            log.error("stopped", reason=getattr(error, "reason", ""), message=str(error))
-        raise SystemExit(1) from None
+        failures.extend(_leaves(group))
+    # Out here: what is raised in the clause above is wrapped into a group, and shows a traceback.
+    for failure in failures:
+        log.error("stopped", reason=getattr(failure, "reason", ""), message=str(failure))
+    if failures:
+        raise SystemExit(1)
 
 
 async def _serve(app: App, settings: ServiceSettings) -> None:

@@ -110,23 +110,24 @@ class Stack:
             finally:
                 call.cancel()
 
-    async def metric(self, name: str) -> float:
+    async def metric(self, name: str, collector: ServiceProcess | None = None) -> float:
         """The value of a metric, its labels in `name`; NaN while it is not there."""
-        text = await asyncio.to_thread(self._read_metrics)
+        address = (collector or self.collector).http_address
+        text = await asyncio.to_thread(_read_metrics, address)
         for line in text.splitlines():
             if line.startswith(f"{name} "):
                 return float(line.rsplit(" ", 1)[1])
         return float("nan")
 
-    def _read_metrics(self) -> str:
-        url = f"http://{self.collector.http_address}/metrics"
-        with urllib.request.urlopen(url, timeout=5) as answer:
-            return str(answer.read().decode())
-
     async def until_metric(self, name: str, value: float) -> None:
         async with asyncio.timeout(WAIT_S):
             while await self.metric(name) != value:
                 await asyncio.sleep(0.05)
+
+
+def _read_metrics(address: str) -> str:
+    with urllib.request.urlopen(f"http://{address}/metrics", timeout=5) as answer:
+        return str(answer.read().decode())
 
 
 async def until(condition: Callable[[], bool]) -> None:

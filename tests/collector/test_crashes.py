@@ -163,10 +163,15 @@ async def test_two_collectors_at_once_collect_each_pair_once(stack: Stack) -> No
         stack.upstream.add(sermon(range(1, 301)))
         await stack.caught_up()
         await stack.until_metric("glossa_collector_cursor_sequence", len(stack.upstream.events))
+        # Both followed every event, so what one of them wrote the other was told is there already.
+        duplicates = [
+            await stack.metric("glossa_collector_duplicates_total", collector)
+            for collector in (stack.collector, second)
+        ]
     finally:
         second.kill()
     stack.assert_each_pair_once()
-    assert await stack.metric("glossa_collector_duplicates_total") > 0
+    assert sum(duplicates) > 0
 
 
 async def test_a_redis_that_can_lose_pairs_is_warned_of_and_used(stack: Stack) -> None:

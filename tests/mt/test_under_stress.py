@@ -202,6 +202,7 @@ async def test_a_wrong_glossary_is_one_clear_line(own_mt: MakeMt, tmp_path: Path
     mt = own_mt(glossary_file=glossary)
     with pytest.raises(RuntimeError, match="line 2 is not source<tab>target"):
         await mt.wait_ready()
-    lines = [json.loads(line) for line in mt.log_path.read_text().splitlines() if line[:1] == "{"]
+    assert "Traceback" not in mt.log_path.read_text()
+    lines = [json.loads(line) for line in mt.log_path.read_text().splitlines()]
     errors = [line for line in lines if line["level"] == "error"]
     assert [error["reason"] for error in errors] == ["GLOSSARY_UNREADABLE"]

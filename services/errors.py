@@ -10,6 +10,7 @@ GlossaError                 every error here; carries a stable `reason`
 ├── DeadlinePassed          the peer stayed silent too long          DEADLINE_EXCEEDED
 └── Unavailable             not now: loading, draining, dependency   UNAVAILABLE
     └── EngineFailed        a model runtime broke                    UNAVAILABLE, ENGINE_FAILED
+        └── OutOfMemory     it had no room and may have it again     UNAVAILABLE, OUT_OF_MEMORY
 
 On the wire an error is a google.rpc.Status with one ErrorInfo{reason, domain, metadata} (AIP-193).
 The reasons of an RPC are listed in its comment in protos/.
@@ -104,6 +105,14 @@ class EngineFailed(Unavailable):
 
     def __init__(self, message: str, **metadata: object) -> None:
         super().__init__("ENGINE_FAILED", message, **metadata)
+
+
+class OutOfMemory(EngineFailed):
+    """A model or a text did not fit into the device's memory; the runtime itself still works."""
+
+    def __init__(self, message: str, **metadata: object) -> None:
+        super().__init__(message, **metadata)
+        self.reason = "OUT_OF_MEMORY"
 
 
 async def abort(context: grpc.aio.ServicerContext, error: GlossaError) -> None:

@@ -20,7 +20,7 @@ from services.errors import GlossaError, InvalidInput, Unavailable
 from services.mt import engine as engines
 from services.mt import glossary as glossaries
 from services.mt import metrics
-from services.mt.engine import Earlier, Engine, Job, LanguagePair
+from services.mt.engine import Earlier, Engine, EngineOptions, Job, LanguagePair
 from services.mt.glossary import Applied, Glossary, Term
 from services.mt.queue import WorkQueue
 from services.mt.settings import MtSettings
@@ -68,7 +68,14 @@ class MtApp:
 
         try:
             terms = await in_thread(lambda: glossaries.read(self._settings.glossary_file))
-            engine = await in_thread(lambda: engines.load(self._settings))
+            load = engines.loader(self._settings.runtime)
+            options = EngineOptions(
+                model=self._settings.model,
+                models_dir=self._settings.models_dir,
+                pairs=self._settings.language_pairs(),
+                request_timeout_s=self._settings.request_timeout_s,
+            )
+            engine = await in_thread(lambda: load(options))
             try:
                 queue: WorkQueue[Applied] = WorkQueue(self._settings.queue_size, in_thread)
                 pair = LanguagePair(
@@ -115,6 +122,15 @@ class MtApp:
         return self._translator
 
 
+@dataclass(frozen=True)
+class _Task:
+    job: Job
+    is_wanted: bool = True
+
+    def tell(self, text: str, token_count: int) -> None:
+        """Nobody listens yet."""
+
+
 class Translator:
     """One engine, the texts that wait for it, and the glossaries of its pairs."""
 
@@ -158,7 +174,7 @@ class Translator:
         job = request.job
         with metrics.ENGINE_SECONDS.time():
             try:
-                rendering = self.engine.translate(job)
+                (rendering,) = self.engine.translate([_Task(job)])
                 glossary = self._glossaries.get(job.pair, Glossary())
                 if request.terms:
                     glossary = glossary.preferring(request.terms)
@@ -171,7 +187,7 @@ class Translator:
         return applied
 
     def _render_alone(self, term: str, pair: LanguagePair) -> str:
-        return self.engine.translate(Job(term, pair)).text
+        return self.engine.translate([_Task(Job(term, pair))])[0].text
 
 
 class _MtServicer(mt_pb2_grpc.MtServiceServicer):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -32,14 +33,38 @@ class HypothesisWord:
 
 @dataclass(frozen=True)
 class Hypothesis:
-    """What an engine heard in one segment."""
+    """What an engine heard.
+
+    Args:
+        avg_logprob: mean ln of the token or word probabilities, <= 0; never NaN.
+        no_speech_prob: the engine's own probability that there is no speech, [0, 1]; None when it
+            gives none.
+    """
 
     words: tuple[HypothesisWord, ...]
-    avg_logprob: float | None  # mean ln of the word probabilities, <= 0
+    avg_logprob: float | None = None
+    no_speech_prob: float | None = None
 
     @property
     def text(self) -> str:
         return " ".join(word.text for word in self.words)
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """What an engine is told beside the samples.
+
+    Args:
+        language: one of the engine's languages.
+        phrases: words and names to expect; for engines that take a prompt or a bias.
+        previous_text: what was said just before; empty after a pause.
+        temperature: 0 for the likeliest words; above it for another try, [0, 1].
+    """
+
+    language: str
+    phrases: tuple[str, ...] = ()
+    previous_text: str = ""
+    temperature: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -48,14 +73,24 @@ class Capabilities:
 
     Args:
         languages: BCP 47 primary languages, for example ("en",).
-        live_partials: decoders for live partials at once; 0 when it has none.
-        min_avg_logprob: a hypothesis below it is not worth showing; each engine's probabilities
-            have their own scale.
+        live_decoders: decoders of its own that follow a stream, at once; 0 when it has none and
+            partials are made by decoding the segment so far again and again.
+        word_times: whether a partial's words are timed; segments can then end between two words.
+        held_back_words: last words of a partial that it rewrites so often that agreement on them
+            says nothing.
+        partial_step_ms: audio between two partials that suits it.
+        flag_avg_logprob: a final below it is shown and flagged.
+        reject_avg_logprob: a final below it is not worth showing; each engine's probabilities have
+            their own scale.
     """
 
     languages: tuple[str, ...]
-    live_partials: int
-    min_avg_logprob: float
+    live_decoders: int
+    word_times: bool
+    held_back_words: int
+    partial_step_ms: int
+    flag_avg_logprob: float
+    reject_avg_logprob: float
 
 
 class LiveDecoder(Protocol):
@@ -64,8 +99,8 @@ class LiveDecoder(Protocol):
     def start(self) -> None:
         """Begins a segment; drops an unfinished one. Raises EngineFailed."""
 
-    def feed(self, samples: Samples) -> str:
-        """The segment's text so far, with these samples added. Raises EngineFailed."""
+    def feed(self, samples: Samples) -> Hypothesis:
+        """The segment so far, with these samples added. Raises EngineFailed."""
 
     def close(self) -> None:
         """Gives the decoder back; it must not be used again."""
@@ -78,21 +113,52 @@ class Engine(Protocol):
     model: str
     capabilities: Capabilities
 
-    def transcribe(self, samples: Samples, language: str, phrases: tuple[str, ...]) -> Hypothesis:
-        """Decodes one whole segment. The same samples give the same words. Raises EngineFailed."""
+    def transcribe(self, samples: Samples, decoding: Decoding) -> Hypothesis:
+        """Decodes one whole segment, at most 30 s. Word times lie within the samples, in order.
 
-    def open_live(self, language: str, phrases: tuple[str, ...]) -> LiveDecoder | None:
-        """A decoder for one stream's partials; None when all are taken."""
+        At temperature 0 the same samples give the same words.
+
+        Raises:
+            EngineFailed: the runtime broke; OutOfMemory when it had no room.
+        """
+
+    def open_live(self, decoding: Decoding) -> LiveDecoder | None:
+        """A decoder of its own for one stream; None when all are taken or it has none."""
 
     def close(self) -> None:
         """Releases the model and ends child processes."""
 
 
+@dataclass(frozen=True)
+class EngineOptions:
+    """What a loader is told.
+
+    Args:
+        model: a local folder or file, or a name below models_dir; empty for the engine's own.
+        device: "auto", "cpu" or "cuda".
+        compute_type: as the runtime names it; "auto" for what suits the device.
+        threads: CPU threads; 0 lets the runtime choose.
+    """
+
+    model: str = ""
+    models_dir: Path = Path("var/models")
+    device: str = "auto"
+    compute_type: str = "auto"
+    threads: int = 0
+    final_workers: int = 1
+    live_decoders: int = 0
+
+
 class EngineLoader(Protocol):
     """What the entry of an engine module is."""
 
-    def __call__(self, *, final_workers: int, live_decoders: int) -> Engine:
-        """Loads the model; blocks until it can decode. Raises Unavailable or EngineFailed."""
+    def __call__(self, options: EngineOptions) -> Engine:
+        """Loads the model; blocks until it can decode.
+
+        Raises:
+            Unavailable: ENGINE_NOT_INSTALLED or MODEL_MISSING, saying what to do.
+            EngineFailed: it is there and does not start.
+        """
 
 
 @dataclass(frozen=True)
@@ -106,6 +172,12 @@ class EngineEntry:
 ENGINES = {
     "pocketsphinx": EngineEntry(
         "services.stt.engines.pocketsphinx:load", "pip install 'glossa[stt]'"
+    ),
+    "faster_whisper": EngineEntry(
+        "services.stt.engines.faster_whisper:load", "pip install 'glossa[faster-whisper]'"
+    ),
+    "mlx_whisper": EngineEntry(
+        "services.stt.engines.mlx_whisper:load", "pip install 'glossa[mlx-whisper]'"
     ),
 }
 

@@ -18,7 +18,7 @@ from typing import TypeVar
 import prometheus_client
 
 from services.errors import EngineFailed
-from services.stt.engine import Capabilities, Engine, Hypothesis, LiveDecoder, Samples
+from services.stt.engine import Capabilities, Decoding, Engine, Hypothesis, LiveDecoder, Samples
 
 ENGINE_SECONDS = prometheus_client.Histogram(
     "glossa_stt_engine_seconds",
@@ -70,15 +70,13 @@ class Recogniser:
     def capabilities(self) -> Capabilities:
         return self._engine.capabilities
 
-    async def transcribe(
-        self, samples: Samples, language: str, phrases: tuple[str, ...]
-    ) -> Recognition:
+    async def transcribe(self, samples: Samples, decoding: Decoding) -> Recognition:
         """Decodes one segment; first come, first served. Raises EngineFailed."""
         submitted_at = time.monotonic()
 
         def decode() -> tuple[float, Hypothesis]:
             started_at = time.monotonic()
-            return started_at, self._engine.transcribe(samples, language, phrases)
+            return started_at, self._engine.transcribe(samples, decoding)
 
         started_at, hypothesis = await self._run("final", self._finals, decode)
         ended_at = time.monotonic()
@@ -89,11 +87,9 @@ class Recogniser:
         )
 
     @contextlib.asynccontextmanager
-    async def live(
-        self, language: str, phrases: tuple[str, ...]
-    ) -> AsyncIterator[LivePartials | None]:
+    async def live(self, decoding: Decoding) -> AsyncIterator[LivePartials | None]:
         """A stream's live decoder; None when the engine has none free."""
-        opening = self._live.submit(self._engine.open_live, language, phrases)
+        opening = self._live.submit(self._engine.open_live, decoding)
         try:
             decoder = await asyncio.wrap_future(opening)
         except asyncio.CancelledError:
@@ -156,6 +152,6 @@ class LivePartials:
         """Begins a segment. Raises EngineFailed."""
         await self._recogniser.run_live(self._decoder.start)
 
-    async def feed(self, samples: Samples) -> str:
-        """The segment's text so far. Raises EngineFailed."""
+    async def feed(self, samples: Samples) -> Hypothesis:
+        """The segment so far. Raises EngineFailed."""
         return await self._recogniser.run_live(self._decoder.feed, samples)

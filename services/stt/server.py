@@ -17,7 +17,7 @@ from glossa.stt.v1 import stt_pb2, stt_pb2_grpc
 from glossa.types.v1 import models_pb2, models_pb2_grpc, types_pb2
 from services.audio import SAMPLE_RATE_HERTZ, SampleClock, check_format
 from services.errors import InvalidInput, Overloaded, Unavailable
-from services.stt.engine import loader, match_language
+from services.stt.engine import Decoding, EngineOptions, loader, match_language
 from services.stt.events import Event, Final, Partial, Started, Suppressed
 from services.stt.policy import SegmentationPolicy
 from services.stt.recogniser import Recogniser
@@ -94,15 +94,22 @@ class _SttServicer(stt_pb2_grpc.SttServiceServicer, models_pb2_grpc.ModelService
         settings = self._settings
         load = loader(settings.engine)
         activity_model = await asyncio.to_thread(VoiceActivityModel)
-        engine = await asyncio.to_thread(
-            load, final_workers=settings.final_workers, live_decoders=settings.live_decoders
+        options = EngineOptions(
+            model=settings.model,
+            models_dir=settings.models_dir,
+            device=settings.device,
+            compute_type=settings.compute_type,
+            threads=settings.threads,
+            final_workers=settings.final_workers,
+            live_decoders=settings.live_decoders,
         )
+        engine = await asyncio.to_thread(load, options)
         recogniser = Recogniser(engine, settings.final_workers)
         try:
             language = engine.capabilities.languages[0]
             warm_up = np.random.default_rng(0).normal(0, 0.01, SAMPLE_RATE_HERTZ)
             for _ in range(settings.final_workers):
-                await recogniser.transcribe(warm_up.astype(np.float32), language, ())
+                await recogniser.transcribe(warm_up.astype(np.float32), Decoding(language))
             log.info("engine_loaded", engine=engine.name, model=engine.model)
             self._loaded = _Loaded(recogniser, activity_model)
             yield

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from services.audio import ms_to_samples, samples_to_ms
 from services.errors import DeadlinePassed, EngineFailed, GlossaError, Unavailable
 from services.stt.agreement import LocalAgreement
-from services.stt.engine import Samples
+from services.stt.engine import Decoding, Samples
 from services.stt.events import Event, Final, FinalWord, Outcome, Partial, Started, Suppressed
 from services.stt.filters import (
     FinalFigures,
@@ -161,6 +161,7 @@ class TranscriptionSession:
         self._options = options
         self._activity = activity
         self._recogniser = recogniser
+        self._decoding = Decoding(options.engine_language, options.phrases)
         self._stopping = stopping
         self._segmenter = Segmenter(policy)
         self._audio = _RecentAudio()
@@ -372,9 +373,7 @@ class TranscriptionSession:
         segment, boundary = closed.segment, closed.boundary
         # Waiting behind the segment before it is waiting for the engine, too.
         waited_ms = (time.monotonic() - closed.closed_at_s) * 1000
-        recognition = await self._recogniser.transcribe(
-            closed.samples, self._options.engine_language, self._options.phrases
-        )
+        recognition = await self._recogniser.transcribe(closed.samples, self._decoding)
         engine_ms = recognition.engine_ms + waited_ms
         engine_queue_ms = recognition.queue_ms + waited_ms
         hypothesis = recognition.hypothesis
@@ -385,7 +384,7 @@ class TranscriptionSession:
             no_speech_prob=1.0 - boundary.speech_probability,
             compression_ratio=compression_ratio(text),
         )
-        reason = suppression_reason(figures, self._recogniser.capabilities.min_avg_logprob)
+        reason = suppression_reason(figures, self._recogniser.capabilities.reject_avg_logprob)
         start_ms = samples_to_ms(boundary.first_sample)
         end_ms = samples_to_ms(boundary.speech_end_sample)
         log.info(
@@ -433,12 +432,9 @@ class TranscriptionSession:
     async def _make_partials(self) -> None:
         if not self._options.partial_results:
             return
-        options = self._options
         async with contextlib.AsyncExitStack() as stack:
             try:
-                live = await stack.enter_async_context(
-                    self._recogniser.live(options.engine_language, options.phrases)
-                )
+                live = await stack.enter_async_context(self._recogniser.live(self._decoding))
             except EngineFailed:
                 PARTIALS_SKIPPED.labels("failed").inc()
                 return
@@ -470,7 +466,7 @@ class TranscriptionSession:
         try:
             if is_first:
                 await live.start()
-            text = await live.feed(samples)
+            text = (await live.feed(samples)).text
         except EngineFailed:  # the final is decoded elsewhere
             segment.gets_partials = False
             PARTIALS_SKIPPED.labels("failed").inc()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Literal
+
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
@@ -14,7 +17,27 @@ class SttSettings(ServiceSettings):
     grpc_port: int = Field(port("stt"), ge=1, le=65535)
     http_port: int = Field(port("stt_http"), ge=1, le=65535)
 
-    engine: str = Field("pocketsphinx", description="recogniser to run: a name in engine.ENGINES")
+    engine: str = Field(
+        "pocketsphinx", description="recogniser of finals: a name in engine.ENGINES"
+    )
+    model: str = Field(
+        "", description="its model: a folder, or a name below models_dir; empty: the engine's own"
+    )
+    partial_engine: str = Field(
+        "", description="a faster recogniser for partials; empty: the one of finals"
+    )
+    partial_model: str = Field("", description="its model")
+    fallback_model: str = Field(
+        "", description="model of the same engine that doubtful finals are decoded with once more"
+    )
+    models_dir: Path = Field(Path("var/models"), description="where models are found by name")
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where the models run")
+    compute_type: str = Field(
+        "auto", description="number format as the runtime names it: int8, int8_float16, float16 ..."
+    )
+    threads: int = Field(
+        0, ge=0, le=256, description="CPU threads a decode; 0: the runtime's choice"
+    )
     final_workers: int = Field(
         2, ge=1, le=16, description="finals decoded at once; each costs a decoder's memory"
     )

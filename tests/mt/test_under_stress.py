@@ -179,7 +179,7 @@ async def test_sigterm_finishes_what_waits_and_exits_with_0(own_mt: MakeMt) -> N
 
 
 async def test_no_stage_outlives_a_killed_service(own_mt: MakeMt) -> None:
-    mt = own_mt(warm_pairs="en>es,es>en")
+    mt = own_mt(pairs="en>es,es>en")
     await mt.wait_ready()
     stages = mt.stages()
     assert len(stages) > 15

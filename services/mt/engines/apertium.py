@@ -8,13 +8,10 @@ that its rules know, sometimes to all of that word. It also knows no "i", which 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from services import apertium
-from services.mt.engine import Capabilities, Job, LanguagePair, Rendering
-
-if TYPE_CHECKING:
-    from services.mt.settings import MtSettings
+from services.mt.engine import Capabilities, EngineOptions, Job, LanguagePair, Rendering, Task
 
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 _SENTENCE_START = re.compile(r"(?:^|[.!?…:]['\"»”)]*\s)[\s¿¡'\"«“(]*$")
@@ -23,11 +20,10 @@ _LONE_I = re.compile(r"(?<!\w)i(?=['’](?:m|d|ll|ve)\b|[\s,;:!?]|$)")
 _ENGLISH_CAPITALS = re.compile(r"I(?:['’].*)?$")
 
 
-def load(settings: MtSettings) -> ApertiumEngine:
-    pairs = {pair.strip() for pair in settings.warm_pairs.split(",") if pair.strip()}
-    engine = ApertiumEngine(settings.request_timeout_s)
+def load(options: EngineOptions) -> ApertiumEngine:
+    engine = ApertiumEngine(options.request_timeout_s)
     for pair in engine.capabilities.pairs:
-        if str(pair) in pairs:
+        if pair in options.pairs:
             engine.warm(pair)
     return engine
 
@@ -44,7 +40,7 @@ class ApertiumEngine:
             )
             for mode in apertium.installed_modes()
         }
-        self.capabilities = Capabilities(pairs=tuple(self._pipelines), uses_context=False)
+        self.capabilities = Capabilities(pairs=tuple(self._pipelines))
 
     @property
     def restarts(self) -> int:
@@ -56,7 +52,10 @@ class ApertiumEngine:
     def model(self, pair: LanguagePair) -> str:
         return f"apertium/{self._pipelines[pair].mode.name}"
 
-    def translate(self, job: Job) -> Rendering:
+    def translate(self, tasks: Sequence[Task]) -> list[Rendering]:
+        return [self._translate(task.job) for task in tasks]
+
+    def _translate(self, job: Job) -> Rendering:
         source = _LONE_I.sub("I", job.text) if job.pair.source == "en" else job.text
         translation = self._pipelines[job.pair].translate(source)
         text = _tidied(translation.text)

@@ -22,7 +22,15 @@ import structlog
 
 from services.audio import SAMPLE_RATE_HERTZ
 from services.errors import EngineFailed, Unavailable
-from services.stt.engine import Capabilities, Engine, Hypothesis, HypothesisWord, Samples
+from services.stt.engine import (
+    Capabilities,
+    Decoding,
+    Engine,
+    EngineOptions,
+    Hypothesis,
+    HypothesisWord,
+    Samples,
+)
 
 log = structlog.get_logger()
 
@@ -46,12 +54,13 @@ _LIVE_OPTIONS: dict[str, Any] = {
 
 # Below it more than half of the words are wrong: clean read speech lies between -0.15 and -0.5,
 # speech that the model does not understand at all at -0.5 to -0.7.
-_MIN_AVG_LOGPROB = -0.9
+_FLAG_AVG_LOGPROB = -0.7
+_REJECT_AVG_LOGPROB = -0.9
 
 _Pair = tuple["Connection[Any, Any]", "Connection[Any, Any]"]
 
 
-def load(*, final_workers: int, live_decoders: int) -> Engine:
+def load(options: EngineOptions) -> Engine:
     """Starts the child processes and waits until they have loaded their models."""
     # find_spec and not an import: the library is for the children alone.
     if importlib.util.find_spec("pocketsphinx") is None:
@@ -60,7 +69,7 @@ def load(*, final_workers: int, live_decoders: int) -> Engine:
             "the speech engine pocketsphinx is not installed: pip install 'glossa[stt]'",
             missing="pocketsphinx",
         )
-    return PocketSphinx(final_workers, live_decoders)
+    return PocketSphinx(options.final_workers, options.live_decoders)
 
 
 class PocketSphinx:
@@ -70,7 +79,15 @@ class PocketSphinx:
     model = "en-us"
 
     def __init__(self, final_workers: int, live_decoders: int) -> None:
-        self.capabilities = Capabilities(("en",), live_decoders, _MIN_AVG_LOGPROB)
+        self.capabilities = Capabilities(
+            languages=("en",),
+            live_decoders=live_decoders,
+            word_times=False,
+            held_back_words=2,
+            partial_step_ms=400,
+            flag_avg_logprob=_FLAG_AVG_LOGPROB,
+            reject_avg_logprob=_REJECT_AVG_LOGPROB,
+        )
         self._finals = [_Child("final", _FINAL_OPTIONS) for _ in range(final_workers)]
         self._idle_finals: queue.SimpleQueue[_Child] = queue.SimpleQueue()
         self._live = _Child("live", _LIVE_OPTIONS) if live_decoders else None
@@ -84,7 +101,7 @@ class PocketSphinx:
             self.close()
             raise
 
-    def transcribe(self, samples: Samples, language: str, phrases: tuple[str, ...]) -> Hypothesis:
+    def transcribe(self, samples: Samples, decoding: Decoding) -> Hypothesis:
         child = self._idle_finals.get()  # as many callers as children: no wait to speak of
         try:
             raw_words = child.call((_pcm(samples),), len(samples) / SAMPLE_RATE_HERTZ)
@@ -92,7 +109,7 @@ class PocketSphinx:
             self._idle_finals.put(child)
         return hypothesis_of(raw_words)
 
-    def open_live(self, language: str, phrases: tuple[str, ...]) -> _LiveDecoder | None:
+    def open_live(self, decoding: Decoding) -> _LiveDecoder | None:
         if self._live is None or not self._free_slots:
             return None
         slot = self._free_slots.pop()
@@ -122,10 +139,11 @@ class _LiveDecoder:
     def start(self) -> None:
         self._child.call(("start", self._slot), 0)
 
-    def feed(self, samples: Samples) -> str:
+    def feed(self, samples: Samples) -> Hypothesis:
         duration_s = len(samples) / SAMPLE_RATE_HERTZ
         text: str = self._child.call(("feed", self._slot, _pcm(samples)), duration_s)
-        return shown_text(text.split())
+        words = shown_words(text.split())
+        return Hypothesis(tuple(HypothesisWord(word, 0, 0, None) for word in words))
 
     def close(self) -> None:
         self._free_slots.append(self._slot)
@@ -159,10 +177,6 @@ def shown_words(words: Sequence[str]) -> list[str]:
     if shown:
         shown[0] = shown[0][:1].upper() + shown[0][1:]
     return shown
-
-
-def shown_text(words: Sequence[str]) -> str:
-    return " ".join(shown_words(words))
 
 
 def _pcm(samples: Samples) -> bytes:

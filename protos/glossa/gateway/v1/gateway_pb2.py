@@ -16,15 +16,15 @@ from glossa.types.v1 import types_pb2 as glossa_dot_types_dot_v1_dot_types__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fglossa/gateway/v1/gateway.proto\x12\x11glossa.gateway.v1\x1a\x1bglossa/types/v1/types.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x81\x01\n\x12StreamAudioRequest\x12\x32\n\x06\x63onfig\x18\x01 \x01(\x0b\x32 .glossa.gateway.v1.SessionConfigH\x00\x12,\n\x05\x61udio\x18\x02 \x01(\x0b\x32\x1b.glossa.types.v1.AudioChunkH\x00\x42\t\n\x07payload\"\xb9\x01\n\rSessionConfig\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12,\n\x06\x66ormat\x18\x02 \x01(\x0b\x32\x1c.glossa.types.v1.AudioFormat\x12\x17\n\x0fsource_language\x18\x03 \x01(\t\x12\x18\n\x10target_languages\x18\x04 \x03(\t\x12\r\n\x05title\x18\x05 \x01(\t\x12\x0f\n\x07phrases\x18\x06 \x03(\t\x12\x13\n\x0bstore_audio\x18\x07 \x01(\x08\"\xfc\x01\n\x13StreamAudioResponse\x12:\n\x0esession_opened\x18\x01 \x01(\x0b\x32 .glossa.gateway.v1.SessionOpenedH\x00\x12\x32\n\x07receipt\x18\x02 \x01(\x0b\x32\x1f.glossa.gateway.v1.AudioReceiptH\x00\x12\x30\n\taudio_gap\x18\x03 \x01(\x0b\x32\x1b.glossa.gateway.v1.AudioGapH\x00\x12:\n\x0esession_closed\x18\x04 \x01(\x0b\x32 .glossa.gateway.v1.SessionClosedH\x00\x42\x07\n\x05\x65vent\"8\n\rSessionOpened\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x13\n\x0bnext_sample\x18\x02 \x01(\x03\"<\n\x0c\x41udioReceipt\x12\x13\n\x0bsafe_sample\x18\x01 \x01(\x03\x12\x17\n\x0freceived_sample\x18\x02 \x01(\x03\"5\n\x08\x41udioGap\x12\x14\n\x0c\x66irst_sample\x18\x01 \x01(\x03\x12\x13\n\x0bnext_sample\x18\x02 \x01(\x03\"6\n\rSessionClosed\x12\x13\n\x0b\x66inal_count\x18\x01 \x01(\x03\x12\x10\n\x08sequence\x18\x02 \x01(\x03\"\\\n\rFollowRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x16\n\x0e\x61\x66ter_sequence\x18\x02 \x01(\x03\x12\x0c\n\x04live\x18\x03 \x01(\x08\x12\x11\n\tuntil_now\x18\x04 \x01(\x08\"\xc2\x01\n\x0e\x46ollowResponse\x12\x12\n\njournal_id\x18\x01 \x01(\t\x12\x30\n\x05\x65vent\x18\x02 \x01(\x0b\x32\x1f.glossa.gateway.v1.JournalEventH\x00\x12-\n\x04live\x18\x03 \x01(\x0b\x32\x1d.glossa.gateway.v1.LiveUpdateH\x00\x12\x30\n\tcaught_up\x18\x04 \x01(\x0b\x32\x1b.glossa.gateway.v1.CaughtUpH\x00\x42\t\n\x07payload\"\x1c\n\x08\x43\x61ughtUp\x12\x10\n\x08sequence\x18\x01 \x01(\x03\"\xa8\x04\n\x0cJournalEvent\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12\x12\n\nsession_id\x18\x02 \x01(\t\x12(\n\x04time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12<\n\x0fsession_started\x18\x04 \x01(\x0b\x32!.glossa.gateway.v1.SessionStartedH\x00\x12\x31\n\ntranscript\x18\x05 \x01(\x0b\x32\x1b.glossa.types.v1.TranscriptH\x00\x12\x33\n\x0btranslation\x18\x06 \x01(\x0b\x32\x1c.glossa.types.v1.TranslationH\x00\x12\x34\n\x0bpair_scored\x18\x07 \x01(\x0b\x32\x1d.glossa.gateway.v1.PairScoredH\x00\x12\x33\n\ncorrection\x18\x08 \x01(\x0b\x32\x1d.glossa.gateway.v1.CorrectionH\x00\x12\x30\n\taudio_gap\x18\t \x01(\x0b\x32\x1b.glossa.gateway.v1.AudioGapH\x00\x12\x38\n\rsession_ended\x18\n \x01(\x0b\x32\x1f.glossa.gateway.v1.SessionEndedH\x00\x12\x42\n\x12translation_failed\x18\x0b \x01(\x0b\x32$.glossa.gateway.v1.TranslationFailedH\x00\x42\x07\n\x05\x65vent\"B\n\x0eSessionStarted\x12\x30\n\x06\x63onfig\x18\x01 \x01(\x0b\x32 .glossa.gateway.v1.SessionConfig\"I\n\x11TranslationFailed\x12\x12\n\nsegment_id\x18\x01 \x01(\x03\x12\x10\n\x08language\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\"\x9a\x01\n\nPairScored\x12/\n\ntranscript\x18\x01 \x01(\x0b\x32\x1b.glossa.types.v1.Transcript\x12\x31\n\x0btranslation\x18\x02 \x01(\x0b\x32\x1c.glossa.types.v1.Translation\x12(\n\x07signals\x18\x03 \x03(\x0b\x32\x17.glossa.types.v1.Signal\"b\n\nCorrection\x12\x12\n\nsegment_id\x18\x01 \x01(\x03\x12\x10\n\x08language\x18\x02 \x01(\t\x12\x10\n\x08revision\x18\x03 \x01(\x05\x12\x0c\n\x04text\x18\x04 \x01(\t\x12\x0e\n\x06\x61uthor\x18\x05 \x01(\t\"\x86\x01\n\x0cSessionEnded\x12,\n\x06reason\x18\x01 \x01(\x0e\x32\x1c.glossa.gateway.v1.EndReason\x12\x13\n\x0b\x66inal_count\x18\x02 \x01(\x03\x12\x1a\n\x12untranslated_count\x18\x03 \x01(\x03\x12\x17\n\x0freceived_sample\x18\x04 \x01(\x03\"\xd0\x01\n\nLiveUpdate\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x31\n\ntranscript\x18\x02 \x01(\x0b\x32\x1b.glossa.types.v1.TranscriptH\x00\x12\x33\n\x0btranslation\x18\x03 \x01(\x0b\x32\x1c.glossa.types.v1.TranslationH\x00\x12<\n\x0fsegment_dropped\x18\x04 \x01(\x0b\x32!.glossa.gateway.v1.SegmentDroppedH\x00\x42\x08\n\x06update\"$\n\x0eSegmentDropped\x12\x12\n\nsegment_id\x18\x01 \x01(\x03\"(\n\x13ListSessionsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\"D\n\x14ListSessionsResponse\x12,\n\x08sessions\x18\x01 \x03(\x0b\x32\x1a.glossa.gateway.v1.Session\"\x96\x02\n\x07Session\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\r\n\x05title\x18\x02 \x01(\t\x12\x17\n\x0fsource_language\x18\x03 \x01(\t\x12\x18\n\x10target_languages\x18\x04 \x03(\t\x12.\n\nstart_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0b\x66inal_count\x18\x07 \x01(\x03\x12\x16\n\x0e\x66irst_sequence\x18\x08 \x01(\x03\x12\x15\n\rlast_sequence\x18\t \x01(\x03\x12\x13\n\x0bstore_audio\x18\n \x01(\x08\"o\n\x15\x43orrectSegmentRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x12\n\nsegment_id\x18\x02 \x01(\x03\x12\x10\n\x08language\x18\x03 \x01(\t\x12\x0c\n\x04text\x18\x04 \x01(\t\x12\x0e\n\x06\x61uthor\x18\x05 \x01(\t\"*\n\x16\x43orrectSegmentResponse\x12\x10\n\x08sequence\x18\x01 \x01(\x03\"\'\n\x11\x45ndSessionRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\"&\n\x12\x45ndSessionResponse\x12\x10\n\x08sequence\x18\x01 \x01(\x03\"Q\n\x11\x46\x65tchAudioRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x14\n\x0c\x66irst_sample\x18\x02 \x01(\x03\x12\x12\n\nend_sample\x18\x03 \x01(\x03\"@\n\x12\x46\x65tchAudioResponse\x12*\n\x05\x61udio\x18\x01 \x01(\x0b\x32\x1b.glossa.types.v1.AudioChunk*\x8b\x01\n\tEndReason\x12\x1a\n\x16\x45ND_REASON_UNSPECIFIED\x10\x00\x12\x17\n\x13\x45ND_REASON_FINISHED\x10\x01\x12\x17\n\x13\x45ND_REASON_OPERATOR\x10\x02\x12\x18\n\x14\x45ND_REASON_ABANDONED\x10\x03\x12\x16\n\x12\x45ND_REASON_REFUSED\x10\x04\x32\x95\x03\n\x0eGatewayService\x12`\n\x0bStreamAudio\x12%.glossa.gateway.v1.StreamAudioRequest\x1a&.glossa.gateway.v1.StreamAudioResponse(\x01\x30\x01\x12_\n\x0cListSessions\x12&.glossa.gateway.v1.ListSessionsRequest\x1a\'.glossa.gateway.v1.ListSessionsResponse\x12\x65\n\x0e\x43orrectSegment\x12(.glossa.gateway.v1.CorrectSegmentRequest\x1a).glossa.gateway.v1.CorrectSegmentResponse\x12Y\n\nEndSession\x12$.glossa.gateway.v1.EndSessionRequest\x1a%.glossa.gateway.v1.EndSessionResponse2\xbe\x01\n\x0eJournalService\x12O\n\x06\x46ollow\x12 .glossa.gateway.v1.FollowRequest\x1a!.glossa.gateway.v1.FollowResponse0\x01\x12[\n\nFetchAudio\x12$.glossa.gateway.v1.FetchAudioRequest\x1a%.glossa.gateway.v1.FetchAudioResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fglossa/gateway/v1/gateway.proto\x12\x11glossa.gateway.v1\x1a\x1bglossa/types/v1/types.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x81\x01\n\x12StreamAudioRequest\x12\x32\n\x06\x63onfig\x18\x01 \x01(\x0b\x32 .glossa.gateway.v1.SessionConfigH\x00\x12,\n\x05\x61udio\x18\x02 \x01(\x0b\x32\x1b.glossa.types.v1.AudioChunkH\x00\x42\t\n\x07payload\"\xb9\x01\n\rSessionConfig\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12,\n\x06\x66ormat\x18\x02 \x01(\x0b\x32\x1c.glossa.types.v1.AudioFormat\x12\x17\n\x0fsource_language\x18\x03 \x01(\t\x12\x18\n\x10target_languages\x18\x04 \x03(\t\x12\r\n\x05title\x18\x05 \x01(\t\x12\x0f\n\x07phrases\x18\x06 \x03(\t\x12\x13\n\x0bstore_audio\x18\x07 \x01(\x08\"\xfc\x01\n\x13StreamAudioResponse\x12:\n\x0esession_opened\x18\x01 \x01(\x0b\x32 .glossa.gateway.v1.SessionOpenedH\x00\x12\x32\n\x07receipt\x18\x02 \x01(\x0b\x32\x1f.glossa.gateway.v1.AudioReceiptH\x00\x12\x30\n\taudio_gap\x18\x03 \x01(\x0b\x32\x1b.glossa.gateway.v1.AudioGapH\x00\x12:\n\x0esession_closed\x18\x04 \x01(\x0b\x32 .glossa.gateway.v1.SessionClosedH\x00\x42\x07\n\x05\x65vent\"8\n\rSessionOpened\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x13\n\x0bnext_sample\x18\x02 \x01(\x03\"<\n\x0c\x41udioReceipt\x12\x13\n\x0bsafe_sample\x18\x01 \x01(\x03\x12\x17\n\x0freceived_sample\x18\x02 \x01(\x03\"5\n\x08\x41udioGap\x12\x14\n\x0c\x66irst_sample\x18\x01 \x01(\x03\x12\x13\n\x0bnext_sample\x18\x02 \x01(\x03\"6\n\rSessionClosed\x12\x13\n\x0b\x66inal_count\x18\x01 \x01(\x03\x12\x10\n\x08sequence\x18\x02 \x01(\x03\"\\\n\rFollowRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x16\n\x0e\x61\x66ter_sequence\x18\x02 \x01(\x03\x12\x0c\n\x04live\x18\x03 \x01(\x08\x12\x11\n\tuntil_now\x18\x04 \x01(\x08\"\xc2\x01\n\x0e\x46ollowResponse\x12\x12\n\njournal_id\x18\x01 \x01(\t\x12\x30\n\x05\x65vent\x18\x02 \x01(\x0b\x32\x1f.glossa.gateway.v1.JournalEventH\x00\x12-\n\x04live\x18\x03 \x01(\x0b\x32\x1d.glossa.gateway.v1.LiveUpdateH\x00\x12\x30\n\tcaught_up\x18\x04 \x01(\x0b\x32\x1b.glossa.gateway.v1.CaughtUpH\x00\x42\t\n\x07payload\"\x1c\n\x08\x43\x61ughtUp\x12\x10\n\x08sequence\x18\x01 \x01(\x03\"\xad\x05\n\x0cJournalEvent\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12\x12\n\nsession_id\x18\x02 \x01(\t\x12(\n\x04time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12<\n\x0fsession_started\x18\x04 \x01(\x0b\x32!.glossa.gateway.v1.SessionStartedH\x00\x12\x31\n\ntranscript\x18\x05 \x01(\x0b\x32\x1b.glossa.types.v1.TranscriptH\x00\x12\x33\n\x0btranslation\x18\x06 \x01(\x0b\x32\x1c.glossa.types.v1.TranslationH\x00\x12\x34\n\x0bpair_scored\x18\x07 \x01(\x0b\x32\x1d.glossa.gateway.v1.PairScoredH\x00\x12\x33\n\ncorrection\x18\x08 \x01(\x0b\x32\x1d.glossa.gateway.v1.CorrectionH\x00\x12\x30\n\taudio_gap\x18\t \x01(\x0b\x32\x1b.glossa.gateway.v1.AudioGapH\x00\x12\x38\n\rsession_ended\x18\n \x01(\x0b\x32\x1f.glossa.gateway.v1.SessionEndedH\x00\x12\x42\n\x12translation_failed\x18\x0b \x01(\x0b\x32$.glossa.gateway.v1.TranslationFailedH\x00\x12\x42\n\x12segment_suppressed\x18\x0c \x01(\x0b\x32$.glossa.gateway.v1.SegmentSuppressedH\x00\x12?\n\x17\x61lternative_translation\x18\r \x01(\x0b\x32\x1c.glossa.types.v1.TranslationH\x00\x42\x07\n\x05\x65vent\"a\n\x11SegmentSuppressed\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x17\n\x0fstart_offset_ms\x18\x02 \x01(\x03\x12\x15\n\rend_offset_ms\x18\x03 \x01(\x03\x12\x0c\n\x04text\x18\x04 \x01(\t\"B\n\x0eSessionStarted\x12\x30\n\x06\x63onfig\x18\x01 \x01(\x0b\x32 .glossa.gateway.v1.SessionConfig\"I\n\x11TranslationFailed\x12\x12\n\nsegment_id\x18\x01 \x01(\x03\x12\x10\n\x08language\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\"\x9a\x01\n\nPairScored\x12/\n\ntranscript\x18\x01 \x01(\x0b\x32\x1b.glossa.types.v1.Transcript\x12\x31\n\x0btranslation\x18\x02 \x01(\x0b\x32\x1c.glossa.types.v1.Translation\x12(\n\x07signals\x18\x03 \x03(\x0b\x32\x17.glossa.types.v1.Signal\"b\n\nCorrection\x12\x12\n\nsegment_id\x18\x01 \x01(\x03\x12\x10\n\x08language\x18\x02 \x01(\t\x12\x10\n\x08revision\x18\x03 \x01(\x05\x12\x0c\n\x04text\x18\x04 \x01(\t\x12\x0e\n\x06\x61uthor\x18\x05 \x01(\t\"\x86\x01\n\x0cSessionEnded\x12,\n\x06reason\x18\x01 \x01(\x0e\x32\x1c.glossa.gateway.v1.EndReason\x12\x13\n\x0b\x66inal_count\x18\x02 \x01(\x03\x12\x1a\n\x12untranslated_count\x18\x03 \x01(\x03\x12\x17\n\x0freceived_sample\x18\x04 \x01(\x03\"\xd0\x01\n\nLiveUpdate\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x31\n\ntranscript\x18\x02 \x01(\x0b\x32\x1b.glossa.types.v1.TranscriptH\x00\x12\x33\n\x0btranslation\x18\x03 \x01(\x0b\x32\x1c.glossa.types.v1.TranslationH\x00\x12<\n\x0fsegment_dropped\x18\x04 \x01(\x0b\x32!.glossa.gateway.v1.SegmentDroppedH\x00\x42\x08\n\x06update\"$\n\x0eSegmentDropped\x12\x12\n\nsegment_id\x18\x01 \x01(\x03\"(\n\x13ListSessionsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\"D\n\x14ListSessionsResponse\x12,\n\x08sessions\x18\x01 \x03(\x0b\x32\x1a.glossa.gateway.v1.Session\"\x96\x02\n\x07Session\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\r\n\x05title\x18\x02 \x01(\t\x12\x17\n\x0fsource_language\x18\x03 \x01(\t\x12\x18\n\x10target_languages\x18\x04 \x03(\t\x12.\n\nstart_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0b\x66inal_count\x18\x07 \x01(\x03\x12\x16\n\x0e\x66irst_sequence\x18\x08 \x01(\x03\x12\x15\n\rlast_sequence\x18\t \x01(\x03\x12\x13\n\x0bstore_audio\x18\n \x01(\x08\"o\n\x15\x43orrectSegmentRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x12\n\nsegment_id\x18\x02 \x01(\x03\x12\x10\n\x08language\x18\x03 \x01(\t\x12\x0c\n\x04text\x18\x04 \x01(\t\x12\x0e\n\x06\x61uthor\x18\x05 \x01(\t\"*\n\x16\x43orrectSegmentResponse\x12\x10\n\x08sequence\x18\x01 \x01(\x03\"\'\n\x11\x45ndSessionRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\"&\n\x12\x45ndSessionResponse\x12\x10\n\x08sequence\x18\x01 \x01(\x03\"Q\n\x11\x46\x65tchAudioRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x14\n\x0c\x66irst_sample\x18\x02 \x01(\x03\x12\x12\n\nend_sample\x18\x03 \x01(\x03\"@\n\x12\x46\x65tchAudioResponse\x12*\n\x05\x61udio\x18\x01 \x01(\x0b\x32\x1b.glossa.types.v1.AudioChunk*\x8b\x01\n\tEndReason\x12\x1a\n\x16\x45ND_REASON_UNSPECIFIED\x10\x00\x12\x17\n\x13\x45ND_REASON_FINISHED\x10\x01\x12\x17\n\x13\x45ND_REASON_OPERATOR\x10\x02\x12\x18\n\x14\x45ND_REASON_ABANDONED\x10\x03\x12\x16\n\x12\x45ND_REASON_REFUSED\x10\x04\x32\x95\x03\n\x0eGatewayService\x12`\n\x0bStreamAudio\x12%.glossa.gateway.v1.StreamAudioRequest\x1a&.glossa.gateway.v1.StreamAudioResponse(\x01\x30\x01\x12_\n\x0cListSessions\x12&.glossa.gateway.v1.ListSessionsRequest\x1a\'.glossa.gateway.v1.ListSessionsResponse\x12\x65\n\x0e\x43orrectSegment\x12(.glossa.gateway.v1.CorrectSegmentRequest\x1a).glossa.gateway.v1.CorrectSegmentResponse\x12Y\n\nEndSession\x12$.glossa.gateway.v1.EndSessionRequest\x1a%.glossa.gateway.v1.EndSessionResponse2\xbe\x01\n\x0eJournalService\x12O\n\x06\x46ollow\x12 .glossa.gateway.v1.FollowRequest\x1a!.glossa.gateway.v1.FollowResponse0\x01\x12[\n\nFetchAudio\x12$.glossa.gateway.v1.FetchAudioRequest\x1a%.glossa.gateway.v1.FetchAudioResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'glossa.gateway.v1.gateway_pb2', _globals)
 if _descriptor._USE_C_DESCRIPTORS == False:
   DESCRIPTOR._options = None
-  _globals['_ENDREASON']._serialized_start=3365
-  _globals['_ENDREASON']._serialized_end=3504
+  _globals['_ENDREASON']._serialized_start=3597
+  _globals['_ENDREASON']._serialized_end=3736
   _globals['_STREAMAUDIOREQUEST']._serialized_start=117
   _globals['_STREAMAUDIOREQUEST']._serialized_end=246
   _globals['_SESSIONCONFIG']._serialized_start=249
@@ -46,41 +46,43 @@ if _descriptor._USE_C_DESCRIPTORS == False:
   _globals['_CAUGHTUP']._serialized_start=1213
   _globals['_CAUGHTUP']._serialized_end=1241
   _globals['_JOURNALEVENT']._serialized_start=1244
-  _globals['_JOURNALEVENT']._serialized_end=1796
-  _globals['_SESSIONSTARTED']._serialized_start=1798
-  _globals['_SESSIONSTARTED']._serialized_end=1864
-  _globals['_TRANSLATIONFAILED']._serialized_start=1866
-  _globals['_TRANSLATIONFAILED']._serialized_end=1939
-  _globals['_PAIRSCORED']._serialized_start=1942
-  _globals['_PAIRSCORED']._serialized_end=2096
-  _globals['_CORRECTION']._serialized_start=2098
-  _globals['_CORRECTION']._serialized_end=2196
-  _globals['_SESSIONENDED']._serialized_start=2199
-  _globals['_SESSIONENDED']._serialized_end=2333
-  _globals['_LIVEUPDATE']._serialized_start=2336
-  _globals['_LIVEUPDATE']._serialized_end=2544
-  _globals['_SEGMENTDROPPED']._serialized_start=2546
-  _globals['_SEGMENTDROPPED']._serialized_end=2582
-  _globals['_LISTSESSIONSREQUEST']._serialized_start=2584
-  _globals['_LISTSESSIONSREQUEST']._serialized_end=2624
-  _globals['_LISTSESSIONSRESPONSE']._serialized_start=2626
-  _globals['_LISTSESSIONSRESPONSE']._serialized_end=2694
-  _globals['_SESSION']._serialized_start=2697
-  _globals['_SESSION']._serialized_end=2975
-  _globals['_CORRECTSEGMENTREQUEST']._serialized_start=2977
-  _globals['_CORRECTSEGMENTREQUEST']._serialized_end=3088
-  _globals['_CORRECTSEGMENTRESPONSE']._serialized_start=3090
-  _globals['_CORRECTSEGMENTRESPONSE']._serialized_end=3132
-  _globals['_ENDSESSIONREQUEST']._serialized_start=3134
-  _globals['_ENDSESSIONREQUEST']._serialized_end=3173
-  _globals['_ENDSESSIONRESPONSE']._serialized_start=3175
-  _globals['_ENDSESSIONRESPONSE']._serialized_end=3213
-  _globals['_FETCHAUDIOREQUEST']._serialized_start=3215
-  _globals['_FETCHAUDIOREQUEST']._serialized_end=3296
-  _globals['_FETCHAUDIORESPONSE']._serialized_start=3298
-  _globals['_FETCHAUDIORESPONSE']._serialized_end=3362
-  _globals['_GATEWAYSERVICE']._serialized_start=3507
-  _globals['_GATEWAYSERVICE']._serialized_end=3912
-  _globals['_JOURNALSERVICE']._serialized_start=3915
-  _globals['_JOURNALSERVICE']._serialized_end=4105
+  _globals['_JOURNALEVENT']._serialized_end=1929
+  _globals['_SEGMENTSUPPRESSED']._serialized_start=1931
+  _globals['_SEGMENTSUPPRESSED']._serialized_end=2028
+  _globals['_SESSIONSTARTED']._serialized_start=2030
+  _globals['_SESSIONSTARTED']._serialized_end=2096
+  _globals['_TRANSLATIONFAILED']._serialized_start=2098
+  _globals['_TRANSLATIONFAILED']._serialized_end=2171
+  _globals['_PAIRSCORED']._serialized_start=2174
+  _globals['_PAIRSCORED']._serialized_end=2328
+  _globals['_CORRECTION']._serialized_start=2330
+  _globals['_CORRECTION']._serialized_end=2428
+  _globals['_SESSIONENDED']._serialized_start=2431
+  _globals['_SESSIONENDED']._serialized_end=2565
+  _globals['_LIVEUPDATE']._serialized_start=2568
+  _globals['_LIVEUPDATE']._serialized_end=2776
+  _globals['_SEGMENTDROPPED']._serialized_start=2778
+  _globals['_SEGMENTDROPPED']._serialized_end=2814
+  _globals['_LISTSESSIONSREQUEST']._serialized_start=2816
+  _globals['_LISTSESSIONSREQUEST']._serialized_end=2856
+  _globals['_LISTSESSIONSRESPONSE']._serialized_start=2858
+  _globals['_LISTSESSIONSRESPONSE']._serialized_end=2926
+  _globals['_SESSION']._serialized_start=2929
+  _globals['_SESSION']._serialized_end=3207
+  _globals['_CORRECTSEGMENTREQUEST']._serialized_start=3209
+  _globals['_CORRECTSEGMENTREQUEST']._serialized_end=3320
+  _globals['_CORRECTSEGMENTRESPONSE']._serialized_start=3322
+  _globals['_CORRECTSEGMENTRESPONSE']._serialized_end=3364
+  _globals['_ENDSESSIONREQUEST']._serialized_start=3366
+  _globals['_ENDSESSIONREQUEST']._serialized_end=3405
+  _globals['_ENDSESSIONRESPONSE']._serialized_start=3407
+  _globals['_ENDSESSIONRESPONSE']._serialized_end=3445
+  _globals['_FETCHAUDIOREQUEST']._serialized_start=3447
+  _globals['_FETCHAUDIOREQUEST']._serialized_end=3528
+  _globals['_FETCHAUDIORESPONSE']._serialized_start=3530
+  _globals['_FETCHAUDIORESPONSE']._serialized_end=3594
+  _globals['_GATEWAYSERVICE']._serialized_start=3739
+  _globals['_GATEWAYSERVICE']._serialized_end=4144
+  _globals['_JOURNALSERVICE']._serialized_start=4147
+  _globals['_JOURNALSERVICE']._serialized_end=4337
 # @@protoc_insertion_point(module_scope)

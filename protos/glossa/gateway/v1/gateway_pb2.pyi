@@ -122,7 +122,7 @@ class CaughtUp(_message.Message):
     def __init__(self, sequence: _Optional[int] = ...) -> None: ...
 
 class JournalEvent(_message.Message):
-    __slots__ = ("sequence", "session_id", "time", "session_started", "transcript", "translation", "pair_scored", "correction", "audio_gap", "session_ended", "translation_failed")
+    __slots__ = ("sequence", "session_id", "time", "session_started", "transcript", "translation", "pair_scored", "correction", "audio_gap", "session_ended", "translation_failed", "segment_suppressed", "alternative_translation")
     SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     SESSION_ID_FIELD_NUMBER: _ClassVar[int]
     TIME_FIELD_NUMBER: _ClassVar[int]
@@ -134,6 +134,8 @@ class JournalEvent(_message.Message):
     AUDIO_GAP_FIELD_NUMBER: _ClassVar[int]
     SESSION_ENDED_FIELD_NUMBER: _ClassVar[int]
     TRANSLATION_FAILED_FIELD_NUMBER: _ClassVar[int]
+    SEGMENT_SUPPRESSED_FIELD_NUMBER: _ClassVar[int]
+    ALTERNATIVE_TRANSLATION_FIELD_NUMBER: _ClassVar[int]
     sequence: int
     session_id: str
     time: _timestamp_pb2.Timestamp
@@ -145,7 +147,21 @@ class JournalEvent(_message.Message):
     audio_gap: AudioGap
     session_ended: SessionEnded
     translation_failed: TranslationFailed
-    def __init__(self, sequence: _Optional[int] = ..., session_id: _Optional[str] = ..., time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., session_started: _Optional[_Union[SessionStarted, _Mapping]] = ..., transcript: _Optional[_Union[_types_pb2.Transcript, _Mapping]] = ..., translation: _Optional[_Union[_types_pb2.Translation, _Mapping]] = ..., pair_scored: _Optional[_Union[PairScored, _Mapping]] = ..., correction: _Optional[_Union[Correction, _Mapping]] = ..., audio_gap: _Optional[_Union[AudioGap, _Mapping]] = ..., session_ended: _Optional[_Union[SessionEnded, _Mapping]] = ..., translation_failed: _Optional[_Union[TranslationFailed, _Mapping]] = ...) -> None: ...
+    segment_suppressed: SegmentSuppressed
+    alternative_translation: _types_pb2.Translation
+    def __init__(self, sequence: _Optional[int] = ..., session_id: _Optional[str] = ..., time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., session_started: _Optional[_Union[SessionStarted, _Mapping]] = ..., transcript: _Optional[_Union[_types_pb2.Transcript, _Mapping]] = ..., translation: _Optional[_Union[_types_pb2.Translation, _Mapping]] = ..., pair_scored: _Optional[_Union[PairScored, _Mapping]] = ..., correction: _Optional[_Union[Correction, _Mapping]] = ..., audio_gap: _Optional[_Union[AudioGap, _Mapping]] = ..., session_ended: _Optional[_Union[SessionEnded, _Mapping]] = ..., translation_failed: _Optional[_Union[TranslationFailed, _Mapping]] = ..., segment_suppressed: _Optional[_Union[SegmentSuppressed, _Mapping]] = ..., alternative_translation: _Optional[_Union[_types_pb2.Translation, _Mapping]] = ...) -> None: ...
+
+class SegmentSuppressed(_message.Message):
+    __slots__ = ("reason", "start_offset_ms", "end_offset_ms", "text")
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    START_OFFSET_MS_FIELD_NUMBER: _ClassVar[int]
+    END_OFFSET_MS_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    reason: str
+    start_offset_ms: int
+    end_offset_ms: int
+    text: str
+    def __init__(self, reason: _Optional[str] = ..., start_offset_ms: _Optional[int] = ..., end_offset_ms: _Optional[int] = ..., text: _Optional[str] = ...) -> None: ...
 
 class SessionStarted(_message.Message):
     __slots__ = ("config",)

@@ -7,20 +7,24 @@ from typing import ClassVar as _ClassVar, Iterable as _Iterable, Mapping as _Map
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class TranslateRequest(_message.Message):
-    __slots__ = ("text", "source_language", "target_language", "draft", "context", "glossary")
+    __slots__ = ("text", "source_language", "target_language", "draft", "context", "glossary", "committed_text", "previous_text")
     TEXT_FIELD_NUMBER: _ClassVar[int]
     SOURCE_LANGUAGE_FIELD_NUMBER: _ClassVar[int]
     TARGET_LANGUAGE_FIELD_NUMBER: _ClassVar[int]
     DRAFT_FIELD_NUMBER: _ClassVar[int]
     CONTEXT_FIELD_NUMBER: _ClassVar[int]
     GLOSSARY_FIELD_NUMBER: _ClassVar[int]
+    COMMITTED_TEXT_FIELD_NUMBER: _ClassVar[int]
+    PREVIOUS_TEXT_FIELD_NUMBER: _ClassVar[int]
     text: str
     source_language: str
     target_language: str
     draft: bool
     context: _containers.RepeatedCompositeFieldContainer[ContextPair]
     glossary: _containers.RepeatedCompositeFieldContainer[_types_pb2.GlossaryTerm]
-    def __init__(self, text: _Optional[str] = ..., source_language: _Optional[str] = ..., target_language: _Optional[str] = ..., draft: bool = ..., context: _Optional[_Iterable[_Union[ContextPair, _Mapping]]] = ..., glossary: _Optional[_Iterable[_Union[_types_pb2.GlossaryTerm, _Mapping]]] = ...) -> None: ...
+    committed_text: str
+    previous_text: str
+    def __init__(self, text: _Optional[str] = ..., source_language: _Optional[str] = ..., target_language: _Optional[str] = ..., draft: bool = ..., context: _Optional[_Iterable[_Union[ContextPair, _Mapping]]] = ..., glossary: _Optional[_Iterable[_Union[_types_pb2.GlossaryTerm, _Mapping]]] = ..., committed_text: _Optional[str] = ..., previous_text: _Optional[str] = ...) -> None: ...
 
 class ContextPair(_message.Message):
     __slots__ = ("source", "target")
@@ -31,18 +35,26 @@ class ContextPair(_message.Message):
     def __init__(self, source: _Optional[str] = ..., target: _Optional[str] = ...) -> None: ...
 
 class TranslateResponse(_message.Message):
-    __slots__ = ("text", "model", "glossary_terms", "engine_ms", "unknown_word_count")
+    __slots__ = ("text", "model", "glossary_terms", "engine_ms", "unknown_word_count", "token_count", "first_token_ms", "generation_ms", "flags")
     TEXT_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
     GLOSSARY_TERMS_FIELD_NUMBER: _ClassVar[int]
     ENGINE_MS_FIELD_NUMBER: _ClassVar[int]
     UNKNOWN_WORD_COUNT_FIELD_NUMBER: _ClassVar[int]
+    TOKEN_COUNT_FIELD_NUMBER: _ClassVar[int]
+    FIRST_TOKEN_MS_FIELD_NUMBER: _ClassVar[int]
+    GENERATION_MS_FIELD_NUMBER: _ClassVar[int]
+    FLAGS_FIELD_NUMBER: _ClassVar[int]
     text: str
     model: str
     glossary_terms: _containers.RepeatedCompositeFieldContainer[_types_pb2.GlossaryTerm]
     engine_ms: float
     unknown_word_count: int
-    def __init__(self, text: _Optional[str] = ..., model: _Optional[str] = ..., glossary_terms: _Optional[_Iterable[_Union[_types_pb2.GlossaryTerm, _Mapping]]] = ..., engine_ms: _Optional[float] = ..., unknown_word_count: _Optional[int] = ...) -> None: ...
+    token_count: int
+    first_token_ms: float
+    generation_ms: float
+    flags: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, text: _Optional[str] = ..., model: _Optional[str] = ..., glossary_terms: _Optional[_Iterable[_Union[_types_pb2.GlossaryTerm, _Mapping]]] = ..., engine_ms: _Optional[float] = ..., unknown_word_count: _Optional[int] = ..., token_count: _Optional[int] = ..., first_token_ms: _Optional[float] = ..., generation_ms: _Optional[float] = ..., flags: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class StreamTranslateRequest(_message.Message):
     __slots__ = ("request",)

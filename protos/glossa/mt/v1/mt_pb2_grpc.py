@@ -32,7 +32,7 @@ class MtServiceServicer(object):
     """
 
     def Translate(self, request, context):
-        """Translates one text.
+        """Translates one text. A call that its caller cancels stops the runtime at the next token.
 
         Reasons: UNSUPPORTED_LANGUAGE_PAIR, EMPTY_TEXT, TEXT_TOO_LONG, GLOSSARY_TOO_LARGE, NOT_READY, OVERLOADED (with
         RetryInfo), ENGINE_FAILED, SHUTTING_DOWN.
@@ -42,8 +42,8 @@ class MtServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def StreamTranslate(self, request, context):
-        """Translates one text and sends the text so far as it grows; the last message has is_final set. The
-        same reasons as Translate.
+        """Translates one text and sends the text so far as it grows; the last message has is_final set. A runtime that does
+        not stream sends that one alone. Terms of the glossary are in the last message; the same reasons as Translate.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

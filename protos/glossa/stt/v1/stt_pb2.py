@@ -15,7 +15,7 @@ _sym_db = _symbol_database.Default()
 from glossa.types.v1 import types_pb2 as glossa_dot_types_dot_v1_dot_types__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17glossa/stt/v1/stt.proto\x12\rglossa.stt.v1\x1a\x1bglossa/types/v1/types.proto\"\x88\x01\n\x1aStreamingTranscribeRequest\x12\x31\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x1f.glossa.stt.v1.TranscribeConfigH\x00\x12,\n\x05\x61udio\x18\x02 \x01(\x0b\x32\x1b.glossa.types.v1.AudioChunkH\x00\x42\t\n\x07payload\"\x96\x01\n\x10TranscribeConfig\x12,\n\x06\x66ormat\x18\x01 \x01(\x0b\x32\x1c.glossa.types.v1.AudioFormat\x12\x10\n\x08language\x18\x02 \x01(\t\x12\x0f\n\x07phrases\x18\x03 \x03(\t\x12\x17\n\x0fpartial_results\x18\x04 \x01(\x08\x12\x18\n\x10\x66irst_segment_id\x18\x05 \x01(\x03\"\xe9\x01\n\x1bStreamingTranscribeResponse\x12\x16\n\x0esettled_sample\x18\x01 \x01(\x03\x12\x36\n\x0espeech_started\x18\x02 \x01(\x0b\x32\x1c.glossa.stt.v1.SpeechStartedH\x00\x12\x31\n\ntranscript\x18\x03 \x01(\x0b\x32\x1b.glossa.types.v1.TranscriptH\x00\x12>\n\x12segment_suppressed\x18\x04 \x01(\x0b\x32 .glossa.stt.v1.SegmentSuppressedH\x00\x42\x07\n\x05\x65vent\"<\n\rSpeechStarted\x12\x12\n\nsegment_id\x18\x01 \x01(\x03\x12\x17\n\x0fstart_offset_ms\x18\x02 \x01(\x03\"g\n\x11SegmentSuppressed\x12\x12\n\nsegment_id\x18\x01 \x01(\x03\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x17\n\x0fstart_offset_ms\x18\x03 \x01(\x03\x12\x15\n\rend_offset_ms\x18\x04 \x01(\x03\x32~\n\nSttService\x12p\n\x13StreamingTranscribe\x12).glossa.stt.v1.StreamingTranscribeRequest\x1a*.glossa.stt.v1.StreamingTranscribeResponse(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17glossa/stt/v1/stt.proto\x12\rglossa.stt.v1\x1a\x1bglossa/types/v1/types.proto\"\x88\x01\n\x1aStreamingTranscribeRequest\x12\x31\n\x06\x63onfig\x18\x01 \x01(\x0b\x32\x1f.glossa.stt.v1.TranscribeConfigH\x00\x12,\n\x05\x61udio\x18\x02 \x01(\x0b\x32\x1b.glossa.types.v1.AudioChunkH\x00\x42\t\n\x07payload\"\x96\x01\n\x10TranscribeConfig\x12,\n\x06\x66ormat\x18\x01 \x01(\x0b\x32\x1c.glossa.types.v1.AudioFormat\x12\x10\n\x08language\x18\x02 \x01(\t\x12\x0f\n\x07phrases\x18\x03 \x03(\t\x12\x17\n\x0fpartial_results\x18\x04 \x01(\x08\x12\x18\n\x10\x66irst_segment_id\x18\x05 \x01(\x03\"\xe9\x01\n\x1bStreamingTranscribeResponse\x12\x16\n\x0esettled_sample\x18\x01 \x01(\x03\x12\x36\n\x0espeech_started\x18\x02 \x01(\x0b\x32\x1c.glossa.stt.v1.SpeechStartedH\x00\x12\x31\n\ntranscript\x18\x03 \x01(\x0b\x32\x1b.glossa.types.v1.TranscriptH\x00\x12>\n\x12segment_suppressed\x18\x04 \x01(\x0b\x32 .glossa.stt.v1.SegmentSuppressedH\x00\x42\x07\n\x05\x65vent\"<\n\rSpeechStarted\x12\x12\n\nsegment_id\x18\x01 \x01(\x03\x12\x17\n\x0fstart_offset_ms\x18\x02 \x01(\x03\"u\n\x11SegmentSuppressed\x12\x12\n\nsegment_id\x18\x01 \x01(\x03\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x17\n\x0fstart_offset_ms\x18\x03 \x01(\x03\x12\x15\n\rend_offset_ms\x18\x04 \x01(\x03\x12\x0c\n\x04text\x18\x05 \x01(\t2~\n\nSttService\x12p\n\x13StreamingTranscribe\x12).glossa.stt.v1.StreamingTranscribeRequest\x1a*.glossa.stt.v1.StreamingTranscribeResponse(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -31,7 +31,7 @@ if _descriptor._USE_C_DESCRIPTORS == False:
   _globals['_SPEECHSTARTED']._serialized_start=599
   _globals['_SPEECHSTARTED']._serialized_end=659
   _globals['_SEGMENTSUPPRESSED']._serialized_start=661
-  _globals['_SEGMENTSUPPRESSED']._serialized_end=764
-  _globals['_STTSERVICE']._serialized_start=766
-  _globals['_STTSERVICE']._serialized_end=892
+  _globals['_SEGMENTSUPPRESSED']._serialized_end=778
+  _globals['_STTSERVICE']._serialized_start=780
+  _globals['_STTSERVICE']._serialized_end=906
 # @@protoc_insertion_point(module_scope)

@@ -49,13 +49,15 @@ class SpeechStarted(_message.Message):
     def __init__(self, segment_id: _Optional[int] = ..., start_offset_ms: _Optional[int] = ...) -> None: ...
 
 class SegmentSuppressed(_message.Message):
-    __slots__ = ("segment_id", "reason", "start_offset_ms", "end_offset_ms")
+    __slots__ = ("segment_id", "reason", "start_offset_ms", "end_offset_ms", "text")
     SEGMENT_ID_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
     START_OFFSET_MS_FIELD_NUMBER: _ClassVar[int]
     END_OFFSET_MS_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
     segment_id: int
     reason: str
     start_offset_ms: int
     end_offset_ms: int
-    def __init__(self, segment_id: _Optional[int] = ..., reason: _Optional[str] = ..., start_offset_ms: _Optional[int] = ..., end_offset_ms: _Optional[int] = ...) -> None: ...
+    text: str
+    def __init__(self, segment_id: _Optional[int] = ..., reason: _Optional[str] = ..., start_offset_ms: _Optional[int] = ..., end_offset_ms: _Optional[int] = ..., text: _Optional[str] = ...) -> None: ...

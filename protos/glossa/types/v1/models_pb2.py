@@ -14,7 +14,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cglossa/types/v1/models.proto\x12\x0fglossa.types.v1\"\x11\n\x0fGetModelRequest\"G\n\x10GetModelResponse\x12\x0e\n\x06\x65ngine\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\x14\n\x0c\x63\x61pabilities\x18\x03 \x03(\t2_\n\x0cModelService\x12O\n\x08GetModel\x12 .glossa.types.v1.GetModelRequest\x1a!.glossa.types.v1.GetModelResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cglossa/types/v1/models.proto\x12\x0fglossa.types.v1\"\x11\n\x0fGetModelRequest\"r\n\x10GetModelResponse\x12\x0e\n\x06\x65ngine\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\x14\n\x0c\x63\x61pabilities\x18\x03 \x03(\t\x12)\n\x05tiers\x18\x04 \x03(\x0b\x32\x1a.glossa.types.v1.TierModel\"8\n\tTierModel\x12\x0c\n\x04tier\x18\x01 \x01(\t\x12\x0e\n\x06\x65ngine\x18\x02 \x01(\t\x12\r\n\x05model\x18\x03 \x01(\t\"?\n\x10LoadModelRequest\x12\x0c\n\x04tier\x18\x01 \x01(\t\x12\x0e\n\x06\x65ngine\x18\x02 \x01(\t\x12\r\n\x05model\x18\x03 \x01(\t\"\x1f\n\x0fRollbackRequest\x12\x0c\n\x04tier\x18\x01 \x01(\t\"\x7f\n\x11LoadModelResponse\x12+\n\x07\x63urrent\x18\x01 \x01(\x0b\x32\x1a.glossa.types.v1.TierModel\x12,\n\x08previous\x18\x02 \x01(\x0b\x32\x1a.glossa.types.v1.TierModel\x12\x0f\n\x07load_ms\x18\x03 \x01(\x01\"~\n\x10RollbackResponse\x12+\n\x07\x63urrent\x18\x01 \x01(\x0b\x32\x1a.glossa.types.v1.TierModel\x12,\n\x08previous\x18\x02 \x01(\x0b\x32\x1a.glossa.types.v1.TierModel\x12\x0f\n\x07load_ms\x18\x03 \x01(\x01\x32\x84\x02\n\x0cModelService\x12O\n\x08GetModel\x12 .glossa.types.v1.GetModelRequest\x1a!.glossa.types.v1.GetModelResponse\x12R\n\tLoadModel\x12!.glossa.types.v1.LoadModelRequest\x1a\".glossa.types.v1.LoadModelResponse\x12O\n\x08Rollback\x12 .glossa.types.v1.RollbackRequest\x1a!.glossa.types.v1.RollbackResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -24,7 +24,17 @@ if _descriptor._USE_C_DESCRIPTORS == False:
   _globals['_GETMODELREQUEST']._serialized_start=49
   _globals['_GETMODELREQUEST']._serialized_end=66
   _globals['_GETMODELRESPONSE']._serialized_start=68
-  _globals['_GETMODELRESPONSE']._serialized_end=139
-  _globals['_MODELSERVICE']._serialized_start=141
-  _globals['_MODELSERVICE']._serialized_end=236
+  _globals['_GETMODELRESPONSE']._serialized_end=182
+  _globals['_TIERMODEL']._serialized_start=184
+  _globals['_TIERMODEL']._serialized_end=240
+  _globals['_LOADMODELREQUEST']._serialized_start=242
+  _globals['_LOADMODELREQUEST']._serialized_end=305
+  _globals['_ROLLBACKREQUEST']._serialized_start=307
+  _globals['_ROLLBACKREQUEST']._serialized_end=338
+  _globals['_LOADMODELRESPONSE']._serialized_start=340
+  _globals['_LOADMODELRESPONSE']._serialized_end=467
+  _globals['_ROLLBACKRESPONSE']._serialized_start=469
+  _globals['_ROLLBACKRESPONSE']._serialized_end=595
+  _globals['_MODELSERVICE']._serialized_start=598
+  _globals['_MODELSERVICE']._serialized_end=858
 # @@protoc_insertion_point(module_scope)

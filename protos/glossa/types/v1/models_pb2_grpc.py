@@ -20,6 +20,16 @@ class ModelServiceStub(object):
                 request_serializer=glossa_dot_types_dot_v1_dot_models__pb2.GetModelRequest.SerializeToString,
                 response_deserializer=glossa_dot_types_dot_v1_dot_models__pb2.GetModelResponse.FromString,
                 )
+        self.LoadModel = channel.unary_unary(
+                '/glossa.types.v1.ModelService/LoadModel',
+                request_serializer=glossa_dot_types_dot_v1_dot_models__pb2.LoadModelRequest.SerializeToString,
+                response_deserializer=glossa_dot_types_dot_v1_dot_models__pb2.LoadModelResponse.FromString,
+                )
+        self.Rollback = channel.unary_unary(
+                '/glossa.types.v1.ModelService/Rollback',
+                request_serializer=glossa_dot_types_dot_v1_dot_models__pb2.RollbackRequest.SerializeToString,
+                response_deserializer=glossa_dot_types_dot_v1_dot_models__pb2.RollbackResponse.FromString,
+                )
 
 
 class ModelServiceServicer(object):
@@ -33,6 +43,25 @@ class ModelServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def LoadModel(self, request, context):
+        """Loads another model beside the one in use, tries it, and takes it into use; calls under way end with the old one. The
+        old one stays in use when anything fails. The one before stays named for Rollback, its memory is given back.
+
+        Reasons: NOT_READY, SHUTTING_DOWN, LOAD_IN_PROGRESS, UNKNOWN_ENGINE, ENGINE_NOT_INSTALLED, MODEL_MISSING, NO_SUCH_TIER,
+        OUT_OF_MEMORY (there is no room beside the old one), SMOKE_TEST_FAILED, ENGINE_FAILED. qe does not serve it yet:
+        UNIMPLEMENTED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Rollback(self, request, context):
+        """Loads the model that was in use before, as LoadModel does. Reasons: those of LoadModel, NOTHING_TO_ROLL_BACK.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ModelServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -40,6 +69,16 @@ def add_ModelServiceServicer_to_server(servicer, server):
                     servicer.GetModel,
                     request_deserializer=glossa_dot_types_dot_v1_dot_models__pb2.GetModelRequest.FromString,
                     response_serializer=glossa_dot_types_dot_v1_dot_models__pb2.GetModelResponse.SerializeToString,
+            ),
+            'LoadModel': grpc.unary_unary_rpc_method_handler(
+                    servicer.LoadModel,
+                    request_deserializer=glossa_dot_types_dot_v1_dot_models__pb2.LoadModelRequest.FromString,
+                    response_serializer=glossa_dot_types_dot_v1_dot_models__pb2.LoadModelResponse.SerializeToString,
+            ),
+            'Rollback': grpc.unary_unary_rpc_method_handler(
+                    servicer.Rollback,
+                    request_deserializer=glossa_dot_types_dot_v1_dot_models__pb2.RollbackRequest.FromString,
+                    response_serializer=glossa_dot_types_dot_v1_dot_models__pb2.RollbackResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -66,5 +105,39 @@ class ModelService(object):
         return grpc.experimental.unary_unary(request, target, '/glossa.types.v1.ModelService/GetModel',
             glossa_dot_types_dot_v1_dot_models__pb2.GetModelRequest.SerializeToString,
             glossa_dot_types_dot_v1_dot_models__pb2.GetModelResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def LoadModel(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/glossa.types.v1.ModelService/LoadModel',
+            glossa_dot_types_dot_v1_dot_models__pb2.LoadModelRequest.SerializeToString,
+            glossa_dot_types_dot_v1_dot_models__pb2.LoadModelResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def Rollback(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/glossa.types.v1.ModelService/Rollback',
+            glossa_dot_types_dot_v1_dot_models__pb2.RollbackRequest.SerializeToString,
+            glossa_dot_types_dot_v1_dot_models__pb2.RollbackResponse.FromString,
             options, channel_credentials,
             insecure, call_credentials, compression, wait_for_ready, timeout, metadata)

@@ -44,7 +44,7 @@ class Word(_message.Message):
     def __init__(self, text: _Optional[str] = ..., start_offset_ms: _Optional[int] = ..., end_offset_ms: _Optional[int] = ..., probability: _Optional[float] = ...) -> None: ...
 
 class Transcript(_message.Message):
-    __slots__ = ("segment_id", "revision", "is_final", "stable_text", "unstable_text", "words", "start_offset_ms", "end_offset_ms", "language", "avg_logprob", "no_speech_prob", "compression_ratio", "model", "endpoint_offset_ms", "engine_ms", "engine_queue_ms")
+    __slots__ = ("segment_id", "revision", "is_final", "stable_text", "unstable_text", "words", "start_offset_ms", "end_offset_ms", "language", "avg_logprob", "no_speech_prob", "compression_ratio", "model", "endpoint_offset_ms", "engine_ms", "engine_queue_ms", "corrections", "flags")
     SEGMENT_ID_FIELD_NUMBER: _ClassVar[int]
     REVISION_FIELD_NUMBER: _ClassVar[int]
     IS_FINAL_FIELD_NUMBER: _ClassVar[int]
@@ -61,6 +61,8 @@ class Transcript(_message.Message):
     ENDPOINT_OFFSET_MS_FIELD_NUMBER: _ClassVar[int]
     ENGINE_MS_FIELD_NUMBER: _ClassVar[int]
     ENGINE_QUEUE_MS_FIELD_NUMBER: _ClassVar[int]
+    CORRECTIONS_FIELD_NUMBER: _ClassVar[int]
+    FLAGS_FIELD_NUMBER: _ClassVar[int]
     segment_id: int
     revision: int
     is_final: bool
@@ -77,10 +79,22 @@ class Transcript(_message.Message):
     endpoint_offset_ms: int
     engine_ms: float
     engine_queue_ms: float
-    def __init__(self, segment_id: _Optional[int] = ..., revision: _Optional[int] = ..., is_final: bool = ..., stable_text: _Optional[str] = ..., unstable_text: _Optional[str] = ..., words: _Optional[_Iterable[_Union[Word, _Mapping]]] = ..., start_offset_ms: _Optional[int] = ..., end_offset_ms: _Optional[int] = ..., language: _Optional[str] = ..., avg_logprob: _Optional[float] = ..., no_speech_prob: _Optional[float] = ..., compression_ratio: _Optional[float] = ..., model: _Optional[str] = ..., endpoint_offset_ms: _Optional[int] = ..., engine_ms: _Optional[float] = ..., engine_queue_ms: _Optional[float] = ...) -> None: ...
+    corrections: _containers.RepeatedCompositeFieldContainer[TermCorrection]
+    flags: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, segment_id: _Optional[int] = ..., revision: _Optional[int] = ..., is_final: bool = ..., stable_text: _Optional[str] = ..., unstable_text: _Optional[str] = ..., words: _Optional[_Iterable[_Union[Word, _Mapping]]] = ..., start_offset_ms: _Optional[int] = ..., end_offset_ms: _Optional[int] = ..., language: _Optional[str] = ..., avg_logprob: _Optional[float] = ..., no_speech_prob: _Optional[float] = ..., compression_ratio: _Optional[float] = ..., model: _Optional[str] = ..., endpoint_offset_ms: _Optional[int] = ..., engine_ms: _Optional[float] = ..., engine_queue_ms: _Optional[float] = ..., corrections: _Optional[_Iterable[_Union[TermCorrection, _Mapping]]] = ..., flags: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class TermCorrection(_message.Message):
+    __slots__ = ("heard", "intended", "word_index")
+    HEARD_FIELD_NUMBER: _ClassVar[int]
+    INTENDED_FIELD_NUMBER: _ClassVar[int]
+    WORD_INDEX_FIELD_NUMBER: _ClassVar[int]
+    heard: str
+    intended: str
+    word_index: int
+    def __init__(self, heard: _Optional[str] = ..., intended: _Optional[str] = ..., word_index: _Optional[int] = ...) -> None: ...
 
 class Translation(_message.Message):
-    __slots__ = ("segment_id", "language", "revision", "is_final", "text", "model", "engine_ms", "glossary_terms")
+    __slots__ = ("segment_id", "language", "revision", "is_final", "text", "model", "engine_ms", "glossary_terms", "stable_text", "token_count", "first_token_ms", "generation_ms", "flags")
     SEGMENT_ID_FIELD_NUMBER: _ClassVar[int]
     LANGUAGE_FIELD_NUMBER: _ClassVar[int]
     REVISION_FIELD_NUMBER: _ClassVar[int]
@@ -89,6 +103,11 @@ class Translation(_message.Message):
     MODEL_FIELD_NUMBER: _ClassVar[int]
     ENGINE_MS_FIELD_NUMBER: _ClassVar[int]
     GLOSSARY_TERMS_FIELD_NUMBER: _ClassVar[int]
+    STABLE_TEXT_FIELD_NUMBER: _ClassVar[int]
+    TOKEN_COUNT_FIELD_NUMBER: _ClassVar[int]
+    FIRST_TOKEN_MS_FIELD_NUMBER: _ClassVar[int]
+    GENERATION_MS_FIELD_NUMBER: _ClassVar[int]
+    FLAGS_FIELD_NUMBER: _ClassVar[int]
     segment_id: int
     language: str
     revision: int
@@ -97,7 +116,12 @@ class Translation(_message.Message):
     model: str
     engine_ms: float
     glossary_terms: _containers.RepeatedCompositeFieldContainer[GlossaryTerm]
-    def __init__(self, segment_id: _Optional[int] = ..., language: _Optional[str] = ..., revision: _Optional[int] = ..., is_final: bool = ..., text: _Optional[str] = ..., model: _Optional[str] = ..., engine_ms: _Optional[float] = ..., glossary_terms: _Optional[_Iterable[_Union[GlossaryTerm, _Mapping]]] = ...) -> None: ...
+    stable_text: str
+    token_count: int
+    first_token_ms: float
+    generation_ms: float
+    flags: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, segment_id: _Optional[int] = ..., language: _Optional[str] = ..., revision: _Optional[int] = ..., is_final: bool = ..., text: _Optional[str] = ..., model: _Optional[str] = ..., engine_ms: _Optional[float] = ..., glossary_terms: _Optional[_Iterable[_Union[GlossaryTerm, _Mapping]]] = ..., stable_text: _Optional[str] = ..., token_count: _Optional[int] = ..., first_token_ms: _Optional[float] = ..., generation_ms: _Optional[float] = ..., flags: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class GlossaryTerm(_message.Message):
     __slots__ = ("source", "target")

@@ -1,0 +1,78 @@
+"""One loaded model that can be replaced while it is in use.
+
+stt and mt share it: who is using the old model goes on to the end with it, whoever comes next gets
+the new one, and the old one is closed when the last user has left.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Generic, Protocol, TypeVar
+
+from services.errors import WrongState
+
+
+class Closable(Protocol):
+    def close(self) -> None:
+        """Gives everything back; blocks."""
+
+
+Model = TypeVar("Model", bound=Closable)
+
+
+class _Held(Generic[Model]):
+    """A model and how many use it now."""
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+        self.users = 0
+        self.is_replaced = False
+        self.is_free = asyncio.Event()
+
+
+class Swap(Generic[Model]):
+    """The model in use."""
+
+    def __init__(self, model: Model) -> None:
+        self._held = _Held(model)
+        self._replacing = asyncio.Lock()
+
+    @property
+    def current(self) -> Model:
+        """The model in use now, for looking at; use `lease` to work with it."""
+        return self._held.model
+
+    @contextlib.asynccontextmanager
+    async def lease(self) -> AsyncIterator[Model]:
+        """The model in use now; it stays open until the lease ends."""
+        held = self._held
+        held.users += 1
+        try:
+            yield held.model
+        finally:
+            held.users -= 1
+            if held.is_replaced and held.users == 0:
+                held.is_free.set()
+
+    async def replace(self, make: Callable[[], Awaitable[Model]]) -> None:
+        """Takes what `make` returns into use, then closes the old one once nobody uses it.
+
+        `make` loads and tries the new model; the old one is in use all the while, and stays when
+        `make` raises.
+
+        Raises:
+            WrongState: LOAD_IN_PROGRESS, when another replacement is under way.
+        """
+        if self._replacing.locked():
+            raise WrongState(
+                "LOAD_IN_PROGRESS", "another model is being loaded; wait until it is done"
+            )
+        async with self._replacing:
+            model = await make()
+            old, self._held = self._held, _Held(model)
+            old.is_replaced = True
+            if old.users:
+                await old.is_free.wait()
+            await asyncio.to_thread(old.model.close)

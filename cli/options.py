@@ -38,3 +38,9 @@ target_language_option = click.option(
     show_default=True,
     help="Language wanted; may be given several times.",
 )
+
+
+def was_given(context: click.Context, parameter: str) -> bool:
+    """Whether the user gave this option, rather than leaving it at its default."""
+    source = context.get_parameter_source(parameter)
+    return source not in (None, click.core.ParameterSource.DEFAULT)

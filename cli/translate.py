@@ -1,44 +1,78 @@
-"""`./glossa translate`: one text, or a line at a time from stdin, through a running mt."""
+"""`./glossa translate`: one text, or a line for each line of stdin."""
 
 from __future__ import annotations
 
 import click
 
+from cli.options import profile_option
+
 
 @click.command()
 @click.argument("text", nargs=-1)
-@click.option("--from", "source_language", default="en", show_default=True)
-@click.option("--to", "target_language", default="es", show_default=True)
+@click.option(
+    "--source",
+    "--source-language",
+    "source_language",
+    default="en",
+    show_default=True,
+    help="Language of the text (BCP 47).",
+)
+@click.option(
+    "--target",
+    "--target-language",
+    "target_language",
+    default="es",
+    show_default=True,
+    help="Language wanted.",
+)
+@click.option("--runtime", help="Start this runtime alone, and end it afterwards.")
+@click.option("--model", help="Its model: a folder or file, or a name in the models folder.")
+@profile_option
+@click.option("--draft", is_flag=True, help="Ask the tier that makes drafts.")
 @click.option("--mt", "address", help="host:port  [default: the stack running here]")
+@click.pass_context
 def translate(
-    text: tuple[str, ...], source_language: str, target_language: str, address: str | None
+    context: click.Context,
+    text: tuple[str, ...],
+    source_language: str,
+    target_language: str,
+    runtime: str | None,
+    model: str | None,
+    profile: str,
+    draft: bool,
+    address: str | None,
 ) -> None:
-    """Translate TEXT, or every line of stdin when there is none, through a running stack."""
-    import sys
+    """Translate TEXT, or every line of stdin when there is none.
 
-    import grpc
+    Through the stack that runs here, with its glossary and its checks. With --runtime, --model or
+    --profile, or when no stack runs, mt is started alone with them: so a model is tried before
+    Sunday. A line that cannot be translated comes out empty and is told on stderr; the exit status
+    is then 1.
 
-    from cli.client import as_glossa_error
+    \b
+    ./glossa translate "Grace to you and peace."
+    ./glossa translate --runtime gguf --model translategemma-4b-it-Q4_K_M <sermon.txt >sermon.es
+    """
+    from cli.line_translation import Translation, translate_lines
+    from cli.options import was_given
     from cli.signals import run_until_signalled
-    from cli.stack import address_of
-    from glossa.mt.v1 import mt_pb2, mt_pb2_grpc
-    from services.serving import CHANNEL_OPTIONS
 
-    lines = [" ".join(text)] if text else [line.strip() for line in sys.stdin]
-    lines = [line for line in lines if line]
-
-    async def translate_lines() -> None:
-        target = address or address_of("mt")
-        async with grpc.aio.insecure_channel(target, options=CHANNEL_OPTIONS) as channel:
-            stub = mt_pb2_grpc.MtServiceStub(channel)
-            for line in lines:
-                request = mt_pb2.TranslateRequest(
-                    text=line, source_language=source_language, target_language=target_language
-                )
-                try:
-                    answer = await stub.Translate(request, timeout=30)
-                except grpc.aio.AioRpcError as error:
-                    raise as_glossa_error(error) from error
-                click.echo(answer.text)
-
-    run_until_signalled(translate_lines())
+    chosen = runtime is not None or model is not None or was_given(context, "profile")
+    if address is not None and chosen:
+        raise click.UsageError("--mt names a running service; it already has its runtime")
+    settings = {"GLOSSA_MT_RUNTIME": runtime or "", "GLOSSA_MT_MODEL": model or ""}
+    if runtime is not None:  # what the profile drafts with is not what is tried
+        settings |= {"GLOSSA_MT_DRAFT_RUNTIME": "", "GLOSSA_MT_DRAFT_MODEL": ""}
+    else:
+        settings = {key: value for key, value in settings.items() if value}
+    settings["GLOSSA_MT_PAIRS"] = f"{source_language}>{target_language}"
+    wanted = Translation(source_language, target_language, draft)
+    run_until_signalled(
+        translate_lines(
+            [" ".join(text)] if text else None,
+            wanted,
+            address=address,
+            lone=(profile, settings) if chosen else None,
+        ),
+        signalled_status=130,
+    )

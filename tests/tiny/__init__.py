@@ -1,0 +1,1 @@
+"""Tiny real models for the engines' tests, trained or made here; nothing is downloaded."""

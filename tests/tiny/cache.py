@@ -1,0 +1,47 @@
+"""Built models are kept between runs, in GLOSSA_TINY_MODELS or var/tiny-models.
+
+A folder's name holds a hash of what it was made from, so a changed builder builds again. A build
+is seen only when it is whole: of two processes that build at once, one's result is dropped.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+_ROOT = Path(__file__).parents[2]
+
+
+def built(name: str, build: Callable[[Path], None], *sources: ModuleType | Path) -> Path:
+    """The folder `name`, filled by `build(folder)` unless it is there from the same sources.
+
+    Args:
+        sources: modules and files whose contents decide what is built; a module should name the
+            sentences and the other models that it builds upon as well.
+    """
+    digest = hashlib.sha256()
+    for source in sources:
+        path = source if isinstance(source, Path) else Path(str(source.__file__))
+        digest.update(path.read_bytes())
+    root = Path(os.environ.get("GLOSSA_TINY_MODELS") or _ROOT / "var/tiny-models").resolve()
+    folder = root / f"{name}-{digest.hexdigest()[:12]}"
+    if folder.is_dir():
+        return folder
+    root.mkdir(parents=True, exist_ok=True)
+    unfinished = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=root))
+    try:
+        build(unfinished)
+        unfinished.chmod(0o755)
+        try:
+            unfinished.rename(folder)
+        except OSError:
+            if not folder.is_dir():
+                raise
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+    return folder

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import sys
 import time
 from collections import defaultdict
 from collections.abc import AsyncIterator
 from typing import Any
 
-import psutil
 from rich.console import Console
 from rich.table import Table
 
+from bench.memory import resident_bytes
 from bench.overhead import looped
 from bench.stack import running_stack
 from cli.client import Chunk, SessionRequest
@@ -95,17 +94,6 @@ async def measure(profile: str, audio_minutes: int) -> dict[str, Any]:
     ]
     _print(result)
     return result
-
-
-def resident_bytes(pid: int) -> int:
-    """Resident memory of a process and everything it started."""
-    total = 0
-    # One that ends while we look is counted the next time, as its successor.
-    with contextlib.suppress(psutil.NoSuchProcess):
-        process = psutil.Process(pid)
-        for member in (process, *process.children(recursive=True)):
-            total += member.memory_info().rss
-    return total
 
 
 def _memory_figures(points: list[tuple[float, int]]) -> dict[str, float]:

@@ -8,6 +8,9 @@ from cli.verbs import LazyGroup, Verb
 
 BENCHES = {
     "live": Verb("bench.live", "command", "Overhead of live captions for 1 and 8 sessions."),
+    "stt": Verb("bench.stt", "command", "One or more recognisers: RTF, latency, WER, memory."),
+    "mt": Verb("bench.mt", "command", "One or more translation runtimes: latency, tok/s, memory."),
+    "stream": Verb("bench.stream", "command", "A stack on recordings: latency, flicker, logs."),
     "soak": Verb("bench.soak", "command", "Memory and losses over hours of audio."),
 }
 

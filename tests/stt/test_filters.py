@@ -159,8 +159,7 @@ def test_what_is_said_over_again_is_shown(text: str) -> None:
         "and so of the people of the people of the people of the people of the people",
     ],
 )
-def test_a_short_loop_is_found_where_compression_shows_none(text: str) -> None:
-    assert compression_ratio(text) < 2.4
+def test_a_loop_is_found_by_its_words_whatever_the_compression(text: str) -> None:
     verdict = judge(replace(GOOD, text=text), Limits())
     assert verdict == Verdict("repetition", ("repetition",))
 

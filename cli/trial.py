@@ -19,6 +19,7 @@ from cli.client import (
     SpeakerEvent,
     as_glossa_error,
 )
+from cli.held_audio import SendTimes
 from cli.ledger import Collected, Ledger, missing, read_collected
 from glossa.captions.v1 import captions_pb2
 from glossa.types.v1 import models_pb2, models_pb2_grpc
@@ -69,6 +70,11 @@ class Trial:
         self._lags_ms: list[float] = []
         self._engines_ms: list[float] = []
         self._overheads_ms: list[float] = []
+
+    @property
+    def sent_times(self) -> SendTimes:
+        """When each sample of the audio was sent, on time.monotonic's clock."""
+        return self._speaker.sent_times
 
     async def run(self, source: AsyncIterator[Chunk]) -> Outcome:
         """Sends all of `source`; returns when everything of it has arrived everywhere, or cannot.

@@ -107,7 +107,8 @@ async def _stream(addresses: Mapping[str, str], recording: Recording, wanted: Wa
         began_s = trial.sent_times.of(1)
         if began_s is None:
             return
-        arrived_ms = (now_s - began_s) * 1000
+        # The first chunk is sent when it has been spoken: speech began that much earlier.
+        arrived_ms = (now_s - began_s) * 1000 + CHUNK_MS / wanted.speed
         match event.WhichOneof("event"):
             case "caption" if event.caption.language in streamed.logs:
                 caption = event.caption

@@ -12,22 +12,20 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 
 _ROOT = Path(__file__).parents[2]
 
 
-def built(name: str, build: Callable[[Path], None], *sources: ModuleType | Path) -> Path:
+def built(name: str, build: Callable[[Path], None], *sources: Path) -> Path:
     """The folder `name`, filled by `build(folder)` unless it is there from the same sources.
 
     Args:
-        sources: modules and files whose contents decide what is built; a module should name the
-            sentences and the other models that it builds upon as well.
+        sources: files whose contents decide what is built: the builder, its sentences, the builder
+            of a model that it starts from.
     """
     digest = hashlib.sha256()
     for source in sources:
-        path = source if isinstance(source, Path) else Path(str(source.__file__))
-        digest.update(path.read_bytes())
+        digest.update(source.read_bytes())
     root = Path(os.environ.get("GLOSSA_TINY_MODELS") or _ROOT / "var/tiny-models").resolve()
     folder = root / f"{name}-{digest.hexdigest()[:12]}"
     if folder.is_dir():

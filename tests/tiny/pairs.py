@@ -1,4 +1,4 @@
-"""The sentences that every tiny translation model is over-fitted on, so that answers can be checked."""
+"""The sentences that every tiny translation model is over-fitted on: answers can be checked."""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ import click
 profile_option = click.option(
     "--profile",
     default="embedded",
+    envvar="GLOSSA_PROFILE",
     show_default=True,
     help="Engines to run: the name of a file in profiles/.",
 )

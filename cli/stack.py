@@ -9,6 +9,7 @@ import contextlib
 import fcntl
 import json
 import os
+import re
 import shutil
 import socket
 from collections.abc import Iterator, Mapping
@@ -23,6 +24,11 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 DEFAULT_STATE_DIR = REPOSITORY / "var"
 DEMO_STATE_DIR = REPOSITORY / "var" / "demo"
 SERVICES = ("mt", "stt", "qe", "gateway", "captions", "collector")
+# A second mt with a runtime of its own, beside the first: for comparing two on the same segments.
+ALTERNATIVE = "mt_alternative"
+DEFAULT_MODELS_DIR = REPOSITORY / "var" / "models"
+# In a profile, what a variable is unless it is set outside: ${NAME:-value}, as compose reads it.
+_UNLESS_SET = re.compile(r"\$\{\w+:-(.*)\}")
 _LAST_PORT_BASE = 32_000  # ports above 32767 are ephemeral on Linux
 
 
@@ -43,7 +49,13 @@ class StackPlan:
 
     @property
     def services(self) -> tuple[str, ...]:
-        return SERVICES if self.redis_url else ("redis", *SERVICES)
+        redis = () if self.redis_url else ("redis",)
+        alternative = (ALTERNATIVE,) if self._has_alternative else ()
+        return (*redis, *SERVICES, *alternative)
+
+    @property
+    def _has_alternative(self) -> bool:
+        return bool(self.environment.get("GLOSSA_MT_ALTERNATIVE_RUNTIME"))
 
     @property
     def page_url(self) -> str:
@@ -55,16 +67,43 @@ class StackPlan:
 
     def ports(self) -> dict[str, int]:
         """Every port that the stack listens on, by its name."""
-        names = [name for name in PORT_OFFSETS if name != "redis" or not self.redis_url]
-        return {name: port(name, self.port_base) for name in names}
+        left_out = set()
+        if self.redis_url:
+            left_out.add("redis")
+        if not self._has_alternative:
+            left_out |= {ALTERNATIVE, f"{ALTERNATIVE}_http"}
+        return {name: port(name, self.port_base) for name in PORT_OFFSETS if name not in left_out}
 
-    def child_environment(self) -> dict[str, str]:
-        """The variables of every process: each service picks its own out of them."""
+    def child_environment(self, name: str = "") -> dict[str, str]:
+        """The variables of every process: each service picks its own out of them.
+
+        Args:
+            name: a process that wants other values than the rest: the second mt.
+        """
+        variables = self._shared_environment()
+        if name == ALTERNATIVE:
+            prefix = "GLOSSA_MT_ALTERNATIVE_"
+            # Neither the first one's model nor its draft tier: the gateway asks for finals alone.
+            for setting in ("MODEL", "SPECULATIVE_MODEL", "DRAFT_RUNTIME", "DRAFT_MODEL"):
+                variables.pop(f"GLOSSA_MT_{setting}", None)
+            variables |= {
+                f"GLOSSA_MT_{key.removeprefix(prefix)}": value
+                for key, value in variables.items()
+                if key.startswith(prefix)
+            }
+        return variables
+
+    def _shared_environment(self) -> dict[str, str]:
         variables = dict(self.environment)
-        for name in SERVICES:
+        models_dir = str(models_dir_of(variables))
+        variables.setdefault("GLOSSA_STT_MODELS_DIR", models_dir)
+        variables.setdefault("GLOSSA_MT_MODELS_DIR", models_dir)
+        for name in (service for service in self.services if service != "redis"):
             prefix = f"GLOSSA_{name.upper()}_"
             variables[prefix + "GRPC_PORT"] = str(port(name, self.port_base))
             variables[prefix + "HTTP_PORT"] = str(port(f"{name}_http", self.port_base))
+        if self._has_alternative:
+            variables["GLOSSA_GATEWAY_MT_ALTERNATIVE_ADDRESS"] = self.address(ALTERNATIVE)
         return variables | {
             "GLOSSA_GATEWAY_STT_ADDRESS": self.address("stt"),
             "GLOSSA_GATEWAY_MT_ADDRESS": self.address("mt"),
@@ -79,7 +118,8 @@ class StackPlan:
     def check_tools(self) -> None:
         """Raises Unavailable TOOL_MISSING for the first program that is not installed."""
         needed = {"redis-server": "redis-server"} if self.redis_url is None else {}
-        if self.environment.get("GLOSSA_MT_RUNTIME") == "apertium":
+        runtimes = ("RUNTIME", "DRAFT_RUNTIME", "ALTERNATIVE_RUNTIME")
+        if "apertium" in (self.environment.get(f"GLOSSA_MT_{name}") for name in runtimes):
             needed["apertium"] = "apertium apertium-eng-spa"
         for tool, packages in needed.items():
             if shutil.which(tool, path=self.environment.get("PATH")) is None:
@@ -117,13 +157,16 @@ def plan(
         profile=profile,
         state_dir=state_dir.resolve(),
         port_base=port_base,
-        environment={**read_profile(profile), **environment},
+        environment={**read_profile(profile), **environment, "GLOSSA_PROFILE": profile},
         redis_url=environment.get("GLOSSA_COLLECTOR_REDIS_URL") or None,
     )
 
 
 def read_profile(name: str) -> dict[str, str]:
-    """The KEY=VALUE lines of profiles/<name>.env. Raises InvalidInput UNKNOWN_PROFILE."""
+    """The KEY=VALUE lines of profiles/<name>.env; KEY=${KEY:-VALUE} gives VALUE.
+
+    Raises InvalidInput UNKNOWN_PROFILE.
+    """
     folder = REPOSITORY / "profiles"
     known = sorted(path.stem for path in folder.glob("*.env"))
     if name not in known:
@@ -134,8 +177,13 @@ def read_profile(name: str) -> dict[str, str]:
     for line in (folder / f"{name}.env").read_text(encoding="utf-8").splitlines():
         key, separator, value = line.strip().partition("=")
         if separator and not key.startswith("#"):
-            variables[key.strip()] = value.strip()
+            variables[key.strip()] = _UNLESS_SET.sub(r"\1", value.strip())
     return variables
+
+
+def models_dir_of(environment: Mapping[str, str]) -> Path:
+    """The folder of models: GLOSSA_MODELS_DIR, else var/models of this checkout."""
+    return Path(environment.get("GLOSSA_MODELS_DIR") or DEFAULT_MODELS_DIR).resolve()
 
 
 def port_is_free(number: int) -> bool:

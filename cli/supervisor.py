@@ -13,13 +13,14 @@ from pathlib import Path
 
 from cli.child import Child, Health, log_tail, rotate_log
 from cli.signals import on_signal
-from cli.stack import StackPlan, remove_description, sole_use, write_description
+from cli.stack import ALTERNATIVE, StackPlan, remove_description, sole_use, write_description
 from services.errors import Unavailable
 
 # Started together, one wave after the other; stopped the other way round.
-WAVES = (("redis", "mt", "stt", "qe"), ("gateway",), ("captions", "collector"))
+WAVES = (("redis", "mt", "stt", "qe", ALTERNATIVE), ("gateway",), ("captions", "collector"))
 
-START_TIMEOUT_S = 90.0
+START_TIMEOUT_S = 600.0  # a large model from a slow disk
+_START_SILENCE_LIMIT_S = 90.0  # while a runtime is being imported or compiles its kernels
 _PROBE_INTERVAL_S = 1.0
 _START_PROBE_INTERVAL_S = 0.05
 SILENCE_LIMIT_S = 10.0  # a process that has not answered for this long is killed
@@ -112,7 +113,7 @@ class Supervisor:
                 name,
                 self._command(name),
                 self.plan.address(name),
-                self.plan.child_environment(),
+                self.plan.child_environment(name),
                 self._log_path(name),
             )
             state.state = "starting"
@@ -142,7 +143,7 @@ class Supervisor:
         name = state.name
         ended = asyncio.create_task(child.ended())
         answered_at = time.monotonic()
-        deadline_s = START_TIMEOUT_S
+        deadline_s = _START_SILENCE_LIMIT_S
         killed_for = ""
         try:
             while not ended.done():
@@ -211,7 +212,8 @@ class Supervisor:
 
     def _command(self, name: str) -> list[str]:
         if name != "redis":
-            return [sys.executable, "-P", "-m", f"services.{name}"]
+            module = "mt" if name == ALTERNATIVE else name
+            return [sys.executable, "-P", "-m", f"services.{module}"]
         return [
             "redis-server",
             *("--port", self.plan.address("redis").rpartition(":")[2]),

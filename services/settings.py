@@ -31,6 +31,8 @@ PORT_OFFSETS = {
     "collector": 11,
     "collector_http": 12,
     "redis": 13,
+    "mt_alternative": 14,
+    "mt_alternative_http": 15,
 }
 
 

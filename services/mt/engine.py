@@ -17,10 +17,11 @@ from services.errors import InvalidInput, Unavailable
 
 @dataclass(frozen=True)
 class RuntimeEntry:
-    """Where a runtime's loader is and what to install for it."""
+    """Where a runtime's loader is, what to install for it, and the model that it usually has."""
 
     entry: str  # "module:function"
     install: str
+    model: str = ""  # of the folder of models, when none is named
 
 
 # Name in GLOSSA_MT_RUNTIME -> its loader. Imported only when it is chosen.
@@ -28,13 +29,25 @@ RUNTIMES = {
     "apertium": RuntimeEntry(
         "services.mt.engines.apertium:load", "apt-get install apertium apertium-eng-spa"
     ),
-    "marian": RuntimeEntry("services.mt.engines.marian:load", "pip install 'glossa[marian]'"),
-    "gguf": RuntimeEntry("services.mt.engines.gguf:load", "pip install 'glossa[gguf]'"),
-    "bitsandbytes": RuntimeEntry(
-        "services.mt.engines.bitsandbytes:load", "pip install 'glossa[bitsandbytes]'"
+    "marian": RuntimeEntry(
+        "services.mt.engines.marian:load", "pip install 'glossa[marian]'", "opus-mt-en-es"
     ),
-    "mlx": RuntimeEntry("services.mt.engines.mlx:load", "pip install 'glossa[mlx]'"),
-    "exl2": RuntimeEntry("services.mt.engines.exl2:load", "pip install 'glossa[exl2]'"),
+    "gguf": RuntimeEntry(
+        "services.mt.engines.gguf:load",
+        "pip install 'glossa[gguf]'",
+        "translategemma-4b-it-Q4_K_M",
+    ),
+    "bitsandbytes": RuntimeEntry(
+        "services.mt.engines.bitsandbytes:load",
+        "pip install 'glossa[bitsandbytes]'",
+        "translategemma-4b-it",
+    ),
+    "mlx": RuntimeEntry(
+        "services.mt.engines.mlx:load", "pip install 'glossa[mlx]'", "translategemma-4b-it-4bit"
+    ),
+    "exl2": RuntimeEntry(
+        "services.mt.engines.exl2:load", "pip install 'glossa[exl2]'", "translategemma-4b-it-exl3"
+    ),
 }
 
 

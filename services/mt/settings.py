@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from services.mt.engine import RUNTIMES, LanguagePair
@@ -21,14 +21,17 @@ class MtSettings(ServiceSettings):
     runtime: str = Field(
         "apertium", description="what translates finals: a name in engine.RUNTIMES"
     )
-    model: str = Field("", description="its model: a folder or file, or a name below models_dir")
+    model: str = Field(
+        "",
+        description="its model: a folder or file, or a name below models_dir; empty: its usual one",
+    )
     speculative_model: str = Field(
         "", description="a smaller model of the same family that drafts tokens for it"
     )
     draft_runtime: str = Field(
         "", description="a faster runtime for drafts of partials; empty: the one of finals"
     )
-    draft_model: str = Field("", description="its model")
+    draft_model: str = Field("", description="its model; empty: its usual one")
     models_dir: Path = Field(Path("var/models"), description="where models are found by name")
     device: Literal["auto", "cpu", "cuda"] = Field(
         "auto", description="where the finals' model runs"
@@ -73,6 +76,16 @@ class MtSettings(ServiceSettings):
         """`pairs`, read."""
         named = (pair.strip().partition(">") for pair in self.pairs.split(",") if pair.strip())
         return tuple(LanguagePair(source.strip(), target.strip()) for source, _, target in named)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _usual_models(cls, given: dict[str, Any]) -> dict[str, Any]:
+        # So that one variable, the runtime, is enough to change it and to change it back.
+        for tier in ("", "draft_"):
+            entry = RUNTIMES.get(given.get(f"{tier}runtime", ""))
+            if entry is not None and not given.get(f"{tier}model"):
+                given = {**given, f"{tier}model": entry.model}
+        return given
 
     @field_validator("pairs")
     @classmethod

@@ -82,6 +82,7 @@ class Capabilities:
         flag_avg_logprob: a final below it is shown and flagged.
         reject_avg_logprob: a final below it is not worth showing; each engine's probabilities have
             their own scale.
+        uses_temperature: whether another temperature gives another answer.
     """
 
     languages: tuple[str, ...]
@@ -91,12 +92,13 @@ class Capabilities:
     partial_step_ms: int
     flag_avg_logprob: float
     reject_avg_logprob: float
+    uses_temperature: bool = False
 
 
 class LiveDecoder(Protocol):
     """Decodes one stream's segments while they are being spoken."""
 
-    def start(self) -> None:
+    def start(self, decoding: Decoding) -> None:
         """Begins a segment; drops an unfinished one. Raises EngineFailed."""
 
     def feed(self, samples: Samples) -> Hypothesis:
@@ -107,7 +109,11 @@ class LiveDecoder(Protocol):
 
 
 class Engine(Protocol):
-    """One recogniser. `transcribe` may be called from `final_workers` threads at once."""
+    """One recogniser.
+
+    `transcribe` may be called from `final_workers` threads at once, and from one more where partials
+    are made by decoding again.
+    """
 
     name: str
     model: str
@@ -163,21 +169,27 @@ class EngineLoader(Protocol):
 
 @dataclass(frozen=True)
 class EngineEntry:
-    """Where an engine lives and what to install for it."""
+    """Where an engine lives, what to install for it, and the model that it usually has."""
 
     entry: str  # "module:function"
     install: str
+    model: str = ""  # of the folder of models, when none is named
+    own_model: str = ""  # the model that it brings with it
 
 
 ENGINES = {
     "pocketsphinx": EngineEntry(
-        "services.stt.engines.pocketsphinx:load", "pip install 'glossa[stt]'"
+        "services.stt.engines.pocketsphinx:load", "pip install 'glossa[stt]'", own_model="en-us"
     ),
     "faster_whisper": EngineEntry(
-        "services.stt.engines.faster_whisper:load", "pip install 'glossa[faster-whisper]'"
+        "services.stt.engines.faster_whisper:load",
+        "pip install 'glossa[faster-whisper]'",
+        "large-v3-turbo",
     ),
     "mlx_whisper": EngineEntry(
-        "services.stt.engines.mlx_whisper:load", "pip install 'glossa[mlx-whisper]'"
+        "services.stt.engines.mlx_whisper:load",
+        "pip install 'glossa[mlx-whisper]'",
+        "mlx-whisper-large-v3-turbo",
     ),
 }
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from services.settings import ServiceSettings, port
+from services.stt.engine import ENGINES
 
 
 class SttSettings(ServiceSettings):
@@ -21,12 +22,12 @@ class SttSettings(ServiceSettings):
         "pocketsphinx", description="recogniser of finals: a name in engine.ENGINES"
     )
     model: str = Field(
-        "", description="its model: a folder, or a name below models_dir; empty: the engine's own"
+        "", description="its model: a folder, or a name below models_dir; empty: its usual one"
     )
     partial_engine: str = Field(
         "", description="a faster recogniser for partials; empty: the one of finals"
     )
-    partial_model: str = Field("", description="its model")
+    partial_model: str = Field("", description="its model; empty: its usual one")
     fallback_model: str = Field(
         "", description="model of the same engine that doubtful finals are decoded with once more"
     )
@@ -61,3 +62,13 @@ class SttSettings(ServiceSettings):
     partial_interval_ms: int = Field(
         400, ge=100, le=5000, description="audio between two partials of a segment"
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _usual_models(cls, given: dict[str, Any]) -> dict[str, Any]:
+        # So that one variable, the engine, is enough to change it and to change it back.
+        for tier in ("", "partial_"):
+            entry = ENGINES.get(given.get(f"{tier}engine", ""))
+            if entry is not None and not given.get(f"{tier}model"):
+                given = {**given, f"{tier}model": entry.model}
+        return given

@@ -192,6 +192,53 @@ def test_the_environment_wins_over_the_profile(tmp_path: Path) -> None:
     assert variables["GLOSSA_GATEWAY_STT_ADDRESS"] == f"127.0.0.1:{port('stt', 20_000)}"
 
 
+def test_a_value_that_compose_takes_from_outside_is_read_as_its_default() -> None:
+    assert stack.read_profile("rtx2070")["GLOSSA_MT_RUNTIME"] == "gguf"
+    assert stack.read_profile("rtx2070")["GLOSSA_MT_MODEL"] == ""
+
+
+def test_models_lie_in_one_folder_for_every_service(tmp_path: Path) -> None:
+    variables = stack.plan("cpu", tmp_path, 20_000, {}).child_environment()
+    assert variables["GLOSSA_STT_MODELS_DIR"] == str(REPOSITORY / "var" / "models")
+    assert variables["GLOSSA_MT_MODELS_DIR"] == variables["GLOSSA_STT_MODELS_DIR"]
+    moved = {"GLOSSA_MODELS_DIR": str(tmp_path), "GLOSSA_MT_MODELS_DIR": "/mt"}
+    variables = stack.plan("cpu", tmp_path, 20_000, moved).child_environment()
+    assert variables["GLOSSA_STT_MODELS_DIR"] == str(tmp_path)
+    assert variables["GLOSSA_MT_MODELS_DIR"] == "/mt"
+
+
+def test_a_second_mt_has_its_own_ports_and_runtime_and_the_gateway_knows_it(tmp_path: Path) -> None:
+    wanted = {
+        "GLOSSA_MT_ALTERNATIVE_RUNTIME": "apertium",
+        "GLOSSA_MT_ALTERNATIVE_QUEUE_SIZE": "7",
+    }
+    plan = stack.plan("rtx3090", tmp_path, 20_000, wanted)
+    assert stack.ALTERNATIVE in plan.services
+    first, second = plan.child_environment("mt"), plan.child_environment(stack.ALTERNATIVE)
+    assert first["GLOSSA_MT_RUNTIME"] == "gguf"
+    assert first["GLOSSA_GATEWAY_MT_ALTERNATIVE_ADDRESS"] == plan.address(stack.ALTERNATIVE)
+    assert second["GLOSSA_MT_RUNTIME"] == "apertium"
+    assert second["GLOSSA_MT_QUEUE_SIZE"] == "7"
+    assert second["GLOSSA_MT_GRPC_PORT"] == str(port("mt_alternative", 20_000))
+    assert not {"GLOSSA_MT_MODEL", "GLOSSA_MT_DRAFT_RUNTIME"} & second.keys()
+
+
+def test_without_a_second_mt_nothing_listens_for_it(tmp_path: Path) -> None:
+    plan = stack.plan("embedded", tmp_path, 20_000, {})
+    assert stack.ALTERNATIVE not in plan.services
+    assert not [name for name in plan.ports() if name.startswith(stack.ALTERNATIVE)]
+    assert "GLOSSA_GATEWAY_MT_ALTERNATIVE_ADDRESS" not in plan.child_environment()
+
+
+async def test_up_starts_a_second_mt_that_translates_by_itself(up: Up) -> None:
+    up.start(GLOSSA_MT_ALTERNATIVE_RUNTIME="apertium")
+    await up.until_ready()
+    assert up.description()["services"][stack.ALTERNATIVE]["state"] == "ready"
+    assert up.pid(stack.ALTERNATIVE) not in (None, up.pid("mt"))
+    up.process.send_signal(signal.SIGTERM)
+    assert await up.exit_status() == 0
+
+
 def test_a_redis_of_ones_own_is_used_instead(tmp_path: Path) -> None:
     url = "redis://queue.example:6379/1"
     plan = stack.plan("embedded", tmp_path, 20_000, {"GLOSSA_COLLECTOR_REDIS_URL": url})

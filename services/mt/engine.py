@@ -30,7 +30,7 @@ RUNTIMES = {
         "services.mt.engines.apertium:load", "apt-get install apertium apertium-eng-spa"
     ),
     "marian": RuntimeEntry(
-        "services.mt.engines.marian:load", "pip install 'glossa[marian]'", "opus-mt-en-es"
+        "services.mt.engines.marian:load", "pip install 'glossa[marian]'", "opus-mt"
     ),
     "gguf": RuntimeEntry(
         "services.mt.engines.gguf:load",

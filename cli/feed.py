@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 
 from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
 from cli.client import Broken, Chunk, GapMarked, Opened, SessionRequest, SpeakerClient, SpeakerEvent
-from cli.media import AudioFile, Microphone, level_dbfs
+from cli.gain import AutoGain
+from cli.media import AudioFile, level_dbfs
+from cli.microphone import Microphone
 from cli.signals import on_signal
 from services.audio import SAMPLE_RATE_HERTZ
 
@@ -19,14 +22,24 @@ _METER_CELLS = 24
 _METER_FLOOR_DBFS = -60.0
 
 
-async def feed(source: str | None, address: str, request: SessionRequest, speed: float) -> int:
-    """Sends `source` (None: the microphone) and returns the exit status."""
+@dataclass(frozen=True)
+class Input:
+    """What is sent: a file or a URL, or a microphone when `source` is None."""
+
+    source: str | None
+    device: str = ""  # of the microphone; empty for the default one
+    auto_gain: bool = False
+
+
+async def feed(given: Input, address: str, request: SessionRequest, speed: float) -> int:
+    """Sends the audio and returns the exit status."""
+    source = given.source
     console = Console(stderr=True, highlight=False, soft_wrap=True)
-    meter = _Meter()
+    meter = _Meter(AutoGain() if given.auto_gain else None)
     said = console.print
     microphone: Microphone | None = None
     if source is None:
-        microphone = Microphone()
+        microphone = Microphone(given.device, said)
         chunks = microphone.chunks()
     else:
         # Opening a URL may take seconds.
@@ -86,13 +99,16 @@ async def _until(stopping: asyncio.Event, chunks: AsyncIterator[Chunk]) -> Async
 
 
 class _Meter:
-    """How loud the newest chunk is."""
+    """Sets the level, if it is to be set, and says how loud the newest chunk is."""
 
-    def __init__(self) -> None:
+    def __init__(self, gain: AutoGain | None) -> None:
         self.level_dbfs = -90.0
+        self.gain = gain
 
     async def listen(self, chunks: AsyncIterator[Chunk]) -> AsyncIterator[Chunk]:
         async for chunk in chunks:
+            if self.gain is not None:
+                chunk = Chunk(chunk.first_sample, self.gain.apply(chunk.data))
             self.level_dbfs = level_dbfs(chunk.data)
             yield chunk
 
@@ -103,6 +119,8 @@ def _progress(client: SpeakerClient, meter: _Meter) -> Text:
     return Text.assemble(
         ("▇" * filled, "red" if meter.level_dbfs > -3 else "green"),
         ("·" * (_METER_CELLS - filled), "dim"),
-        f" {meter.level_dbfs:4.0f} dBFS   sent {client.sent_s:7.1f} s   ",
+        f" {meter.level_dbfs:4.0f} dBFS",
+        "" if meter.gain is None else f" (gain {meter.gain.gain_db:+.0f} dB)",
+        f"   sent {client.sent_s:7.1f} s   ",
         f"safe {client.safe_sample / SAMPLE_RATE_HERTZ:7.1f} s   held {client.held_s:5.1f} s",
     )

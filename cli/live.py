@@ -10,6 +10,13 @@ from cli.options import source_language_option, target_language_option
 @click.command()
 @click.argument("source", metavar="FILE|URL", required=False)
 @click.option("--mic", is_flag=True, help="Take the microphone.")
+@click.option("--device", default="", help="Which one: its number, or part of its name.")
+@click.option("--list-devices", is_flag=True, help="List the microphones and end.")
+@click.option(
+    "--gain",
+    type=click.Choice(["auto", "off"]),
+    help="auto: bring quiet speech up and loud speech down.  [default: auto for a microphone]",
+)
 @source_language_option
 @target_language_option
 @click.option("--title", default="", help="What people call this session.")
@@ -26,6 +33,9 @@ from cli.options import source_language_option, target_language_option
 def live(
     source: str | None,
     mic: bool,
+    device: str,
+    list_devices: bool,
+    gain: str | None,
     source_language: str,
     target_languages: tuple[str, ...],
     title: str,
@@ -34,21 +44,42 @@ def live(
     store_audio: bool,
     address: str | None,
 ) -> None:
-    """Feed a file, the microphone or a URL (rtsp://, http://) to a running stack."""
+    """Feed a file, the microphone or a URL (rtsp://, http://) to a running stack.
+
+    A microphone that is unplugged is waited for; what was said meanwhile is a gap in the journal.
+    """
+    if list_devices:
+        _list_devices()
+    mic = mic or bool(device)
     if (source is None) == (not mic):
         raise click.UsageError("name a file or a URL, or give --mic")
 
     from cli.client import SessionRequest
-    from cli.feed import feed
+    from cli.feed import Input, feed
     from cli.media import is_url
     from cli.signals import run_until_signalled
     from cli.stack import address_of
 
     request = SessionRequest(source_language, target_languages, title, phrases, store_audio)
     keeps_own_time = mic or (source is not None and is_url(source) and not _is_recording(source))
+    given = Input(source, device, auto_gain=(gain or ("auto" if mic else "off")) == "auto")
     run_until_signalled(
-        feed(source, address or address_of("gateway"), request, 0.0 if keeps_own_time else speed)
+        feed(given, address or address_of("gateway"), request, 0.0 if keeps_own_time else speed)
     )
+
+
+def _list_devices() -> None:
+    from cli.microphone import input_devices
+    from cli.signals import run_until_signalled
+
+    async def show() -> int:
+        devices = input_devices()
+        for found in devices:
+            rate_hertz = int(found["default_samplerate"])
+            click.echo(f"{found['index']:3}  {found['name']}  ({rate_hertz} Hz)")
+        return 0 if devices else 1
+
+    run_until_signalled(show())
 
 
 def _is_recording(url: str) -> bool:

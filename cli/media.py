@@ -1,4 +1,4 @@
-"""Audio from files, URLs and the microphone, as the chunks that a speaker sends.
+"""Audio from files and URLs, as the chunks that a speaker sends.
 
 Whatever comes is decoded by PyAV (FFmpeg), mixed down to mono and resampled to 16 kHz, a chunk at a
 time: a file is never in memory as a whole.
@@ -7,8 +7,6 @@ time: a file is never in memory as a whole.
 from __future__ import annotations
 
 import asyncio
-import threading
-from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -16,14 +14,13 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from cli.client import Chunk
+from cli.resampling import Resampler
 from services.audio import BYTES_PER_SAMPLE, SAMPLE_RATE_HERTZ
 from services.errors import InvalidInput, Unavailable
 
 CHUNK_MS = 100
-_CHUNK_SAMPLES = SAMPLE_RATE_HERTZ * CHUNK_MS // 1000
-_CHUNK_BYTES = _CHUNK_SAMPLES * BYTES_PER_SAMPLE
+_CHUNK_BYTES = SAMPLE_RATE_HERTZ * CHUNK_MS // 1000 * BYTES_PER_SAMPLE
 _URL_TIMEOUT_S = 10.0
-_MICROPHONE_LIMIT_S = 30.0  # audio that waits while nobody takes it; the oldest goes first
 # A container often says a little more than there is; only a real cut is worth a warning.
 _SHORTFALL_S = 0.25
 _WAV_SIZE_UNKNOWN = 0xFFFFFFFF  # written by programs that could not seek back
@@ -126,7 +123,7 @@ class AudioFile:
         """Decoded audio, mono s16 at 16 kHz. Broken frames are left out, a broken end ends it."""
         import av
 
-        resampler: av.AudioResampler | None = None
+        converter: _Converter | None = None
         layout: tuple[object, ...] = ()
         bad_packets = 0
         packets = self._container.demux(self._stream)
@@ -146,22 +143,21 @@ class AudioFile:
                 break
             for frame in frames:
                 frame.pts = None
-                if (frame.format.name, frame.layout.name, frame.sample_rate) != layout:
-                    layout = (frame.format.name, frame.layout.name, frame.sample_rate)
-                    yield from self._converted(resampler, None)
-                    resampler = av.AudioResampler("s16", "mono", SAMPLE_RATE_HERTZ)
-                yield from self._converted(resampler, frame)
-        yield from self._converted(resampler, None)
+                now = (frame.format.name, frame.layout.name, frame.sample_rate)
+                if converter is None or now != layout:
+                    layout = now
+                    if converter is not None:
+                        yield from self._counted(converter.finish())
+                    converter = _Converter(frame.sample_rate)
+                yield from self._counted(converter.accept(frame))
+        if converter is not None:
+            yield from self._counted(converter.finish())
         self._warn_if_cut(bad_packets)
 
-    def _converted(self, resampler: object, frame: object) -> Iterator[bytes]:
-        if resampler is None:
-            return
-        for converted in resampler.resample(frame):  # type: ignore[attr-defined]
-            data = converted.to_ndarray().astype("<i2", copy=False).tobytes()
-            if data:
-                self._decoded_samples += len(data) // BYTES_PER_SAMPLE
-                yield data
+    def _counted(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
+        for data in pieces:
+            self._decoded_samples += len(data) // BYTES_PER_SAMPLE
+            yield data
 
     def _warn_if_cut(self, bad_packets: int) -> None:
         decoded_s = self._decoded_samples / SAMPLE_RATE_HERTZ
@@ -182,63 +178,30 @@ class AudioFile:
             )
 
 
-class Microphone:
-    """The default input device. When its audio is not taken in time, the oldest is lost: a gap."""
+class _Converter:
+    """Frames of one layout as mono 16-bit samples at 16 kHz; those that are so come bit for bit."""
 
-    def __init__(self) -> None:
-        """Raises Unavailable MICROPHONE_UNAVAILABLE."""
-        try:
-            import sounddevice
-        except OSError as error:
-            raise Unavailable(
-                "MICROPHONE_UNAVAILABLE",
-                "PortAudio is not installed (on Debian: apt-get install libportaudio2)",
-            ) from error
-        self._sounddevice = sounddevice
-        self._blocks: deque[Chunk] = deque(maxlen=int(_MICROPHONE_LIMIT_S * 1000 / CHUNK_MS))
-        self._next_sample = 0
-        self._came = asyncio.Event()
-        self._loop = asyncio.get_running_loop()
-        self._lock = threading.Lock()
-        self._stopped = False
-        try:
-            self._stream = sounddevice.RawInputStream(
-                samplerate=SAMPLE_RATE_HERTZ,
-                channels=1,
-                dtype="int16",
-                blocksize=_CHUNK_SAMPLES,
-                callback=self._take,
-            )
-        except sounddevice.PortAudioError as error:
-            raise Unavailable(
-                "MICROPHONE_UNAVAILABLE", f"no microphone can be opened: {error}"
-            ) from error
+    def __init__(self, rate_hertz: int) -> None:
+        import av
 
-    def stop(self) -> None:
-        """Ends `chunks` after what has been recorded."""
-        self._stopped = True
-        self._came.set()
+        self._resampler = None if rate_hertz == SAMPLE_RATE_HERTZ else Resampler(rate_hertz)
+        # FFmpeg mixes down, which it does without overflow for integers only; the rate is soxr's.
+        self._mixer = av.AudioResampler("s16", "mono", rate_hertz)
 
-    async def chunks(self) -> AsyncIterator[Chunk]:
-        """What is recorded from now on, until `stop`."""
-        with self._stream:
-            while True:
-                with self._lock:
-                    chunk = self._blocks.popleft() if self._blocks else None
-                if chunk is not None:
-                    yield chunk
-                elif self._stopped:
-                    return
-                else:
-                    self._came.clear()
-                    await self._came.wait()
+    def accept(self, frame: object) -> Iterator[bytes]:
+        for mixed in self._mixer.resample(frame):
+            samples = mixed.to_ndarray().reshape(-1)
+            if self._resampler is not None:
+                data = self._resampler.accept(samples)
+            else:
+                data = samples.astype("<i2", copy=False).tobytes()
+            if data:
+                yield data
 
-    def _take(self, data: bytes, frame_count: int, time: object, status: object) -> None:
-        """Called in PortAudio's thread."""
-        with self._lock:
-            self._blocks.append(Chunk(self._next_sample, bytes(data)))
-            self._next_sample += frame_count
-        self._loop.call_soon_threadsafe(self._came.set)
+    def finish(self) -> Iterator[bytes]:
+        yield from self.accept(None)
+        if self._resampler is not None and (data := self._resampler.finish()):
+            yield data
 
 
 def level_dbfs(data: bytes) -> float:

@@ -81,8 +81,8 @@ class PromptTokenizer:
     def prepare(self, job: Job) -> PreparedJob:
         """Raises InvalidInput as `prompt.build` and `answer.token_limit` do."""
         prompt = prompts.build(self.family, job, self._chat_template)
-        ids = tuple(self._tokenizer(prompt.text).input_ids)
-        source_tokens = len(self._tokenizer(job.text, add_special_tokens=False).input_ids)
+        ids = tuple(self._tokenizer.encode(prompt.text))
+        source_tokens = len(self._tokenizer.encode(job.text, add_special_tokens=False))
         return PreparedJob(prompt, ids, token_limit(source_tokens, len(ids), self._context_tokens))
 
     def end_ids(self, prompt: Prompt) -> frozenset[int]:

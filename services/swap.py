@@ -11,7 +11,11 @@ import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Generic, Protocol, TypeVar
 
+import structlog
+
 from services.errors import WrongState
+
+log = structlog.get_logger()
 
 
 class Closable(Protocol):
@@ -28,7 +32,7 @@ class _Held(Generic[Model]):
     def __init__(self, model: Model) -> None:
         self.model = model
         self.users = 0
-        self.is_replaced = False
+        self.replaced = asyncio.Event()
         self.is_free = asyncio.Event()
 
 
@@ -38,6 +42,7 @@ class Swap(Generic[Model]):
     def __init__(self, model: Model) -> None:
         self._held = _Held(model)
         self._replacing = asyncio.Lock()
+        self._retiring: set[asyncio.Task[None]] = set()
 
     @property
     def current(self) -> Model:
@@ -53,14 +58,18 @@ class Swap(Generic[Model]):
             yield held.model
         finally:
             held.users -= 1
-            if held.is_replaced and held.users == 0:
+            if held.replaced.is_set() and held.users == 0:
                 held.is_free.set()
+
+    async def replaced(self) -> None:
+        """Returns when the model in use now has been replaced: who holds a long lease ends it."""
+        await self._held.replaced.wait()
 
     async def replace(self, make: Callable[[], Awaitable[Model]]) -> None:
         """Takes what `make` returns into use, then closes the old one once nobody uses it.
 
         `make` loads and tries the new model; the old one is in use all the while, and stays when
-        `make` raises.
+        `make` raises. A caller that is cancelled after that leaves the old one to be closed.
 
         Raises:
             WrongState: LOAD_IN_PROGRESS, when another replacement is under way.
@@ -72,7 +81,25 @@ class Swap(Generic[Model]):
         async with self._replacing:
             model = await make()
             old, self._held = self._held, _Held(model)
-            old.is_replaced = True
-            if old.users:
-                await old.is_free.wait()
-            await asyncio.to_thread(old.model.close)
+            await asyncio.shield(self._retire(old))
+
+    async def close(self) -> None:
+        """Closes the model in use and the old ones, each once nobody uses it."""
+        self._retire(self._held)
+        while self._retiring:
+            await asyncio.wait(self._retiring)
+
+    def _retire(self, held: _Held[Model]) -> asyncio.Task[None]:
+        held.replaced.set()
+        task = asyncio.create_task(self._close_when_free(held))
+        self._retiring.add(task)
+        task.add_done_callback(self._retiring.discard)
+        return task
+
+    async def _close_when_free(self, held: _Held[Model]) -> None:
+        if held.users:
+            await held.is_free.wait()
+        try:
+            await asyncio.to_thread(held.model.close)
+        except Exception:  # the new one is in use: nothing of it is the caller's
+            log.exception("model_did_not_close")

@@ -111,8 +111,8 @@ class LiveDecoder(Protocol):
 class Engine(Protocol):
     """One recogniser.
 
-    `transcribe` may be called from `final_workers` threads at once, and from one more where partials
-    are made by decoding again.
+    `transcribe` may be called from `final_workers` threads at once, and from one more where
+    partials are made by decoding again.
     """
 
     name: str
@@ -144,6 +144,8 @@ class EngineOptions:
         device: "auto", "cpu" or "cuda".
         compute_type: as the runtime names it; "auto" for what suits the device.
         threads: CPU threads; 0 lets the runtime choose.
+        beam_size: hypotheses that a search follows at once, for engines that search so; 1 is the
+            quickest. One engine for partials and finals has one, so that finals seldom differ.
     """
 
     model: str = ""
@@ -153,6 +155,7 @@ class EngineOptions:
     threads: int = 0
     final_workers: int = 1
     live_decoders: int = 0
+    beam_size: int = 5
 
 
 class EngineLoader(Protocol):

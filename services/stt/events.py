@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
-from services.stt.filters import SuppressionReason
+from services.stt.corrections import Correction
+from services.stt.filters import Flag, SuppressionReason
+
+# "second_pass": an earlier decode was thrown away.
+FinalFlag = Flag | Literal["second_pass"]
 
 
 @dataclass(frozen=True)
@@ -21,6 +26,7 @@ class Partial:
     unstable_text: str
     start_offset_ms: int
     end_offset_ms: int
+    model: str  # "engine/model"
 
 
 @dataclass(frozen=True)
@@ -45,6 +51,9 @@ class Final:
     compression_ratio: float
     engine_ms: float
     engine_queue_ms: float
+    model: str  # "engine/model", the one that gave the text
+    corrections: tuple[Correction, ...] = ()
+    flags: tuple[FinalFlag, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -53,6 +62,7 @@ class Suppressed:
     reason: SuppressionReason
     start_offset_ms: int
     end_offset_ms: int
+    text: str = ""  # what was heard
 
 
 Outcome = Final | Suppressed

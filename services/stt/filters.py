@@ -204,9 +204,3 @@ def _avg_logprob(final: FinalFigures) -> float:
 def _known(figure: float, otherwise: float) -> float:
     """NaN compares as False with every limit, so it would pass all of them."""
     return otherwise if math.isnan(figure) else figure
-
-
-def suppression_reason(figures: FinalFigures, min_avg_logprob: float) -> SuppressionReason | None:
-    """As `judge` with only the engine's own limit told; goes when the session calls `judge`."""
-    limits = Limits(flag_avg_logprob=min_avg_logprob, reject_avg_logprob=min_avg_logprob)
-    return judge(figures, limits).reason

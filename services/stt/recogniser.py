@@ -1,8 +1,8 @@
 """The asyncio face of an engine: worker threads, queue figures and metrics.
 
-Finals have their own threads, so they never wait behind partials; live decoders share one, because
-they share one process. How much can be queued is bounded by the sessions: each has at most
-`session.PENDING_FINALS` finals and one partial under way.
+Finals have their own threads, so they never wait behind partials; live decoders share one: they
+share one process, or are re-decoding, of which one at a time is enough. How much can be queued is
+bounded by the sessions: each has at most `session.PENDING_FINALS` finals and one partial under way.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import prometheus_client
 
 from services.errors import EngineFailed
 from services.stt.engine import Capabilities, Decoding, Engine, Hypothesis, LiveDecoder, Samples
+from services.stt.redecoding import Redecoder
 
 ENGINE_SECONDS = prometheus_client.Histogram(
     "glossa_stt_engine_seconds",
@@ -51,10 +52,18 @@ class Recognition:
 
 
 class Recogniser:
-    """Runs one engine for all streams."""
+    """Runs one engine for all streams.
 
-    def __init__(self, engine: Engine, final_workers: int) -> None:
+    Args:
+        final_workers: finals decoded at once.
+        live_decoders: streams that get partials at once.
+    """
+
+    def __init__(self, engine: Engine, *, final_workers: int, live_decoders: int) -> None:
         self._engine = engine
+        self._final_workers = final_workers
+        self._finals_pending = 0
+        self._free_redecoders = live_decoders
         self._finals = ThreadPoolExecutor(final_workers, "stt-final")
         self._live = ThreadPoolExecutor(1, "stt-live")
 
@@ -65,6 +74,21 @@ class Recogniser:
     @property
     def model_name(self) -> str:
         return self._engine.model
+
+    @property
+    def label(self) -> str:
+        """Engine and model, as transcripts name them."""
+        return f"{self._engine.name}/{self._engine.model}"
+
+    @property
+    def has_finals(self) -> bool:
+        """Whether finals are decoded or wait."""
+        return self._finals_pending > 0
+
+    @property
+    def has_waiting_finals(self) -> bool:
+        """Whether finals wait for their turn."""
+        return self._finals_pending > self._final_workers
 
     @property
     def capabilities(self) -> Capabilities:
@@ -78,7 +102,11 @@ class Recogniser:
             started_at = time.monotonic()
             return started_at, self._engine.transcribe(samples, decoding)
 
-        started_at, hypothesis = await self._run("final", self._finals, decode)
+        self._finals_pending += 1
+        try:
+            started_at, hypothesis = await self._run("final", self._finals, decode)
+        finally:
+            self._finals_pending -= 1
         ended_at = time.monotonic()
         ENGINE_SECONDS.labels("final").observe(ended_at - started_at)
         QUEUE_SECONDS.observe(started_at - submitted_at)
@@ -88,7 +116,17 @@ class Recogniser:
 
     @contextlib.asynccontextmanager
     async def live(self, decoding: Decoding) -> AsyncIterator[LivePartials | None]:
-        """A stream's live decoder; None when the engine has none free."""
+        """A stream's live decoder; None when the engine has none free. Raises EngineFailed."""
+        if self._engine.capabilities.live_decoders == 0:
+            if not self._free_redecoders:
+                yield None
+                return
+            self._free_redecoders -= 1
+            try:
+                yield LivePartials(self, Redecoder(self._engine, decoding), redecodes=True)
+            finally:
+                self._free_redecoders += 1
+            return
         opening = self._live.submit(self._engine.open_live, decoding)
         try:
             decoder = await asyncio.wrap_future(opening)
@@ -99,7 +137,7 @@ class Recogniser:
             yield None
             return
         try:
-            yield LivePartials(self, decoder)
+            yield LivePartials(self, decoder, redecodes=False)
         finally:
             # Behind a decode that may still run for a stream that is gone; nobody waits for it.
             with contextlib.suppress(RuntimeError):  # the service is stopping: all is closed
@@ -142,15 +180,20 @@ def _close_unused(opening: Future[LiveDecoder | None]) -> None:
 
 
 class LivePartials:
-    """One stream's live decoder."""
+    """One stream's live decoder.
 
-    def __init__(self, recogniser: Recogniser, decoder: LiveDecoder) -> None:
+    Args:
+        redecodes: whether each step decodes the whole segment so far: a step can then be left out.
+    """
+
+    def __init__(self, recogniser: Recogniser, decoder: LiveDecoder, *, redecodes: bool) -> None:
         self._recogniser = recogniser
         self._decoder = decoder
+        self.redecodes = redecodes
 
-    async def start(self) -> None:
+    async def start(self, decoding: Decoding) -> None:
         """Begins a segment. Raises EngineFailed."""
-        await self._recogniser.run_live(self._decoder.start)
+        await self._recogniser.run_live(self._decoder.start, decoding)
 
     async def feed(self, samples: Samples) -> Hypothesis:
         """The segment so far. Raises EngineFailed."""

@@ -7,21 +7,23 @@ import contextlib
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from pathlib import Path
 
 import grpc
 import numpy as np
 import prometheus_client
-import structlog
 
 from glossa.stt.v1 import stt_pb2, stt_pb2_grpc
-from glossa.types.v1 import models_pb2, models_pb2_grpc, types_pb2
+from glossa.types.v1 import models_pb2_grpc, types_pb2
 from services.audio import SAMPLE_RATE_HERTZ, SampleClock, check_format
 from services.errors import InvalidInput, Overloaded, Unavailable
-from services.stt.engine import Decoding, EngineOptions, loader, match_language
+from services.stt.corrections import Corrections
+from services.stt.engine import match_language
 from services.stt.events import Event, Final, Partial, Started, Suppressed
+from services.stt.model_server import ModelServicer
 from services.stt.policy import SegmentationPolicy
-from services.stt.recogniser import Recogniser
 from services.stt.session import (
+    MAX_PHRASES,
     AudioRun,
     StreamOptions,
     TranscriptionSession,
@@ -29,13 +31,8 @@ from services.stt.session import (
     shutting_down,
 )
 from services.stt.settings import SttSettings
+from services.stt.tiers import Tiers
 from services.stt.vad import VoiceActivity, VoiceActivityModel
-
-log = structlog.get_logger()
-
-MAX_PHRASES = 500
-# A stopping engine has this long to end what it decodes.
-_CLOSE_TIMEOUT_S = 5.0
 
 STREAMS_OPEN = prometheus_client.Gauge("glossa_stt_streams_open", "Audio streams served now.")
 AUDIO_SECONDS = prometheus_client.Counter(
@@ -43,11 +40,27 @@ AUDIO_SECONDS = prometheus_client.Counter(
 )
 
 
+_CORRECTIONS_PREFIX = "corrections_"
+
+
+def read_corrections(folder: Path) -> dict[str, Corrections]:
+    """The corrections of each language that `folder` has a corrections_<language>.tsv for.
+
+    Raises:
+        Unavailable: CORRECTIONS_UNREADABLE.
+    """
+    return {
+        path.stem.removeprefix(_CORRECTIONS_PREFIX): Corrections.read(path)
+        for path in sorted(folder.glob(f"{_CORRECTIONS_PREFIX}*.tsv"))
+    }
+
+
 @dataclass(frozen=True)
 class _Loaded:
     """What serving needs, once it is warm."""
 
-    recogniser: Recogniser
+    tiers: Tiers
+    corrections: dict[str, Corrections]  # by language
     activity_model: VoiceActivityModel
 
 
@@ -62,7 +75,8 @@ class SttApp:
 
     def register(self, server: grpc.aio.Server) -> None:
         stt_pb2_grpc.add_SttServiceServicer_to_server(self._servicer, server)
-        models_pb2_grpc.add_ModelServiceServicer_to_server(self._servicer, server)
+        models = ModelServicer(self._servicer.tiers)
+        models_pb2_grpc.add_ModelServiceServicer_to_server(models, server)
 
     def running(self) -> AbstractAsyncContextManager[None]:
         return self._servicer.loaded()
@@ -71,8 +85,8 @@ class SttApp:
         await self._servicer.drain()
 
 
-class _SttServicer(stt_pb2_grpc.SttServiceServicer, models_pb2_grpc.ModelServiceServicer):
-    """SttService and ModelService over one engine."""
+class _SttServicer(stt_pb2_grpc.SttServiceServicer):
+    """SttService over the recognisers of all tiers."""
 
     def __init__(self, settings: SttSettings) -> None:
         self._settings = settings
@@ -90,48 +104,27 @@ class _SttServicer(stt_pb2_grpc.SttServiceServicer, models_pb2_grpc.ModelService
 
     @contextlib.asynccontextmanager
     async def loaded(self) -> AsyncIterator[None]:
-        """Loads and warms the engine; ready inside."""
+        """Loads and warms the engines; ready inside."""
         settings = self._settings
-        load = loader(settings.engine)
+        corrections = await asyncio.to_thread(read_corrections, settings.corrections_dir)
         activity_model = await asyncio.to_thread(VoiceActivityModel)
-        options = EngineOptions(
-            model=settings.model,
-            models_dir=settings.models_dir,
-            device=settings.device,
-            compute_type=settings.compute_type,
-            threads=settings.threads,
-            final_workers=settings.final_workers,
-            live_decoders=settings.live_decoders,
-        )
-        engine = await asyncio.to_thread(load, options)
-        recogniser = Recogniser(engine, settings.final_workers)
-        try:
-            language = engine.capabilities.languages[0]
-            warm_up = np.random.default_rng(0).normal(0, 0.01, SAMPLE_RATE_HERTZ)
-            for _ in range(settings.final_workers):
-                await recogniser.transcribe(warm_up.astype(np.float32), Decoding(language))
-            log.info("engine_loaded", engine=engine.name, model=engine.model)
-            self._loaded = _Loaded(recogniser, activity_model)
-            yield
-        finally:
-            self._loaded = None
-            async with asyncio.timeout(_CLOSE_TIMEOUT_S):
-                await asyncio.to_thread(recogniser.close)
+        async with Tiers(settings).loaded() as tiers:
+            self._loaded = _Loaded(tiers, corrections, activity_model)
+            try:
+                yield
+            finally:
+                self._loaded = None
+
+    def tiers(self) -> Tiers:
+        """Raises Unavailable (NOT_READY, SHUTTING_DOWN)."""
+        if self._stopping.is_set():
+            raise shutting_down()
+        return self._ready().tiers
 
     async def drain(self) -> None:
         """Ends the open streams: a client opens another and sends what is not settled again."""
         self._stopping.set()
         await self._no_streams.wait()
-
-    async def GetModel(
-        self, request: models_pb2.GetModelRequest, context: grpc.aio.ServicerContext
-    ) -> models_pb2.GetModelResponse:
-        recogniser = self._ready().recogniser
-        return models_pb2.GetModelResponse(
-            engine=recogniser.engine_name,
-            model=recogniser.model_name,
-            capabilities=recogniser.capabilities.languages,
-        )
 
     async def StreamingTranscribe(
         self,
@@ -142,20 +135,23 @@ class _SttServicer(stt_pb2_grpc.SttServiceServicer, models_pb2_grpc.ModelService
         if self._stopping.is_set():
             raise shutting_down()
         with self._counted_stream():
-            options = await self._options(requests, loaded.recogniser)
-            if options is None:
+            first = await self._first_request(requests)
+            if first is None:
                 return
-            session = TranscriptionSession(
-                options,
-                self._policy,
-                VoiceActivity(loaded.activity_model),
-                loaded.recogniser,
-                self._stopping,
-            )
-            model = f"{loaded.recogniser.engine_name}/{loaded.recogniser.model_name}"
-            async with contextlib.aclosing(session.events(_audio_runs(requests))) as events:
-                async for event in events:
-                    yield _response(event, options.language, model)
+            options = self._options(first, loaded.tiers)
+            language = options.engine_language
+            with loaded.tiers.speaking(language):
+                session = TranscriptionSession(
+                    options,
+                    self._policy,
+                    VoiceActivity(loaded.activity_model),
+                    loaded.tiers,
+                    loaded.corrections.get(language, Corrections()),
+                    self._stopping,
+                )
+                async with contextlib.aclosing(session.events(_audio_runs(requests))) as events:
+                    async for event in events:
+                        yield _response(event, options.language)
 
     def _ready(self) -> _Loaded:
         if self._loaded is None:
@@ -182,14 +178,9 @@ class _SttServicer(stt_pb2_grpc.SttServiceServicer, models_pb2_grpc.ModelService
             if self._stream_count == 0:
                 self._no_streams.set()
 
-    async def _options(
-        self, requests: AsyncIterator[stt_pb2.StreamingTranscribeRequest], recogniser: Recogniser
-    ) -> StreamOptions | None:
-        """The stream's first message, checked; None when the client sent nothing at all."""
+    def _options(self, first: stt_pb2.StreamingTranscribeRequest, tiers: Tiers) -> StreamOptions:
+        """The stream's first message, checked. Raises InvalidInput."""
         settings = self._settings
-        first = await self._first_request(requests)
-        if first is None:
-            return None
         if first.WhichOneof("payload") != "config":
             raise InvalidInput(
                 "AUDIO_BEFORE_CONFIG", "the first message of a stream must be `config`"
@@ -198,9 +189,10 @@ class _SttServicer(stt_pb2_grpc.SttServiceServicer, models_pb2_grpc.ModelService
         check_format(
             config.format.encoding, config.format.sample_rate_hertz, config.format.channel_count
         )
+        languages = tiers.final.current.capabilities.languages
         return StreamOptions(
             language=config.language,
-            engine_language=match_language(config.language, recogniser.capabilities.languages),
+            engine_language=match_language(config.language, languages),
             phrases=tuple(config.phrases[:MAX_PHRASES]),
             partial_results=config.partial_results,
             first_segment_id=max(1, config.first_segment_id),
@@ -211,6 +203,7 @@ class _SttServicer(stt_pb2_grpc.SttServiceServicer, models_pb2_grpc.ModelService
     async def _first_request(
         self, requests: AsyncIterator[stt_pb2.StreamingTranscribeRequest]
     ) -> stt_pb2.StreamingTranscribeRequest | None:
+        """None when the client sent nothing at all."""
         timeout_s = self._settings.idle_timeout_s
         first = asyncio.ensure_future(anext(requests, None))
         stop = asyncio.ensure_future(self._stopping.wait())
@@ -242,7 +235,7 @@ async def _audio_runs(
         yield AudioRun(chunk.first_sample, samples, follows_gap=gap is not None)
 
 
-def _response(event: Event, language: str, model: str) -> stt_pb2.StreamingTranscribeResponse:
+def _response(event: Event, language: str) -> stt_pb2.StreamingTranscribeResponse:
     response = stt_pb2.StreamingTranscribeResponse(settled_sample=event.settled_sample)
     match event.body:
         case Started(segment_id, start_offset_ms):
@@ -258,24 +251,25 @@ def _response(event: Event, language: str, model: str) -> stt_pb2.StreamingTrans
                     start_offset_ms=partial.start_offset_ms,
                     end_offset_ms=partial.end_offset_ms,
                     language=language,
-                    model=model,
+                    model=partial.model,
                 )
             )
         case Final() as final:
-            response.transcript.CopyFrom(_final(final, language, model))
-        case Suppressed(segment_id, reason, start_offset_ms, end_offset_ms):
+            response.transcript.CopyFrom(_final(final, language))
+        case Suppressed() as suppressed:
             response.segment_suppressed.CopyFrom(
                 stt_pb2.SegmentSuppressed(
-                    segment_id=segment_id,
-                    reason=reason,
-                    start_offset_ms=start_offset_ms,
-                    end_offset_ms=end_offset_ms,
+                    segment_id=suppressed.segment_id,
+                    reason=suppressed.reason,
+                    start_offset_ms=suppressed.start_offset_ms,
+                    end_offset_ms=suppressed.end_offset_ms,
+                    text=suppressed.text,
                 )
             )
     return response
 
 
-def _final(final: Final, language: str, model: str) -> types_pb2.Transcript:
+def _final(final: Final, language: str) -> types_pb2.Transcript:
     return types_pb2.Transcript(
         segment_id=final.segment_id,
         revision=final.revision,
@@ -296,8 +290,17 @@ def _final(final: Final, language: str, model: str) -> types_pb2.Transcript:
         avg_logprob=final.avg_logprob,
         no_speech_prob=final.no_speech_prob,
         compression_ratio=final.compression_ratio,
-        model=model,
+        model=final.model,
         endpoint_offset_ms=final.endpoint_offset_ms,
         engine_ms=final.engine_ms,
         engine_queue_ms=final.engine_queue_ms,
+        corrections=[
+            types_pb2.TermCorrection(
+                heard=correction.heard,
+                intended=correction.intended,
+                word_index=correction.word_index,
+            )
+            for correction in final.corrections
+        ],
+        flags=final.flags,
     )

@@ -11,40 +11,35 @@ when all before it are settled.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
-import prometheus_client
-import structlog
 from numpy.typing import NDArray
 
 from services.audio import ms_to_samples, samples_to_ms
-from services.errors import DeadlinePassed, EngineFailed, GlossaError, Unavailable
-from services.stt.agreement import LocalAgreement
+from services.errors import DeadlinePassed, GlossaError, Unavailable
+from services.stt.context import SpokenContext
+from services.stt.corrections import Corrections
 from services.stt.engine import Decoding, Samples
-from services.stt.events import Event, Final, FinalWord, Outcome, Partial, Started, Suppressed
-from services.stt.filters import (
-    FinalFigures,
-    compression_ratio,
-    suppression_reason,
-)
+from services.stt.events import Event, Final, Outcome, Partial, Started, Suppressed
+from services.stt.finals import Finals
+from services.stt.music import MusicDetector
+from services.stt.partials import Partials
 from services.stt.policy import (
     Boundary,
     SegmentationPolicy,
-    SegmentClosed,
     Segmenter,
     SegmentOpened,
     Window,
+    WordGap,
 )
-from services.stt.recogniser import LivePartials, Recogniser
+from services.stt.segment import ClosedSegment, RecentAudio, Segment
+from services.stt.tiers import Tiers
 from services.stt.vad import WINDOW_SAMPLES, VoiceActivity
-
-log = structlog.get_logger()
 
 # Closed segments that wait for the engine; when full, no more audio is read: finals are never
 # dropped.
@@ -53,20 +48,8 @@ PENDING_FINALS = 2
 PENDING_EVENTS = 64
 # Without other news, settled_sample is told this often.
 SETTLED_INTERVAL_MS = 1000
-# A live decoder that is further behind than this gives up the segment's partials.
-MAX_PARTIAL_BACKLOG_MS = 4000
-
-SEGMENTS = prometheus_client.Counter(
-    "glossa_stt_segments_total", "Segments by outcome.", ["outcome"]
-)
-SUPPRESSIONS = prometheus_client.Counter(
-    "glossa_stt_suppressions_total", "Finals that were not shown, by reason.", ["reason"]
-)
-PARTIALS_SKIPPED = prometheus_client.Counter(
-    "glossa_stt_partials_skipped_total",
-    "Partials not made: no_decoder (a stream's), behind (a segment's), busy or failed (one).",
-    ["reason"],
-)
+# Words and names that a decode is told of; more than a recogniser's prompt holds.
+MAX_PHRASES = 500
 
 
 @dataclass(frozen=True)
@@ -91,52 +74,6 @@ class StreamOptions:
     idle_timeout_s: float
 
 
-@dataclass(eq=False)
-class _Segment:
-    """One segment from its beginning to its final."""
-
-    first_sample: int
-    settled_sample: int  # nothing below it is needed while this segment is the oldest
-    segment_id: int = 0  # 0 until it is announced
-    revision: int = 0
-    is_open: bool = True
-    is_settled: bool = False
-    # For partials.
-    fed_sample: int = 0
-    gets_partials: bool = True
-    agreement: LocalAgreement = field(default_factory=LocalAgreement)
-
-
-@dataclass(frozen=True)
-class _ClosedSegment:
-    segment: _Segment
-    boundary: SegmentClosed
-    samples: Samples
-    closed_at_s: float  # time.monotonic()
-
-
-class _RecentAudio:
-    """The samples that an open segment may still need."""
-
-    def __init__(self) -> None:
-        self._windows: deque[tuple[int, Samples]] = deque()
-
-    def append(self, first_sample: int, window: Samples) -> None:
-        self._windows.append((first_sample, window))
-
-    def between(self, first_sample: int, end_sample: int) -> Samples:
-        pieces = [
-            window[max(0, first_sample - first) : end_sample - first]
-            for first, window in self._windows
-            if first < end_sample and first + len(window) > first_sample
-        ]
-        return np.concatenate(pieces) if pieces else np.zeros(0, dtype=np.float32)
-
-    def drop_before(self, sample: int) -> None:
-        while self._windows and self._windows[0][0] + len(self._windows[0][1]) <= sample:
-            self._windows.popleft()
-
-
 def shutting_down() -> Unavailable:
     return Unavailable("SHUTTING_DOWN", "the recogniser is stopping; open a new stream")
 
@@ -147,6 +84,11 @@ def idle_timeout(timeout_s: float) -> DeadlinePassed:
     )
 
 
+def expected_phrases(phrases: tuple[str, ...], corrections: Corrections) -> tuple[str, ...]:
+    """The session's own first, then the terms that recognisers mishear."""
+    return tuple(dict.fromkeys((*phrases, *corrections.intended_terms())))[:MAX_PHRASES]
+
+
 class TranscriptionSession:
     """Turns one stream's audio into events."""
 
@@ -155,28 +97,43 @@ class TranscriptionSession:
         options: StreamOptions,
         policy: SegmentationPolicy,
         activity: VoiceActivity,
-        recogniser: Recogniser,
+        tiers: Tiers,
+        corrections: Corrections,
         stopping: asyncio.Event,
     ) -> None:
         self._options = options
         self._activity = activity
-        self._recogniser = recogniser
-        self._decoding = Decoding(options.engine_language, options.phrases)
+        self._music = MusicDetector()
+        self._is_music = False
         self._stopping = stopping
+        self._context = SpokenContext()
+        language = options.engine_language
+        phrases = expected_phrases(options.phrases, corrections)
+        self._finals = Finals(tiers, language, phrases, corrections, self._context)
+        self._partials = Partials(
+            self,
+            tiers,
+            Decoding(language, phrases),
+            corrections,
+            self._context,
+            interval_ms=options.partial_interval_ms,
+            min_sentence_ms=policy.min_sentence_ms,
+        )
         self._segmenter = Segmenter(policy)
-        self._audio = _RecentAudio()
+        self._audio = RecentAudio()
         self._residue = np.zeros(0, dtype=np.float32)  # less than a window
         self._has_begun = False
         self._position = 0  # after the last sample that came
+        self._heard_sample = 0  # after the last whole window
         self._is_finished = False
-        self._segments: deque[_Segment] = deque()  # unsettled, oldest first; the last may be open
+        self._segments: deque[Segment] = deque()  # unsettled, oldest first; the last may be open
         self._next_segment_id = options.first_segment_id
         self._settled_sample = 0
         self._told_settled_sample = 0
-        self._closed: asyncio.Queue[_ClosedSegment | None] = asyncio.Queue(PENDING_FINALS)
+        self._closed: asyncio.Queue[ClosedSegment | None] = asyncio.Queue(PENDING_FINALS)
         self._events: asyncio.Queue[Event] = asyncio.Queue(PENDING_EVENTS)
         self._telling = asyncio.Lock()
-        self._audio_grew = asyncio.Event()
+        self.audio_grew = asyncio.Event()
 
     async def events(self, runs: AsyncIterator[AudioRun]) -> AsyncGenerator[Event, None]:
         """The events of the whole stream; ends after `runs` has ended and all is settled.
@@ -231,9 +188,11 @@ class TranscriptionSession:
         async for run in self._unless_idle(runs):
             if run.follows_gap:
                 await self._finish_run("gap")
+                self._context.note_gap(samples_to_ms(run.first_sample))
             if not self._has_begun or run.follows_gap:
                 self._has_begun = True
                 self._activity.reset()
+                self._music.reset()
                 self._position = run.first_sample
             await self._hear(run.samples.astype(np.float32) / 32768.0)
             await self._tell_settled_now_and_then()
@@ -263,15 +222,19 @@ class TranscriptionSession:
             window = heard[start : start + WINDOW_SAMPLES]
             await self._hear_window(first_sample + start, window, WINDOW_SAMPLES)
         self._residue = heard[whole:]
-        self._audio_grew.set()
+        self.audio_grew.set()
 
     async def _hear_window(self, first_sample: int, window: Samples, length: int) -> None:
         self._audio.append(first_sample, window[:length])
+        self._heard_sample = first_sample + length
+        probability = self._activity.probability(window)
+        self._is_music = self._music.accept(window, probability)
         heard = Window(
             first_sample,
             first_sample + length,
-            self._activity.probability(window),
+            probability,
             float(np.abs(window).mean()),
+            self._is_music,
         )
         for boundary in self._segmenter.accept(heard):
             await self._cross(boundary)
@@ -294,13 +257,16 @@ class TranscriptionSession:
         if isinstance(boundary, SegmentOpened):
             first_sample = boundary.first_sample
             settled_sample = self._segmenter.restart_sample
-            self._segments.append(_Segment(first_sample, settled_sample, fed_sample=first_sample))
+            self._segments.append(Segment(first_sample, settled_sample, fed_sample=first_sample))
             await self._announce()
             return
         segment = self._segments[-1]
         segment.is_open = False
+        if boundary.at_words and segment.has_unstable_text:
+            # What was shown after the cut is the next segment's.
+            await self.tell_partial(segment, segment.stable_text, "", segment.model)
         samples = self._audio.between(boundary.first_sample, boundary.end_sample)
-        await self._closed.put(_ClosedSegment(segment, boundary, samples, time.monotonic()))
+        await self._closed.put(ClosedSegment(segment, boundary, samples, time.monotonic()))
 
     # Telling the client.
 
@@ -316,11 +282,14 @@ class TranscriptionSession:
         async with self._telling:
             await self._put(body)
 
-    async def _tell_partial(self, segment: _Segment, stable: str, unstable: str) -> None:
+    async def tell_partial(self, segment: Segment, stable: str, unstable: str, model: str) -> None:
+        """Tells a partial of a segment that has its number, and no final yet."""
         async with self._telling:
             if segment.is_settled or not segment.segment_id:
                 return
             segment.revision += 1
+            segment.stable_text, segment.model = stable, model
+            segment.has_unstable_text = bool(unstable)
             await self._put(
                 Partial(
                     segment.segment_id,
@@ -329,10 +298,11 @@ class TranscriptionSession:
                     unstable,
                     samples_to_ms(segment.first_sample),
                     samples_to_ms(segment.fed_sample),
+                    model,
                 )
             )
 
-    async def _tell_outcome(self, segment: _Segment, outcome: Outcome) -> None:
+    async def _tell_outcome(self, segment: Segment, outcome: Outcome) -> None:
         async with self._telling:
             segment.is_settled = True
             self._segments.popleft()
@@ -364,117 +334,32 @@ class TranscriptionSession:
     async def _make_finals(self) -> None:
         while (closed := await self._closed.get()) is not None:
             await self._announce()
-            outcome = await self._outcome(closed)
+            outcome = await self._finals.outcome(closed)
             await self._tell_outcome(closed.segment, outcome)
         if self._settled_now() > self._told_settled_sample:
             await self._tell(None)
 
-    async def _outcome(self, closed: _ClosedSegment) -> Outcome:
-        segment, boundary = closed.segment, closed.boundary
-        # Waiting behind the segment before it is waiting for the engine, too.
-        waited_ms = (time.monotonic() - closed.closed_at_s) * 1000
-        recognition = await self._recogniser.transcribe(closed.samples, self._decoding)
-        engine_ms = recognition.engine_ms + waited_ms
-        engine_queue_ms = recognition.queue_ms + waited_ms
-        hypothesis = recognition.hypothesis
-        text = hypothesis.text
-        figures = FinalFigures(
-            text=text,
-            avg_logprob=hypothesis.avg_logprob,
-            no_speech_prob=1.0 - boundary.speech_probability,
-            compression_ratio=compression_ratio(text),
-        )
-        reason = suppression_reason(figures, self._recogniser.capabilities.reject_avg_logprob)
-        start_ms = samples_to_ms(boundary.first_sample)
-        end_ms = samples_to_ms(boundary.speech_end_sample)
-        log.info(
-            "segment",
-            segment_id=segment.segment_id,
-            outcome=reason or "final",
-            cause=boundary.cause,
-            audio_ms=end_ms - start_ms,
-            words=len(hypothesis.words),
-            avg_logprob=_rounded(figures.avg_logprob),
-            no_speech_prob=_rounded(figures.no_speech_prob),
-            engine_ms=round(engine_ms),
-            engine_queue_ms=round(engine_queue_ms),
-        )
-        log.debug("segment_text", segment_id=segment.segment_id, text=text)
-        SEGMENTS.labels("suppressed" if reason else "final").inc()
-        if reason is not None:
-            SUPPRESSIONS.labels(reason).inc()
-            return Suppressed(segment.segment_id, reason, start_ms, end_ms)
-        return Final(
-            segment_id=segment.segment_id,
-            revision=1,  # set when it is told: a partial may still come before it
-            text=text,
-            words=tuple(
-                FinalWord(
-                    word.text,
-                    min(start_ms + word.start_ms, end_ms),
-                    min(start_ms + word.end_ms, end_ms),
-                    word.probability,
-                )
-                for word in hypothesis.words
-            ),
-            start_offset_ms=start_ms,
-            end_offset_ms=end_ms,
-            endpoint_offset_ms=samples_to_ms(boundary.endpoint_sample),
-            avg_logprob=figures.avg_logprob,
-            no_speech_prob=figures.no_speech_prob,
-            compression_ratio=figures.compression_ratio,
-            engine_ms=engine_ms,
-            engine_queue_ms=engine_queue_ms,
-        )
-
     # Partials.
 
     async def _make_partials(self) -> None:
-        if not self._options.partial_results:
-            return
-        async with contextlib.AsyncExitStack() as stack:
-            try:
-                live = await stack.enter_async_context(self._recogniser.live(self._decoding))
-            except EngineFailed:
-                PARTIALS_SKIPPED.labels("failed").inc()
-                return
-            if live is None:
-                PARTIALS_SKIPPED.labels("no_decoder").inc()
-                return
-            while True:
-                await self._audio_grew.wait()
-                self._audio_grew.clear()
-                segment = self._segments[-1] if self._segments else None
-                if segment is not None and segment.is_open and segment.gets_partials:
-                    await self._grow(live, segment)
+        if self._options.partial_results:
+            await self._partials.run()
 
-    async def _grow(self, live: LivePartials, segment: _Segment) -> None:
-        """Feeds what came since the last time, when it is enough for another partial."""
-        end_sample = self._position - len(self._residue)
-        backlog_samples = end_sample - segment.fed_sample
-        interval_samples = ms_to_samples(self._options.partial_interval_ms)
-        if backlog_samples < interval_samples:
-            return
-        if backlog_samples > ms_to_samples(MAX_PARTIAL_BACKLOG_MS):
-            segment.gets_partials = False
-            PARTIALS_SKIPPED.labels("behind").inc()
-            return
-        PARTIALS_SKIPPED.labels("busy").inc(backlog_samples // interval_samples - 1)
-        is_first = segment.fed_sample == segment.first_sample
-        samples = self._audio.between(segment.fed_sample, end_sample)
-        segment.fed_sample = end_sample
-        try:
-            if is_first:
-                await live.start()
-            text = (await live.feed(samples)).text
-        except EngineFailed:  # the final is decoded elsewhere
-            segment.gets_partials = False
-            PARTIALS_SKIPPED.labels("failed").inc()
-            return
-        if text:
-            partial = segment.agreement.accept(text)
-            await self._tell_partial(segment, partial.stable, partial.unstable)
+    @property
+    def open_segment(self) -> Segment | None:
+        """The segment that gets partials now; none while captions rest for music."""
+        if self._is_music or not self._segments or not self._segments[-1].is_open:
+            return None
+        return self._segments[-1]
 
+    @property
+    def heard_sample(self) -> int:
+        return self._heard_sample
 
-def _rounded(figure: float | None) -> float | None:
-    return None if figure is None else round(figure, 2)
+    def samples(self, first_sample: int, end_sample: int) -> Samples:
+        return self._audio.between(first_sample, end_sample)
+
+    def settle(self, segment: Segment, gap: WordGap) -> None:
+        """Tells where the segment's settled words end; heeded with the next window."""
+        if segment.is_open:
+            self._segmenter.settle(gap)

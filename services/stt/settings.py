@@ -60,7 +60,11 @@ class SttSettings(ServiceSettings):
         13_000, ge=4000, le=28_000, description="length at which a segment is cut"
     )
     partial_interval_ms: int = Field(
-        400, ge=100, le=5000, description="audio between two partials of a segment"
+        0, ge=0, le=5000, description="audio between two partials; 0: what suits the engine"
+    )
+    corrections_dir: Path = Field(
+        Path(__file__).parent,
+        description="folder of corrections_<language>.tsv: misheard terms and what is meant",
     )
 
     @model_validator(mode="before")

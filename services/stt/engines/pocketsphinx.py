@@ -136,7 +136,7 @@ class _LiveDecoder:
         self._slot = slot
         self._free_slots = free_slots
 
-    def start(self) -> None:
+    def start(self, decoding: Decoding) -> None:
         self._child.call(("start", self._slot), 0)
 
     def feed(self, samples: Samples) -> Hypothesis:

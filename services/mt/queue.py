@@ -1,8 +1,9 @@
-"""The texts that wait for the engine: finals before drafts, and drafts are what is given up.
+"""The texts that wait for an engine: finals before drafts, and drafts are what is given up.
 
 Overflow policy: when the queue is full the oldest draft is dropped for the newcomer; when only
 finals wait, the newcomer is refused. A caller that gave up, or whose deadline passed, leaves the
-queue without being run.
+queue without being run. Texts of one kind that wait go together, as many as the engine takes at
+once; nothing waits for others to come.
 """
 
 from __future__ import annotations
@@ -10,44 +11,51 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
 from services.errors import DeadlinePassed, Overloaded
 from services.mt import metrics
 
+Item = TypeVar("Item")
 Result = TypeVar("Result")
 RETRY_AFTER_S = 0.5
 
 
-class _Waiting(Generic[Result]):
-    def __init__(self, work: Callable[[], Result], deadline: float | None) -> None:
-        self.work = work
+class _Waiting(Generic[Item, Result]):
+    def __init__(self, item: Item, deadline: float | None) -> None:
+        self.item = item
         self.deadline = deadline  # time.monotonic(), None for no deadline
         self.result: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
 
 
-class WorkQueue(Generic[Result]):
-    """Runs work one piece at a time in the order described above.
+class WorkQueue(Generic[Item, Result]):
+    """Runs items, a batch at a time, in the order described above.
 
     Args:
-        size: pieces that may wait, finals and drafts together.
-        execute: runs one piece in the engine's thread.
+        size: items that may wait, finals and drafts together.
+        execute: runs a batch; what it gives for an item may be the error that the item met.
+        batch_size: how many `execute` takes now.
     """
 
     def __init__(
-        self, size: int, execute: Callable[[Callable[[], Result]], Awaitable[Result]]
+        self,
+        size: int,
+        execute: Callable[[Sequence[Item]], Awaitable[Sequence[Result | Exception]]],
+        batch_size: Callable[[], int],
     ) -> None:
         self._size = size
         self._execute = execute
-        self._finals: deque[_Waiting[Result]] = deque()
-        self._drafts: deque[_Waiting[Result]] = deque()
+        self._batch_size = batch_size
+        self._finals: deque[_Waiting[Item, Result]] = deque()
+        self._drafts: deque[_Waiting[Item, Result]] = deque()
         self._arrived = asyncio.Event()
 
-    async def submit(
-        self, work: Callable[[], Result], *, draft: bool, timeout_s: float | None
-    ) -> Result:
-        """Waits for its turn and returns what `work` returned.
+    async def submit(self, item: Item, *, draft: bool, deadline: float | None) -> Result:
+        """Waits for its turn and returns what `execute` gave for it.
+
+        Args:
+            deadline: time.monotonic() at which nobody wants it any more.
 
         Raises:
             Overloaded: the queue is full, or a draft had to make room.
@@ -60,20 +68,20 @@ class WorkQueue(Generic[Result]):
                 raise _overloaded()
             metrics.DRAFTS_DROPPED.inc()
             dropped = self._drafts.popleft()
+            metrics.QUEUE_DEPTH.labels("draft").dec()
             if not dropped.result.done():
                 dropped.result.set_exception(_overloaded())
-        deadline = None if timeout_s is None else time.monotonic() + timeout_s
-        waiting = _Waiting(work, deadline)
-        queue = self._drafts if draft else self._finals
+        waiting: _Waiting[Item, Result] = _Waiting(item, deadline)
+        queue, kind = (self._drafts, "draft") if draft else (self._finals, "final")
         queue.append(waiting)
+        metrics.QUEUE_DEPTH.labels(kind).inc()
         self._arrived.set()
-        self._report_depth()
         try:
             return await waiting.result
         finally:
             if waiting in queue:  # the caller gave up
                 queue.remove(waiting)
-            self._report_depth()
+                metrics.QUEUE_DEPTH.labels(kind).dec()
 
     async def run(self) -> None:
         """Works until cancelled."""
@@ -82,8 +90,16 @@ class WorkQueue(Generic[Result]):
                 self._arrived.clear()
                 await self._arrived.wait()
                 continue
-            waiting = (self._finals or self._drafts).popleft()
-            self._report_depth()
+            if batch := self._next_batch():
+                await self._run_batch(batch)
+
+    def _next_batch(self) -> list[_Waiting[Item, Result]]:
+        queue, kind = (self._finals, "final") if self._finals else (self._drafts, "draft")
+        batch: list[_Waiting[Item, Result]] = []
+        most = max(1, self._batch_size())
+        while queue and len(batch) < most:
+            waiting = queue.popleft()
+            metrics.QUEUE_DEPTH.labels(kind).dec()
             if waiting.result.done():
                 continue
             if waiting.deadline is not None and time.monotonic() >= waiting.deadline:
@@ -91,18 +107,22 @@ class WorkQueue(Generic[Result]):
                     DeadlinePassed("DEADLINE_PASSED", "the deadline passed before its turn")
                 )
                 continue
-            try:
-                result = await self._execute(waiting.work)
-            except Exception as error:  # noqa: BLE001  it is the caller's, whatever it is
-                if not waiting.result.done():
-                    waiting.result.set_exception(error)
-            else:
-                if not waiting.result.done():
-                    waiting.result.set_result(result)
+            batch.append(waiting)
+        return batch
 
-    def _report_depth(self) -> None:
-        metrics.QUEUE_DEPTH.labels("final").set(len(self._finals))
-        metrics.QUEUE_DEPTH.labels("draft").set(len(self._drafts))
+    async def _run_batch(self, batch: Sequence[_Waiting[Item, Result]]) -> None:
+        results: Sequence[Result | Exception]
+        try:
+            results = await self._execute([waiting.item for waiting in batch])
+        except Exception as error:  # noqa: BLE001  it is the callers', whatever it is
+            results = [error] * len(batch)
+        for waiting, result in zip(batch, results, strict=True):
+            if waiting.result.done():
+                continue
+            if isinstance(result, Exception):
+                waiting.result.set_exception(result)
+            else:
+                waiting.result.set_result(result)
 
 
 def _overloaded() -> Overloaded:

@@ -1,15 +1,14 @@
-"""The gRPC face of mt: checks what comes in, waits for the engine, puts the glossary's terms in."""
+"""The gRPC face of mt: checks what comes in, and says in messages what the translator gave."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from functools import lru_cache
-from typing import TypeVar
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import grpc
 import structlog
@@ -17,13 +16,13 @@ import structlog
 from glossa.mt.v1 import mt_pb2, mt_pb2_grpc
 from glossa.types.v1 import models_pb2, models_pb2_grpc, types_pb2
 from services.errors import GlossaError, InvalidInput, Unavailable
-from services.mt import engine as engines
-from services.mt import glossary as glossaries
-from services.mt import metrics
-from services.mt.engine import Earlier, Engine, EngineOptions, Job, LanguagePair
-from services.mt.glossary import Applied, Glossary, Term
-from services.mt.queue import WorkQueue
+from services.mt import glossary_file, metrics
+from services.mt.engine import Earlier, EngineOptions, LanguagePair
+from services.mt.glossary import Glossary, Term
+from services.mt.loaded import Choice, LoadedEngine
 from services.mt.settings import MtSettings
+from services.mt.tier import Replaced, Tier, TierName
+from services.mt.translator import Request, Translation, Translator
 
 log = structlog.get_logger()
 
@@ -31,15 +30,6 @@ MAX_TEXT_CHARACTERS = 2000
 MAX_TERMS = 500
 MAX_TERM_CHARACTERS = 200
 MAX_CONTEXT_PAIRS = 8
-RENDERINGS_KEPT = 4096
-
-Result = TypeVar("Result")
-
-
-@dataclass(frozen=True)
-class _Request:
-    job: Job
-    terms: tuple[Term, ...]
 
 
 class MtApp:
@@ -59,55 +49,39 @@ class MtApp:
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        loop = asyncio.get_running_loop()
-        # One thread: an engine is never asked twice at once.
-        thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="mt-engine")
-
-        def in_thread(work: Callable[[], Result]) -> asyncio.Future[Result]:
-            return loop.run_in_executor(thread, work)
-
-        try:
-            terms = await in_thread(lambda: glossaries.read(self._settings.glossary_file))
-            load = engines.loader(self._settings.runtime)
-            options = EngineOptions(
-                model=self._settings.model,
-                models_dir=self._settings.models_dir,
-                pairs=self._settings.language_pairs(),
-                request_timeout_s=self._settings.request_timeout_s,
+        settings = self._settings
+        # In a thread: a file may be slow.
+        terms = await asyncio.to_thread(glossary_file.read, settings.glossary_file)
+        pair = LanguagePair(settings.glossary_source_language, settings.glossary_target_language)
+        async with contextlib.AsyncExitStack() as stack:
+            final = await self._tier(stack, "final", final_choice(settings))
+            draft = final
+            if (choice := draft_choice(settings)) is not None:
+                draft = await self._tier(stack, "draft", choice)
+            translator = Translator(
+                final,
+                draft,
+                {
+                    pair: Glossary(terms),
+                    pair.reversed(): Glossary(glossary_file.reverse(terms)),
+                },
+                settings.draft_mask_words,
             )
-            engine = await in_thread(lambda: load(options))
-            try:
-                queue: WorkQueue[Applied] = WorkQueue(self._settings.queue_size, in_thread)
-                pair = LanguagePair(
-                    self._settings.glossary_source_language,
-                    self._settings.glossary_target_language,
+            async with asyncio.TaskGroup() as tasks:
+                workers = [tasks.create_task(tier.run()) for tier in translator.tiers]
+                self._translator = translator
+                log.info(
+                    "engines_loaded",
+                    tiers={tier.name: tier.loaded.choice.runtime for tier in translator.tiers},
+                    pairs=[str(pair) for pair in translator.pairs],
+                    glossary_terms=len(terms),
                 )
-                async with asyncio.TaskGroup() as tasks:
-                    worker = tasks.create_task(queue.run())
-                    self._translator = Translator(
-                        engine,
-                        queue,
-                        {
-                            pair: Glossary(terms),
-                            pair.reversed(): Glossary(glossaries.reverse(terms)),
-                        },
-                    )
-                    log.info(
-                        "engine_loaded",
-                        runtime=engine.name,
-                        pairs=[str(pair) for pair in engine.capabilities.pairs],
-                        glossary_terms=len(terms),
-                    )
-                    try:
-                        yield
-                    finally:
-                        self._translator = None
+                try:
+                    yield
+                finally:
+                    self._translator = None
+                    for worker in workers:
                         worker.cancel()
-            finally:
-                # In the engine's own thread: behind what it may still be doing.
-                await in_thread(engine.close)
-        finally:
-            thread.shutdown(wait=False, cancel_futures=True)
 
     async def drain(self) -> None:
         """Refuses what is new; what waits is finished while the server stops."""
@@ -121,73 +95,31 @@ class MtApp:
             raise Unavailable("NOT_READY", "the engine is still loading")
         return self._translator
 
-
-@dataclass(frozen=True)
-class _Task:
-    job: Job
-    is_wanted: bool = True
-
-    def tell(self, text: str, token_count: int) -> None:
-        """Nobody listens yet."""
-
-
-class Translator:
-    """One engine, the texts that wait for it, and the glossaries of its pairs."""
-
-    def __init__(
-        self,
-        engine: Engine,
-        queue: WorkQueue[Applied],
-        service_glossaries: dict[LanguagePair, Glossary],
-    ) -> None:
-        self.engine = engine
-        self._queue = queue
-        self._glossaries = service_glossaries
-        # A term is translated alone once, when a text first holds it.
-        self._rendered_alone = lru_cache(RENDERINGS_KEPT)(self._render_alone)
-
-    def check_pair(self, source_language: str, target_language: str) -> LanguagePair:
-        """The engine's pair for two BCP 47 tags, regions left aside.
+    def check_model(self, model: str) -> str:
+        """A model that may be loaded on request: below the models folder, or none.
 
         Raises:
-            InvalidInput: UNSUPPORTED_LANGUAGE_PAIR, naming those that there are.
+            InvalidInput: MODEL_MISSING.
         """
-        pair = LanguagePair(_primary(source_language), _primary(target_language))
-        if pair not in self.engine.capabilities.pairs:
-            known = ", ".join(str(known) for known in self.engine.capabilities.pairs)
+        folder = self._settings.models_dir
+        path = Path(model)
+        is_below = not path.is_absolute() and ".." not in path.parts
+        if model and not (is_below and (folder / path).exists()):
             raise InvalidInput(
-                "UNSUPPORTED_LANGUAGE_PAIR",
-                f"cannot translate {pair}; this service translates {known}",
-                pair=pair,
-                supported=known,
+                "MODEL_MISSING",
+                f"there is no model {model!r} in the models folder; ./glossa models list shows "
+                "those that there are",
+                model=model,
             )
-        return pair
+        return model
 
-    async def translate(self, request: _Request, timeout_s: float | None) -> Applied:
-        """Raises Overloaded, DeadlinePassed, EngineFailed."""
-        return await self._queue.submit(
-            lambda: self._translate(request), draft=request.job.draft, timeout_s=timeout_s
-        )
-
-    def _translate(self, request: _Request) -> Applied:
-        """Runs in the engine's thread."""
-        job = request.job
-        with metrics.ENGINE_SECONDS.time():
-            try:
-                (rendering,) = self.engine.translate([_Task(job)])
-                glossary = self._glossaries.get(job.pair, Glossary())
-                if request.terms:
-                    glossary = glossary.preferring(request.terms)
-                applied = glossary.apply(
-                    job.text, rendering, lambda term: self._rendered_alone(term, job.pair)
-                )
-            finally:
-                metrics.ENGINE_RESTARTS.set(self.engine.restarts)
-        metrics.UNKNOWN_WORDS.inc(len(applied.rendering.unknown_words))
-        return applied
-
-    def _render_alone(self, term: str, pair: LanguagePair) -> str:
-        return self.engine.translate([_Task(Job(term, pair))])[0].text
+    async def _tier(self, stack: contextlib.AsyncExitStack, name: TierName, choice: Choice) -> Tier:
+        loaded = await LoadedEngine.load(choice)
+        pairs = self._settings.language_pairs()
+        able = [pair for pair in pairs if pair in loaded.engine.capabilities.pairs]
+        tier = Tier(name, loaded, self._settings.queue_size, must_translate=able)
+        stack.push_async_callback(tier.close)
+        return tier
 
 
 class _MtServicer(mt_pb2_grpc.MtServiceServicer):
@@ -197,41 +129,28 @@ class _MtServicer(mt_pb2_grpc.MtServiceServicer):
     async def Translate(
         self, request: mt_pb2.TranslateRequest, context: grpc.aio.ServicerContext
     ) -> mt_pb2.TranslateResponse:
-        return await self._translate(request, context)
+        started_at = time.monotonic()
+        with _counted(request):
+            translator = self._app.translator()
+            checked = _checked(request, translator)
+            translation = await translator.translate(checked, context.time_remaining())
+        return _response(translation, started_at)
 
     async def StreamTranslate(
         self, request: mt_pb2.StreamTranslateRequest, context: grpc.aio.ServicerContext
     ) -> AsyncIterator[mt_pb2.StreamTranslateResponse]:
-        # No runtime here gives its text piece by piece, so there is the last message alone.
-        translation = await self._translate(request.request, context)
-        yield mt_pb2.StreamTranslateResponse(translation=translation, is_final=True)
-
-    async def _translate(
-        self, message: mt_pb2.TranslateRequest, context: grpc.aio.ServicerContext
-    ) -> mt_pb2.TranslateResponse:
-        kind = "draft" if message.draft else "final"
-        outcome = "CANCELLED"
         started_at = time.monotonic()
-        try:
+        with _counted(request.request):
             translator = self._app.translator()
-            request = _checked(message, translator)
-            applied = await translator.translate(request, context.time_remaining())
-            outcome = "OK"
-        except GlossaError as error:
-            outcome = error.reason
-            raise
-        finally:
-            metrics.REQUESTS.labels(kind, outcome).inc()
-        return mt_pb2.TranslateResponse(
-            text=_with_first_letter_capital(applied.rendering.text),
-            model=translator.engine.model(request.job.pair),
-            glossary_terms=[
-                types_pb2.GlossaryTerm(source=term.source, target=term.target)
-                for term in applied.terms
-            ],
-            engine_ms=(time.monotonic() - started_at) * 1000,
-            unknown_word_count=len(applied.rendering.unknown_words),
-        )
+            checked = _checked(request.request, translator)
+            async with contextlib.aclosing(
+                translator.stream(checked, context.time_remaining())
+            ) as translations:
+                async for translation in translations:
+                    yield mt_pb2.StreamTranslateResponse(
+                        translation=_response(translation, started_at),
+                        is_final=translation.is_whole,
+                    )
 
 
 class _ModelServicer(models_pb2_grpc.ModelServiceServicer):
@@ -241,25 +160,137 @@ class _ModelServicer(models_pb2_grpc.ModelServiceServicer):
     async def GetModel(
         self, request: models_pb2.GetModelRequest, context: grpc.aio.ServicerContext
     ) -> models_pb2.GetModelResponse:
-        engine = self._app.translator().engine
-        pairs = engine.capabilities.pairs
+        translator = self._app.translator()
+        tiers = [_tier_model(tier.name, tier.loaded) for tier in translator.tiers]
         return models_pb2.GetModelResponse(
-            engine=engine.name,
-            model=", ".join(engine.model(pair).partition("/")[2] for pair in pairs),
-            capabilities=[str(pair) for pair in pairs],
+            engine=tiers[0].engine,
+            model=tiers[0].model,
+            capabilities=[str(pair) for pair in translator.pairs],
+            tiers=tiers,
         )
 
+    async def LoadModel(
+        self, request: models_pb2.LoadModelRequest, context: grpc.aio.ServicerContext
+    ) -> models_pb2.LoadModelResponse:
+        tier = self._app.translator().tier(request.tier or "final")
+        model = self._app.check_model(request.model)
+        runtime = request.engine or tier.loaded.choice.runtime
+        return models_pb2.LoadModelResponse(**_told(tier, await tier.load(runtime, model)))
 
-def _checked(message: mt_pb2.TranslateRequest, translator: Translator) -> _Request:
+    async def Rollback(
+        self, request: models_pb2.RollbackRequest, context: grpc.aio.ServicerContext
+    ) -> models_pb2.RollbackResponse:
+        tier = self._app.translator().tier(request.tier or "final")
+        return models_pb2.RollbackResponse(**_told(tier, await tier.roll_back()))
+
+
+def final_choice(settings: MtSettings) -> Choice:
+    """What translates finals."""
+    return Choice(
+        settings.runtime,
+        EngineOptions(
+            model=settings.model,
+            models_dir=settings.models_dir,
+            speculative_model=settings.speculative_model,
+            device=settings.device,
+            compute_type=settings.compute_type,
+            threads=settings.threads,
+            context_tokens=settings.context_tokens,
+            prompt_family=settings.prompt_family,
+            max_batch=settings.max_batch,
+            pairs=settings.language_pairs(),
+            request_timeout_s=settings.request_timeout_s,
+        ),
+    )
+
+
+def draft_choice(settings: MtSettings) -> Choice | None:
+    """What translates drafts; None when it is what translates finals."""
+    final = final_choice(settings)
+    named = settings.draft_model or (
+        settings.model if settings.draft_runtime == settings.runtime else ""
+    )
+    if not settings.draft_runtime or (settings.draft_runtime, named) == (
+        final.runtime,
+        final.options.model,
+    ):
+        return None
+    return Choice(
+        settings.draft_runtime,
+        replace(
+            final.options,
+            model=named,
+            speculative_model="",
+            device=settings.draft_device,
+            compute_type="auto",
+            prompt_family="auto",
+        ),
+    )
+
+
+@contextlib.contextmanager
+def _counted(message: mt_pb2.TranslateRequest) -> Iterator[None]:
+    outcome = "CANCELLED"
+    try:
+        yield
+        outcome = "OK"
+    except GlossaError as error:
+        outcome = error.reason
+        raise
+    finally:
+        metrics.REQUESTS.labels("draft" if message.draft else "final", outcome).inc()
+
+
+def _response(translation: Translation, started_at: float) -> mt_pb2.TranslateResponse:
+    return mt_pb2.TranslateResponse(
+        text=translation.text,
+        model=translation.model,
+        glossary_terms=[
+            types_pb2.GlossaryTerm(source=term.source, target=term.target)
+            for term in translation.terms
+        ],
+        engine_ms=(time.monotonic() - started_at) * 1000,
+        unknown_word_count=translation.unknown_word_count,
+        token_count=translation.token_count,
+        first_token_ms=translation.first_token_ms,
+        generation_ms=translation.generation_ms,
+        flags=translation.flags,
+    )
+
+
+def _tier_model(name: str, loaded: LoadedEngine) -> models_pb2.TierModel:
+    engine = loaded.engine
+    models = dict.fromkeys(
+        engine.model(pair).partition("/")[2] for pair in engine.capabilities.pairs
+    )
+    return models_pb2.TierModel(tier=name, engine=engine.name, model=", ".join(models))
+
+
+def _told(tier: Tier, replaced: Replaced) -> dict[str, Any]:
+    return {
+        "current": _tier_model(tier.name, replaced.current),
+        "previous": _tier_model(tier.name, replaced.previous),
+        "load_ms": replaced.load_ms,
+    }
+
+
+def _checked(message: mt_pb2.TranslateRequest, translator: Translator) -> Request:
     if not message.text.strip():
         raise InvalidInput("EMPTY_TEXT", "there is no text to translate")
-    if len(message.text) > MAX_TEXT_CHARACTERS:
-        raise InvalidInput(
-            "TEXT_TOO_LONG",
-            f"the text has {len(message.text)} characters; split it below {MAX_TEXT_CHARACTERS}",
-            max_characters=MAX_TEXT_CHARACTERS,
-        )
     pair = translator.check_pair(message.source_language, message.target_language)
+    context = message.context[-MAX_CONTEXT_PAIRS:]
+    for name, text in (
+        ("text", message.text),
+        ("committed_text", message.committed_text),
+        ("previous_text", message.previous_text),
+        *(("context", text) for pair in context for text in (pair.source, pair.target)),
+    ):
+        if len(text) > MAX_TEXT_CHARACTERS:
+            raise InvalidInput(
+                "TEXT_TOO_LONG",
+                f"{name} has {len(text)} characters; keep it to {MAX_TEXT_CHARACTERS}",
+                max_characters=MAX_TEXT_CHARACTERS,
+            )
     if len(message.glossary) > MAX_TERMS or any(
         len(text) > MAX_TERM_CHARACTERS
         for term in message.glossary
@@ -274,22 +305,12 @@ def _checked(message: mt_pb2.TranslateRequest, translator: Translator) -> _Reque
     terms = tuple(Term(term.source.strip(), term.target.strip()) for term in message.glossary)
     if not all(term.source and term.target for term in terms):
         raise InvalidInput("EMPTY_TEXT", "a glossary term is empty")
-    earlier = tuple(Earlier(pair.source, pair.target) for pair in message.context)
-    return _Request(
-        Job(message.text, pair, message.draft, earlier[-MAX_CONTEXT_PAIRS:]),
+    return Request(
+        message.text,
+        pair,
+        message.draft,
+        tuple(Earlier(earlier.source, earlier.target) for earlier in context),
         terms,
+        message.committed_text,
+        message.previous_text,
     )
-
-
-def _primary(language: str) -> str:
-    return language.replace("_", "-").partition("-")[0].lower()
-
-
-def _with_first_letter_capital(text: str) -> str:
-    """A recogniser writes lower case; a caption is a sentence and begins with a capital."""
-    for index, character in enumerate(text):
-        if character.isalpha():
-            return text[:index] + character.upper() + text[index + 1 :]
-        if character.isdigit():
-            break
-    return text

@@ -2,20 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+
 from services.errors import InvalidInput
-from services.mt.engine import Rendering, Task
+from services.mt.engine import Job, Rendering, Task
 from services.mt.prompt import MAX_SOURCE_TOKENS, Prompt, max_new_tokens
 
 # Stands for bytes that are no whole character yet.
 _INCOMPLETE = "\ufffd"
+# An answer gets at least as many tokens as its source has, and so many more.
+_LEAST_ROOM = 32
 
 
-def token_limit(source_tokens: int, prompt_tokens: int, context_tokens: int) -> int:
-    """Tokens that the answer may have.
+def fitted(
+    job: Job,
+    source_tokens: int,
+    context_tokens: int,
+    build: Callable[[Job], Prompt],
+    tokenize: Callable[[str], list[int]],
+) -> tuple[Prompt, list[int], int]:
+    """A job's prompt, its tokens, and how many the answer may have.
+
+    Where they do not fit into the context, the job's context goes first, then its terms: the text
+    itself is translated without them rather than not at all.
+
+    Args:
+        source_tokens: of `job.text`.
+        context_tokens: room for prompt and answer together.
 
     Raises:
-        InvalidInput: TEXT_TOO_LONG, for a source over the cap, or when prompt and answer together
-            do not fit into the context.
+        InvalidInput: TEXT_TOO_LONG, for a source over the cap or one that does not fit alone.
     """
     if source_tokens > MAX_SOURCE_TOKENS:
         raise InvalidInput(
@@ -23,15 +40,27 @@ def token_limit(source_tokens: int, prompt_tokens: int, context_tokens: int) -> 
             f"the text has {source_tokens} tokens; split it below {MAX_SOURCE_TOKENS}",
             max_tokens=MAX_SOURCE_TOKENS,
         )
-    limit = max_new_tokens(source_tokens)
-    if prompt_tokens + limit > context_tokens:
-        raise InvalidInput(
-            "TEXT_TOO_LONG",
-            f"the prompt has {prompt_tokens} tokens and its answer may have {limit}, together more "
-            f"than {context_tokens}; send less context, or raise GLOSSA_MT_CONTEXT_TOKENS",
-            max_tokens=context_tokens,
-        )
-    return limit
+    wanted = max_new_tokens(source_tokens)
+    lean = job
+    while True:
+        prompt = build(lean)
+        ids = tokenize(prompt.text)
+        room = context_tokens - len(ids)
+        if room >= wanted:
+            return prompt, ids, wanted
+        if lean.context:
+            lean = replace(lean, context=())
+        elif lean.terms:
+            lean = replace(lean, terms=())
+        elif room >= source_tokens + _LEAST_ROOM:
+            return prompt, ids, room
+        else:
+            raise InvalidInput(
+                "TEXT_TOO_LONG",
+                f"the prompt has {len(ids)} tokens and leaves {max(room, 0)} of {context_tokens} "
+                "for the answer; split the text, or raise GLOSSA_MT_CONTEXT_TOKENS",
+                max_tokens=context_tokens,
+            )
 
 
 class Answer:

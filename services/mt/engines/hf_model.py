@@ -12,7 +12,7 @@ from services.errors import EngineFailed
 from services.model_files import find_model
 from services.mt import prompt as prompts
 from services.mt.engine import Job
-from services.mt.engines.answer import token_limit
+from services.mt.engines.answer import fitted
 from services.mt.prompt import Message, Prompt
 
 _INDEX = "model.safetensors.index.json"
@@ -79,11 +79,15 @@ class PromptTokenizer:
         self._eos_ids = frozenset(eos_ids) | {tokenizer.eos_token_id}
 
     def prepare(self, job: Job) -> PreparedJob:
-        """Raises InvalidInput as `prompt.build` and `answer.token_limit` do."""
-        prompt = prompts.build(self.family, job, self._chat_template)
-        ids = tuple(self._tokenizer.encode(prompt.text))
-        source_tokens = len(self._tokenizer.encode(job.text, add_special_tokens=False))
-        return PreparedJob(prompt, ids, token_limit(source_tokens, len(ids), self._context_tokens))
+        """Raises InvalidInput as `prompt.build` and `answer.fitted` do."""
+        prompt, ids, limit = fitted(
+            job,
+            len(self._tokenizer(job.text, add_special_tokens=False).input_ids),
+            self._context_tokens,
+            lambda lean: prompts.build(self.family, lean, self._chat_template),
+            lambda text: list(self._tokenizer(text).input_ids),
+        )
+        return PreparedJob(prompt, tuple(ids), limit)
 
     def end_ids(self, prompt: Prompt) -> frozenset[int]:
         """Tokens that end an answer."""

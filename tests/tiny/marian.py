@@ -41,6 +41,8 @@ def _build(pair: str, folder: Path) -> None:
     from transformers import MarianConfig, MarianMTModel
 
     torch.manual_seed(0)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # on a busy machine, two that wait for each other take thrice as long
     with tempfile.TemporaryDirectory() as name:
         trained = Path(name)
         encode_source, encode_target, size = _tokenizers(pair, trained)
@@ -81,6 +83,7 @@ def _build(pair: str, folder: Path) -> None:
         TransformersConverter(str(trained), copy_files=["source.spm", "target.spm"]).convert(
             str(folder), quantization="int8", force=True
         )
+    torch.set_num_threads(threads)
 
 
 def _tokenizers(pair: str, folder: Path):  # type: ignore[no-untyped-def]

@@ -26,6 +26,7 @@ DEMO_STATE_DIR = REPOSITORY / "var" / "demo"
 SERVICES = ("mt", "stt", "qe", "gateway", "captions", "collector")
 # A second mt with a runtime of its own, beside the first: for comparing two on the same segments.
 ALTERNATIVE = "mt_alternative"
+_PROFILES = REPOSITORY / "profiles"
 DEFAULT_MODELS_DIR = REPOSITORY / "var" / "models"
 # In a profile, what a variable is unless it is set outside: ${NAME:-value}, as compose reads it.
 _UNLESS_SET = re.compile(r"\$\{\w+:-(.*)\}")
@@ -167,18 +168,21 @@ def read_profile(name: str) -> dict[str, str]:
 
     Raises InvalidInput UNKNOWN_PROFILE.
     """
-    folder = REPOSITORY / "profiles"
-    known = sorted(path.stem for path in folder.glob("*.env"))
-    if name not in known:
+    if name not in profile_names():
         raise InvalidInput(
-            "UNKNOWN_PROFILE", f"there is no profile {name!r}; there is {', '.join(known)}"
+            "UNKNOWN_PROFILE",
+            f"there is no profile {name!r}; there is {', '.join(profile_names())}",
         )
     variables = {}
-    for line in (folder / f"{name}.env").read_text(encoding="utf-8").splitlines():
+    for line in (_PROFILES / f"{name}.env").read_text(encoding="utf-8").splitlines():
         key, separator, value = line.strip().partition("=")
         if separator and not key.startswith("#"):
             variables[key.strip()] = _UNLESS_SET.sub(r"\1", value.strip())
     return variables
+
+
+def profile_names() -> list[str]:
+    return sorted(path.stem for path in _PROFILES.glob("*.env"))
 
 
 def models_dir_of(environment: Mapping[str, str]) -> Path:

@@ -20,7 +20,8 @@ from services.mt.engines.gguf_header import read_header
 from tests.processes import REPOSITORY
 from tests.tiny.gemma import PAIRS, gemma_draft_gguf, gemma_gguf
 
-pytestmark = pytest.mark.engines
+# The first test may have to build the model.
+pytestmark = [pytest.mark.engines, pytest.mark.timeout(900)]
 
 EN_ES = LanguagePair("en", "es")
 LONG_SOURCE, LONG_TARGET = PAIRS[5]

@@ -9,12 +9,17 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import re
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
-from services.errors import Unavailable
+from services.errors import EngineFailed, Unavailable
 from services.model_files import find_model
-from services.mt.engine import Engine, EngineOptions
+from services.mt import prompt as prompts
+from services.mt.engine import Engine, EngineOptions, Job, LanguagePair
 from services.mt.engines.failures import as_engine_failed
+from services.mt.engines.gguf_header import read_header
+from services.mt.engines.jinja_template import chat_template
 
 NAME = "gguf"
 # Library -> what installs it, best first. Its engine is the module of the same name beside this.
@@ -45,6 +50,62 @@ def load_with(library: str, options: EngineOptions) -> Engine:
         module = importlib.import_module(f"services.mt.engines.{library}")
     engine: Engine = module.load(options)
     return engine
+
+
+@dataclass(frozen=True)
+class GgufModel:
+    """A file that is there and how its model is prompted."""
+
+    path: Path
+    family: str
+    template: prompts.ChatTemplate | None
+
+    def prompt(self, job: Job) -> prompts.Prompt:
+        """Raises InvalidInput as `prompt.build` does."""
+        return prompts.build(self.family, job, self.template)
+
+    def end_ids(self, pair: LanguagePair, tokenize: Callable[[str], list[int]]) -> frozenset[int]:
+        """Tokens that end an answer, besides those that the file itself calls so.
+
+        Args:
+            tokenize: a text's tokens, control tokens read as such, nothing put before them.
+
+        Raises:
+            EngineFailed: the vocabulary splits the family's end of turn, so no answer would end.
+        """
+        ends = set()
+        for stop in self.prompt(Job("Amen.", pair)).stop:
+            tokens = tokenize(stop)
+            if len(tokens) != 1:
+                raise EngineFailed(
+                    f"the vocabulary of {self.path} does not know {stop} as one token: it was made "
+                    "without the tokenizer's special tokens, or GLOSSA_MT_PROMPT_FAMILY is wrong",
+                    engine=NAME,
+                )
+            ends.add(tokens[0])
+        return frozenset(ends)
+
+
+def read_model(options: EngineOptions) -> GgufModel:
+    """Raises Unavailable, EngineFailed and InvalidInput for what cannot be loaded anyhow."""
+    path = find_file(options.model, options.models_dir)
+    header = read_header(path)
+    family = prompts.checked_family(
+        options.prompt_family, header.chat_template, f"{header.name} {path.name}".strip()
+    )
+    template = None
+    if family == "instruct" and header.chat_template:
+        template = chat_template(header.chat_template)
+    return GgufModel(path, family, template)
+
+
+def find_draft(options: EngineOptions) -> Path | None:
+    """The file of the model that drafts, if there is to be one; raises as `read_model` does."""
+    if not options.speculative_model:
+        return None
+    path = find_file(options.speculative_model, options.models_dir)
+    read_header(path)
+    return path
 
 
 def find_file(model: str, models_dir: Path) -> Path:

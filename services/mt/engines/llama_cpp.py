@@ -7,6 +7,7 @@ Calls into llama.cpp release Python's global lock.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import itertools
 import os
@@ -19,14 +20,12 @@ import llama_cpp
 import numpy as np
 
 from services.errors import EngineFailed, InvalidInput
-from services.mt import prompt as prompts
 from services.mt.engine import Capabilities, EngineOptions, Job, LanguagePair, Rendering, Task
 from services.mt.engines.answer import Answer, fitted
 from services.mt.engines.failures import as_engine_failed, no_such_device
-from services.mt.engines.gguf import NAME, find_file
-from services.mt.engines.gguf_header import read_header
-from services.mt.engines.jinja_template import chat_template
+from services.mt.engines.gguf import NAME, GgufModel, find_draft, read_model
 from services.mt.languages import promptable_pairs
+from services.mt.prompt import Prompt
 
 # Tokens guessed at once: of an earlier answer, which is mostly right, and by a smaller model.
 _EARLIER_TOKENS = 12
@@ -48,57 +47,47 @@ llama_cpp.llama_log_set(_keep_log, ctypes.c_void_p(0))
 
 
 def load(options: EngineOptions) -> LlamaCppEngine:
-    path = find_file(options.model, options.models_dir)
-    header = read_header(path)
-    family = prompts.checked_family(
-        options.prompt_family, header.chat_template, f"{header.name} {path.name}".strip()
-    )
-    template = None
-    if family == "instruct" and header.chat_template:
-        template = chat_template(header.chat_template)
+    model = read_model(options)
+    draft = find_draft(options)
     pairs = promptable_pairs(options.pairs)
     has_gpu = bool(llama_cpp.llama_supports_gpu_offload())
     if options.device == "cuda" and not has_gpu:
         raise no_such_device(f"{NAME} (llama-cpp-python, perhaps built without it)", "cuda")
-    on_gpu = has_gpu and options.device != "cpu"
 
-    def decoder(path: Path) -> Decoder:
-        with as_engine_failed(NAME, f"load {path}"):
-            return Decoder(
-                path,
-                context_tokens=options.context_tokens,
-                threads=options.threads,
-                on_gpu=on_gpu,
-            )
+    with contextlib.ExitStack() as opened:
 
-    model = decoder(path)
-    try:
-        drafter = None
-        if options.speculative_model:
-            draft_path = find_file(options.speculative_model, options.models_dir)
-            read_header(draft_path)
-            drafter = decoder(draft_path)
-            if drafter.vocabulary() != model.vocabulary():
-                drafter.close()
-                raise EngineFailed(
-                    f"{draft_path.name} cannot draft for {path.name}: their vocabularies differ; "
-                    "unset GLOSSA_MT_SPECULATIVE_MODEL or name a model of the same family",
-                    engine=NAME,
+        def open_decoder(path: Path) -> Decoder:
+            with as_engine_failed(NAME, f"load {path}"):
+                return opened.enter_context(
+                    contextlib.closing(
+                        Decoder(
+                            path,
+                            context_tokens=options.context_tokens,
+                            threads=options.threads,
+                            on_gpu=has_gpu and options.device != "cpu",
+                        )
+                    )
                 )
-        return LlamaCppEngine(
-            path.stem,
+
+        decoder = open_decoder(model.path)
+        drafter = open_decoder(draft) if draft is not None else None
+        if drafter is not None and drafter.vocabulary() != decoder.vocabulary():
+            raise EngineFailed(
+                f"{draft} cannot draft for {model.path}: their vocabularies differ; unset "
+                "GLOSSA_MT_SPECULATIVE_MODEL or name a model of the same family",
+                engine=NAME,
+            )
+        engine = LlamaCppEngine(
             model,
+            decoder,
             drafter,
-            family=family,
-            template=template,
             context_tokens=options.context_tokens,
             capabilities=Capabilities(
                 pairs=pairs, uses_context=True, streams=True, continues_text=True
             ),
         )
-    except BaseException:
-        model.close()
-        raise
+        opened.pop_all()
+    return engine
 
 
 class LlamaCppEngine:
@@ -109,32 +98,31 @@ class LlamaCppEngine:
 
     def __init__(
         self,
-        model_name: str,
-        model: Decoder,
+        model: GgufModel,
+        decoder: Decoder,
         drafter: Decoder | None,
         *,
-        family: str,
-        template: prompts.ChatTemplate | None,
         context_tokens: int,
         capabilities: Capabilities,
     ) -> None:
         self.capabilities = capabilities
-        self.decoder = model
+        self.decoder = decoder
         self.drafter = drafter
-        self._model_name = model_name
-        self._family = family
-        self._template = template
+        self._model = model
         self._context_tokens = context_tokens
-        self._ends = self._end_ids(capabilities.pairs[0])
+        self._ends = model.end_ids(
+            capabilities.pairs[0],
+            lambda text: decoder.tokens(text, with_markers=True, begins=False),
+        )
 
     def model(self, pair: LanguagePair) -> str:
-        return f"{self.name}/llama-cpp-python/{self._model_name}"
+        return f"{self.name}/llama-cpp-python/{self._model.path.stem}"
 
     def translate(self, tasks: Sequence[Task]) -> list[Rendering]:
         return [self._translate(task) for task in tasks]
 
     def _translate(self, task: Task) -> Rendering:
-        model = self.decoder
+        decoder = self.decoder
         prompt, ids, limit = self._prepared(task.job)
         earlier = _EarlierAnswer(self._earlier_tokens(task.job))
         answer = Answer(task, prompt, limit)
@@ -145,27 +133,27 @@ class LlamaCppEngine:
                 guessed = self._guess(ids, answer_ids, earlier)[: limit - len(answer_ids) - 1]
                 # Each guess that the model would have written itself counts; so does what it
                 # writes after the last of those. The rest is forgotten with the next call.
-                chosen = model.following([*ids, *answer_ids, *guessed], len(guessed) + 1)
+                chosen = decoder.following([*ids, *answer_ids, *guessed], len(guessed) + 1)
                 right = 0
                 while right < len(guessed) and guessed[right] == chosen[right]:
                     right += 1
                 for token in chosen[: right + 1]:
-                    is_ended = token in self._ends or model.ends(token)
+                    is_ended = token in self._ends or decoder.ends(token)
                     if not is_ended:
                         answer_ids.append(token)
-                        written += model.piece(token)
+                        written += decoder.piece(token)
                     text = written.decode("utf-8", errors="replace")
                     if not answer.write(text, len(answer_ids), is_ended=is_ended):
                         break
         return answer.rendering()
 
-    def _prepared(self, job: Job) -> tuple[prompts.Prompt, list[int], int]:
+    def _prepared(self, job: Job) -> tuple[Prompt, list[int], int]:
         tokens = self.decoder.tokens
         return fitted(
             job,
             len(tokens(job.text, with_markers=False)),
             self._context_tokens,
-            lambda lean: prompts.build(self._family, lean, self._template),
+            self._model.prompt,
             lambda text: tokens(text, with_markers=True),
         )
 
@@ -191,20 +179,6 @@ class LlamaCppEngine:
         if not text.startswith(committed):
             return []
         return self.decoder.tokens(text[len(committed) :], with_markers=False)
-
-    def _end_ids(self, pair: LanguagePair) -> frozenset[int]:
-        """Tokens that end an answer, besides those that the file itself calls so."""
-        ends = set()
-        for stop in prompts.build(self._family, Job("Amen.", pair), self._template).stop:
-            tokens = self.decoder.tokens(stop, with_markers=True, begins=False)
-            if len(tokens) != 1:
-                raise EngineFailed(
-                    f"the model's vocabulary does not know {stop} as one token: its file was made "
-                    "without the tokenizer's special tokens, or GLOSSA_MT_PROMPT_FAMILY is wrong",
-                    engine=self.name,
-                )
-            ends.add(tokens[0])
-        return frozenset(ends)
 
     def close(self) -> None:
         self.decoder.close()

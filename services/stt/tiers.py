@@ -20,7 +20,6 @@ from services.errors import (
     InvalidInput,
     NotFound,
     OutOfMemory,
-    Unavailable,
     WrongState,
 )
 from services.stt.engine import ENGINES, EngineOptions, loader
@@ -155,10 +154,10 @@ class Tiers:
 
         Raises:
             NotFound: NO_SUCH_TIER.
-            InvalidInput: MODEL_OUTSIDE_MODELS_DIR; UNSUPPORTED_LANGUAGE, spoken in an open stream.
+            InvalidInput: MODEL_MISSING; UNSUPPORTED_LANGUAGE, of an open stream.
             WrongState: LOAD_IN_PROGRESS.
-            Unavailable: UNKNOWN_ENGINE, ENGINE_NOT_INSTALLED, MODEL_MISSING, OUT_OF_MEMORY,
-                ENGINE_FAILED, SMOKE_TEST_FAILED.
+            Unavailable: UNKNOWN_ENGINE, ENGINE_NOT_INSTALLED, MODEL_MISSING (a file of it),
+                OUT_OF_MEMORY, ENGINE_FAILED, SMOKE_TEST_FAILED.
         """
         tier = self._tier(tier_name)
         engine = engine or tier.choice.engine
@@ -231,23 +230,18 @@ class Tiers:
             return ""
         folder = os.path.abspath(self._settings.models_dir)
         path = os.path.normpath(os.path.join(folder, model))
-        if not model or os.path.commonpath([folder, path]) != folder or path == folder:
+        is_below = bool(model) and path != folder and os.path.commonpath([folder, path]) == folder
+        candidates = (Path(path), Path(folder, Path(path).name)) if is_below else ()
+        found = next((candidate for candidate in candidates if candidate.exists()), None)
+        if found is None:
             raise InvalidInput(
-                "MODEL_OUTSIDE_MODELS_DIR",
-                f"the model {model!r} does not lie below {folder}; put it there, "
-                "for example with ./glossa models pull, and name it by its path from there",
+                "MODEL_MISSING",
+                f"there is no model {model!r} below {folder}; ./glossa models list shows those "
+                "that there are, ./glossa models pull gets others",
                 model=model,
                 models_dir=folder,
             )
-        for candidate in (Path(path), Path(folder) / Path(path).name):
-            if candidate.exists():
-                return str(candidate)
-        raise Unavailable(
-            "MODEL_MISSING",
-            f"there is no model {model!r} in {folder}; get it with ./glossa models pull",
-            model=model,
-            models_dir=folder,
-        )
+        return str(found)
 
     async def _replace(self, tier: _Tier, choice: _Choice) -> Replacement:
         started_at = time.monotonic()

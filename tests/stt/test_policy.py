@@ -13,6 +13,7 @@ from services.stt.policy import (
     Segmenter,
     SegmentOpened,
     Window,
+    WordGap,
 )
 
 WINDOW = 512
@@ -136,6 +137,79 @@ def test_in_silence_the_restart_sample_follows_closely() -> None:
     assert heard[-1].end_sample - segmenter.restart_sample < ms_to_samples(1000)
 
 
+def settled(heard: list[Window], *gaps: tuple[int, WordGap], finish: bool = True) -> list[Boundary]:
+    """The boundaries when each gap is told before the window with its number."""
+    segmenter = Segmenter(POLICY)
+    found: list[Boundary] = []
+    for number, window in enumerate(heard):
+        for due, gap in gaps:
+            if due == number:
+                segmenter.settle(gap)
+        found += segmenter.accept(window)
+    return [*found, *(segmenter.finish("finish") if finish else ())]
+
+
+def at(window: int, *, ends_sentence: bool, length: int = 4) -> WordGap:
+    return WordGap(window * WINDOW, (window + length) * WINDOW, ends_sentence)
+
+
+def test_a_settled_sentence_end_closes_the_segment_with_the_next_window() -> None:
+    heard = windows((0.9, 150))
+    first, second = closed(settled(heard, (120, at(100, ends_sentence=True))))
+    assert (first.cause, first.at_words) == ("sentence", True)
+    assert 97 * WINDOW <= first.end_sample <= 107 * WINDOW
+    assert first.endpoint_sample == 121 * WINDOW
+    assert second.first_sample == first.end_sample
+
+
+def test_a_sentence_is_cut_in_the_quietest_window_of_its_gap() -> None:
+    heard = windows((0.9, 102), (0.2, 3), (0.9, 100))
+    first = closed(settled(heard, (120, at(100, ends_sentence=True, length=6))))[0]
+    assert first.end_sample == 104 * WINDOW
+
+
+def test_a_sentence_that_ends_too_soon_does_not_close_the_segment() -> None:
+    heard = windows((0.9, 150))
+    (only,) = closed(settled(heard, (60, at(30, ends_sentence=True))))
+    assert only.cause == "finish"
+
+
+def test_settled_words_alone_do_not_close_a_segment() -> None:
+    (only,) = closed(settled(windows((0.9, 200)), (150, at(120, ends_sentence=False))))
+    assert only.cause == "finish"
+
+
+def test_a_forced_cut_comes_after_the_settled_words() -> None:
+    limit = ms_to_samples(POLICY.max_segment_ms) // WINDOW
+    first = closed(settled(windows((0.9, 600)), (limit - 10, at(350, ends_sentence=False))))[0]
+    assert (first.cause, first.at_words) == ("length", True)
+    assert 347 * WINDOW <= first.end_sample <= 357 * WINDOW
+
+
+def test_words_that_settled_long_ago_do_not_decide_a_forced_cut() -> None:
+    limit = ms_to_samples(POLICY.max_segment_ms) // WINDOW
+    first = closed(settled(windows((0.9, 600)), (limit - 10, at(100, ends_sentence=False))))[0]
+    assert (first.cause, first.at_words) == ("length", False)
+    assert first.end_sample >= (limit - 130) * WINDOW
+
+
+def test_a_gap_of_the_segment_before_is_forgotten() -> None:
+    heard = windows((0.9, 100), (0.0, 30), (0.9, 300))
+    found = closed(
+        settled(heard, (99, at(98, ends_sentence=False)), (125, at(98, ends_sentence=True)))
+    )
+    assert [segment.cause for segment in found] == ["silence", "finish"]
+
+
+def test_the_share_of_music_is_of_the_segments_own_windows() -> None:
+    heard = [
+        Window(w.first_sample, w.end_sample, w.probability, w.level, is_music=index < 60)
+        for index, w in enumerate(windows((0.9, 80), (0.0, 30)))
+    ]
+    (ended,) = closed(boundaries(heard, finish=False))
+    assert abs(ended.music_share - 60 / (80 + ms_to_samples(POLICY.trail_ms) // WINDOW)) < 1e-6
+
+
 script = st.lists(
     st.tuples(st.sampled_from([0.0, 0.2, 0.4, 0.6, 0.95]), st.integers(1, 150)), max_size=30
 )
@@ -184,3 +258,56 @@ def test_a_stream_reopened_at_the_restart_sample_finds_the_same_next_segment(
     expected = [(segment.speech_end_sample, segment.cause) for segment in closed(boundaries(heard))]
     found = [(segment.speech_end_sample, segment.cause) for segment in closed(boundaries(reopened))]
     assert found[:1] == expected[settled_count : settled_count + 1]
+
+
+told = st.lists(
+    st.tuples(st.integers(0, 1500), st.integers(0, 400), st.integers(0, 100), st.booleans()),
+    max_size=30,
+)
+
+
+@given(script, told)
+def test_whatever_words_settle_no_speech_is_lost_or_heard_twice(
+    runs: list[tuple[float, int]], told: list[tuple[int, int, int, bool]]
+) -> None:
+    heard = windows(*runs)
+    segmenter = Segmenter(POLICY)
+    found: list[Boundary] = []
+    previous = 0
+    for number, window in enumerate(heard):
+        for due, back, length, ends_sentence in told:
+            if due == number:
+                segmenter.settle(at(number - back, ends_sentence=ends_sentence, length=length))
+        for boundary in segmenter.accept(window):
+            found.append(boundary)
+            # What a stream that is opened again would be sent covers what is still to come.
+            if isinstance(boundary, SegmentClosed):
+                assert segmenter.restart_sample <= boundary.end_sample
+            else:
+                assert segmenter.restart_sample <= boundary.first_sample
+        assert segmenter.restart_sample >= previous
+        previous = segmenter.restart_sample
+    found += segmenter.finish("finish")
+    segments = closed(found)
+    ends = [0, *(segment.end_sample for segment in segments)]
+    for end, segment in zip(ends, segments, strict=False):
+        assert end <= segment.first_sample < segment.end_sample
+        assert segment.speech_first_sample <= segment.speech_end_sample <= segment.end_sample
+        assert segment.end_sample <= segment.endpoint_sample
+
+
+@given(told)
+def test_wherever_words_settle_speech_without_pauses_is_in_segments_that_touch(
+    told: list[tuple[int, int, int, bool]],
+) -> None:
+    heard = windows((0.95, 1500))
+    gaps = [
+        (due, at(due - back, ends_sentence=ends_sentence, length=length))
+        for due, back, length, ends_sentence in told
+    ]
+    segments = closed(settled(heard, *gaps))
+    assert segments[0].first_sample == 0
+    ends = [segment.end_sample for segment in segments]
+    assert [segment.first_sample for segment in segments[1:]] == ends[:-1]
+    # Less than what counts as speech can be left over.
+    assert heard[-1].end_sample - ends[-1] < POLICY.min_speech_windows * WINDOW

@@ -22,9 +22,9 @@ def settled_part(draft: str, source: str, shown_before: Sequence[str], mask_word
     if not mask_words or _COMPLETE.search(source):
         return draft
     words = list(re.finditer(r"\S+", draft))
+    new = [word[0] for word in words]
     shown = max(
-        len(words) - mask_words,
-        *(_same_words([word[0] for word in words], before.split()) for before in shown_before),
+        [len(words) - mask_words, *(_same_words(new, before.split()) for before in shown_before)]
     )
     return draft[: words[shown - 1].end()] if shown > 0 else ""
 

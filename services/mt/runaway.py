@@ -77,7 +77,7 @@ def is_running_away(source_repeats: int, so_far: str, limit_characters: int) -> 
     if len(so_far) > limit_characters:
         return True
     end = _words(so_far[-600:])
-    for size in range(1, _LONGEST_LOOP_WORDS + 1):
+    for size in range(1, min(_LONGEST_LOOP_WORDS, len(end) // 2) + 1):
         unit, repeats = end[-size:], 1
         while end[-size * (repeats + 1) : -size * repeats] == unit:
             repeats += 1
@@ -142,7 +142,7 @@ def _loop_start(source: Sequence[str], answer: Sequence[str]) -> int | None:
                 if allowed_by_source is None:
                     allowed_by_source = most_repeats(" ".join(source))
                 if run // size + 1 > _allowed_repeats(size) + allowed_by_source:
-                    return position - run  # the second of them: one stays
+                    return position - run + 1  # the second of them: one stays
     return None
 
 
@@ -159,7 +159,8 @@ def _leaks(source: str, answer: str) -> bool:
 def _is_copy(source: str, answer: str) -> bool:
     """Whether most plain words of `source` stand in `answer` as they are.
 
-    Numbers and names are the same in both languages, and a text of a few words is excused.
+    Numbers and names are the same in both languages, and a text of a few different words is
+    excused.
     """
     plain = Counter(
         word[0].casefold()
@@ -167,8 +168,7 @@ def _is_copy(source: str, answer: str) -> bool:
         if word[0].isalpha()
         and not (word[0][0].isupper() and not _SENTENCE_START.search(source, 0, word.start()))
     )
-    count = plain.total()
-    if count < _COPIED_LEAST_WORDS:
+    if len(plain) < _COPIED_LEAST_WORDS:
         return False
     kept = (plain & Counter(_words(answer))).total()
-    return kept >= _COPIED_SHARE * count
+    return kept >= _COPIED_SHARE * plain.total()

@@ -314,6 +314,8 @@ class Translator:
             job = replace(job, committed_text="")
         task = TextTask(job, course.glossary, course.deadline, course.progress, prefix)
         answer = await tier.translate(task, draft=job.draft, deadline=course.deadline)
+        if course.deadline is not None and time.monotonic() >= course.deadline:
+            raise DeadlinePassed("DEADLINE_PASSED", "the deadline passed while it was translated")
         if course.first_token_at is None:
             course.first_token_at = task.first_token_at
         course.generation_ms += answer.generation_ms

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from services.mt import glossary_file
 from services.mt.engine import Rendering
-from services.mt.glossary import Glossary, Term
+from services.mt.glossary import MAX_HINTS, Glossary, Term, term_accuracy
+from services.mt.sense import Context
 from services.mt.settings import MtSettings
 
 ALONE = {
@@ -93,3 +94,80 @@ def test_the_services_own_file_is_whole() -> None:
 @pytest.mark.parametrize("word", ["", "  "])
 def test_terms_without_words_are_left_out(word: str) -> None:
     assert len(Glossary([Term(word, "x")])) == 0
+
+
+def test_a_runtime_that_was_told_is_believed_where_it_used_a_term() -> None:
+    glossary = Glossary([Term("righteousness", "justicia"), Term("righteous", "justo")])
+
+    def never(term: str) -> str:
+        raise AssertionError(f"{term} was rendered alone")
+
+    kept = glossary.apply(
+        "righteousness and righteous women",
+        Rendering("Justicia y mujeres justas"),
+        never,
+        was_told=True,
+    )
+    assert kept.rendering.text == "Justicia y mujeres justas"
+    assert (kept.kept, kept.placed, kept.missing) == (2, 0, ())
+
+
+def test_a_term_that_is_nowhere_is_missing() -> None:
+    result = TERMS.apply("the covenant", Rendering("el acuerdo"), lambda _: "convenio")
+    assert [term.source for term in result.missing] == ["covenant"]
+    assert (result.kept, result.placed) == (0, 0)
+
+
+def test_a_rendering_that_the_sentence_inflected_is_replaced_in_its_form() -> None:
+    glossary = Glossary([Term("righteous", "justo")])
+    result = glossary.apply("righteous women", Rendering("mujeres honradas"), lambda _: "honrado")
+    assert result.rendering.text == "mujeres justas"
+    assert result.placed == 1
+
+
+def test_what_is_committed_stays_and_its_terms_count_as_kept() -> None:
+    glossary = Glossary([Term("spirit", "espíritu"), Term("covenant", "pacto")])
+    result = glossary.apply(
+        "the covenant of the spirit",
+        Rendering("El convenio del espíritu del convenio"),
+        lambda term: {"covenant": "convenio", "spirit": "espíritu"}[term],
+        committed_text="El convenio del espíritu",
+    )
+    assert result.rendering.text == "El convenio del espíritu del pacto"
+    assert (result.kept, result.placed) == (1, 1)
+
+
+def test_what_the_engine_counted_stays_with_the_text() -> None:
+    result = TERMS.apply("x", Rendering("x", (), 7, hit_token_limit=True), lambda term: term)
+    assert (result.rendering.token_count, result.rendering.hit_token_limit) == (7, True)
+
+
+def test_the_most_specific_terms_are_told_beforehand() -> None:
+    glossary = Glossary(
+        [
+            *(Term(f"word{number}", f"palabra{number}") for number in range(20)),
+            Term("holy ark", "arca santa"),
+            Term("Israel", "Israel"),
+        ]
+    )
+    hints = glossary.hints("the holy ark of Israel " + " ".join(f"word{n}" for n in range(20)))
+    assert len(hints) == MAX_HINTS
+    assert hints[0].source == "holy ark"
+    assert "Israel" not in [hint.source for hint in hints]
+
+
+def test_term_accuracy_counts_each_occurrence() -> None:
+    glossary = Glossary([Term("grace", "gracia"), Term("sin", "pecado")])
+    assert term_accuracy("grace upon grace and sin", "gracia sobre gracia y pecados", glossary) == (
+        3,
+        3,
+    )
+    assert term_accuracy("grace upon grace", "gracia sobre favor", glossary) == (1, 2)
+    assert term_accuracy("nothing", "nada", glossary) == (0, 0)
+
+
+def test_a_requests_term_replaces_every_sense_of_the_services() -> None:
+    own = Glossary([Term("James", "Santiago", Context.read("verse")), Term("James", "Jacobo")])
+    preferred = own.preferring([Term("james", "Jaime")])
+    assert [term.target for _, term in preferred.find("James 1:5")] == ["Jaime"]
+    assert [term.target for _, term in own.find("James 1:5, James")] == ["Santiago", "Jacobo"]

@@ -53,11 +53,15 @@ class _Final:
 
     def answer(self, request: tuple[Any, ...]) -> list[RawWord]:
         (pcm,) = request
+        if not pcm:
+            return []
         # The noise estimate would carry over, and a final would depend on the one before it.
         self._decoder.reinit_feat()
         self._decoder.start_utt()
-        self._decoder.process_raw(pcm, False, True)
-        self._decoder.end_utt()
+        try:
+            self._decoder.process_raw(pcm, False, True)
+        finally:  # a segment left open would be the last one that it takes
+            self._decoder.end_utt()
         return [
             (
                 spelled(segment.word),

@@ -13,10 +13,12 @@ from typing import Any
 import pytest
 
 from services.errors import EngineFailed, InvalidInput, Unavailable
+from services.mt import prompt
 from services.mt.engine import Earlier, EngineOptions, Job, LanguagePair, RequiredTerm, loader
 from services.mt.engines import answer as answers
 from services.mt.engines import gguf
 from services.mt.engines.gguf_header import read_header
+from services.mt.engines.jinja_template import chat_template
 from tests.processes import REPOSITORY
 from tests.tiny.gemma import PAIRS, gemma_draft_gguf, gemma_gguf
 
@@ -252,6 +254,35 @@ def test_other_threads_run_while_it_decodes(engine: Any) -> None:
         ticks += 1
     thread.join()
     assert ticks > 20
+
+
+def test_xllamacpp_reads_once_what_prompts_share_and_drafts_with_a_smaller_model() -> None:
+    engine: Any = gguf.load_with(
+        "xllamacpp",
+        options(gemma_gguf(), max_batch=1, speculative_model=str(gemma_draft_gguf())),
+    )
+    try:
+        assert translated(engine, LONG_SOURCE) == LONG_TARGET
+        assert engine.drafted_tokens > 0
+        before = engine.read_tokens
+        assert translated(engine, LONG_SOURCE) == LONG_TARGET
+        assert engine.read_tokens - before < 16
+    finally:
+        engine.close()
+
+
+def test_an_instruct_model_is_asked_by_its_own_template() -> None:
+    template = chat_template(
+        "{{ bos_token }}{% for message in messages %}<|{{ message['role'] }}|>"
+        "{{ message['content'] | trim }}{% endfor %}{% if add_generation_prompt %}<|me|>{% endif %}"
+    )
+    text = prompt.build("instruct", Job("Amen.", EN_ES), template).text
+    assert text.startswith("<|user|>Translate")
+    assert text.endswith("English: Amen.<|me|>")
+    with pytest.raises(InvalidInput, match="cannot be used"):
+        chat_template("{% for %}")
+    with pytest.raises(InvalidInput, match="no system"):
+        chat_template("{{ raise_exception('no system') }}")([])
 
 
 # --- what is missing or broken ---

@@ -348,11 +348,15 @@ def check_against_template(folder: Path) -> None:
 
     hostile = Job("".join(MARKERS), EN_ES, committed_text="".join(MARKERS))
     ids = tokenizer(prompt.build("translategemma", hostile).text).input_ids
-    controls = [token for token in ids if token in tokenizer.all_special_ids or token in (105, 106)]
-    assert controls == [tokenizer.bos_token_id, 105, 106, 105]
+    bos, start, end, *others = tokenizer.convert_tokens_to_ids(
+        ["<bos>", "<start_of_turn>", "<end_of_turn>", "<eos>", "<pad>", "<mask>", "<unused7>"]
+    )
+    found = [token for token in ids if token in (bos, start, end, *others)]
+    assert found == [bos, start, end, start]
 
 
 @pytest.mark.engines
+@pytest.mark.timeout(900)  # it may have to build the model
 def test_the_prompt_is_what_the_tiny_models_own_template_writes() -> None:
     from tests.tiny.gemma import gemma_hf
 

@@ -334,6 +334,18 @@ class Journal:
         )
         return _event_of(*rows[0])
 
+    async def read_segments(
+        self, session_id: str, first_segment_id: int, last_segment_id: int
+    ) -> list[gateway_pb2.JournalEvent]:
+        """Transcripts, translations and corrections of these segments, both included."""
+        rows = await self._read(
+            "SELECT sequence, event FROM events WHERE session_id = ? "
+            "AND segment_id BETWEEN ? AND ? "
+            "AND kind IN ('transcript', 'translation', 'correction') ORDER BY sequence",
+            (session_id, first_segment_id, last_segment_id),
+        )
+        return [_event_of(*row) for row in rows]
+
     async def read_owed(self, stage: Stage, limit: int) -> list[Owed]:
         """The oldest work of a stage."""
         rows = await self._read(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,9 +14,11 @@ from glossa.qe.v1 import qe_pb2, qe_pb2_grpc
 from glossa.stt.v1 import stt_pb2_grpc
 from glossa.types.v1 import models_pb2, models_pb2_grpc, types_pb2
 from services.errors import GlossaError, InvalidInput, Unavailable, reason_of
+from services.gateway.context import ContextPair
 from services.serving import CHANNEL_OPTIONS
 
 _GET_MODEL_TIMEOUT_S = 2.0
+_HINT_CHARACTERS = 2000  # mt's limit: a longer hint is left out, not the translation refused
 
 # Codes that will come again however often the same call is made.
 _PERMANENT_CODES = frozenset(
@@ -42,6 +44,16 @@ class ModelAddresses:
     stt: str
     mt: str
     qe: str
+    mt_alternative: str = ""  # none: nothing is compared
+
+
+@dataclass(frozen=True)
+class Hints:
+    """What mt is given beside the text; see TranslateRequest."""
+
+    committed_text: str = ""
+    previous_text: str = ""
+    context: tuple[ContextPair, ...] = ()
 
 
 class Models:
@@ -54,10 +66,17 @@ class Models:
                 ("stt", addresses.stt),
                 ("mt", addresses.mt),
                 ("qe", addresses.qe),
+                ("mt_alternative", addresses.mt_alternative),
             )
+            if address
         }
         self.stt: Any = stt_pb2_grpc.SttServiceStub(self._channels["stt"])
         self._mt = mt_pb2_grpc.MtServiceStub(self._channels["mt"])
+        self._mt_alternative: Any = (
+            mt_pb2_grpc.MtServiceStub(self._channels["mt_alternative"])
+            if addresses.mt_alternative
+            else None
+        )
         self._qe = qe_pb2_grpc.QeServiceStub(self._channels["qe"])
 
     async def close(self) -> None:
@@ -94,39 +113,62 @@ class Models:
             return None
         return list(answer.capabilities)
 
-    async def translate(
+    async def translate_draft(
         self,
         transcript: types_pb2.Transcript,
         text: str,
         target_language: str,
+        hints: Hints,
         *,
-        draft: bool,
         timeout_s: float,
     ) -> types_pb2.Translation:
-        """Translates a transcript's text; the translation takes over its segment and revision.
+        """Translates a partial's text; the draft takes over its segment and revision.
 
         Raises:
             grpc.aio.AioRpcError: with mt's reason.
         """
         answer = await self._mt.Translate(
-            mt_pb2.TranslateRequest(
-                text=text,
-                source_language=transcript.language,
-                target_language=target_language,
-                draft=draft,
+            _request(transcript, text, target_language, hints, draft=True), timeout=timeout_s
+        )
+        return _translation(transcript, target_language, answer)
+
+    async def translate_final(
+        self,
+        transcript: types_pb2.Transcript,
+        target_language: str,
+        hints: Hints,
+        *,
+        timeout_s: float,
+        alternative: bool = False,
+    ) -> AsyncGenerator[types_pb2.Translation, None]:
+        """Translates a final: the text so far as it grows, the last one with is_final set.
+
+        Args:
+            alternative: ask the second mt, which there must be.
+
+        Raises:
+            grpc.aio.AioRpcError: with mt's reason.
+            Unavailable: MT_ENDED_EARLY.
+        """
+        mt = self._mt_alternative if alternative else self._mt
+        call = mt.StreamTranslate(
+            mt_pb2.StreamTranslateRequest(
+                request=_request(
+                    transcript, transcript.stable_text, target_language, hints, draft=False
+                )
             ),
             timeout=timeout_s,
         )
-        return types_pb2.Translation(
-            segment_id=transcript.segment_id,
-            language=target_language,
-            revision=transcript.revision,
-            is_final=not draft,
-            text=answer.text,
-            model=answer.model,
-            engine_ms=answer.engine_ms,
-            glossary_terms=answer.glossary_terms,
-        )
+        is_final = False
+        try:
+            async for answer in call:
+                translation = _translation(transcript, target_language, answer.translation)
+                is_final = translation.is_final = answer.is_final
+                yield translation
+        finally:
+            call.cancel()
+        if not is_final:
+            raise Unavailable("MT_ENDED_EARLY", "mt ended the stream before its last message")
 
     async def score(
         self,
@@ -154,6 +196,50 @@ class Models:
             timeout=timeout_s,
         )
         return [list(score.signals) for score in answer.scores]
+
+
+def _request(
+    transcript: types_pb2.Transcript,
+    text: str,
+    target_language: str,
+    hints: Hints,
+    *,
+    draft: bool,
+) -> mt_pb2.TranslateRequest:
+    return mt_pb2.TranslateRequest(
+        text=text,
+        source_language=transcript.language,
+        target_language=target_language,
+        draft=draft,
+        context=[
+            mt_pb2.ContextPair(source=pair.source, target=pair.target) for pair in hints.context
+        ],
+        committed_text=_hint(hints.committed_text),
+        previous_text=_hint(hints.previous_text),
+    )
+
+
+def _hint(text: str) -> str:
+    return text if len(text) <= _HINT_CHARACTERS else ""
+
+
+def _translation(
+    transcript: types_pb2.Transcript, target_language: str, answer: mt_pb2.TranslateResponse
+) -> types_pb2.Translation:
+    """mt's answer for the transcript, as text that is not final."""
+    return types_pb2.Translation(
+        segment_id=transcript.segment_id,
+        language=target_language,
+        revision=transcript.revision,
+        text=answer.text,
+        model=answer.model,
+        engine_ms=answer.engine_ms,
+        glossary_terms=answer.glossary_terms,
+        token_count=answer.token_count,
+        first_token_ms=answer.first_token_ms,
+        generation_ms=answer.generation_ms,
+        flags=answer.flags,
+    )
 
 
 def stt_error(error: grpc.aio.AioRpcError) -> GlossaError:

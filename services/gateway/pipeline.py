@@ -8,6 +8,8 @@ caption: scores have their own loop.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
@@ -18,8 +20,10 @@ from glossa.gateway.v1 import gateway_pb2
 from glossa.types.v1 import types_pb2
 from services.errors import Unavailable, reason_of
 from services.gateway import metrics
+from services.gateway.context import SPARE_SEGMENTS, FinalContext, final_context
 from services.gateway.journal import Journal
-from services.gateway.models import Models, is_permanent
+from services.gateway.last_drafts import Draft, LastDrafts, agreed, word_count
+from services.gateway.models import Hints, Models, is_permanent
 from services.gateway.settings import GatewaySettings
 from services.gateway.transaction import Owed, Stage
 
@@ -32,15 +36,27 @@ _POISON_ATTEMPTS = 5
 # Work in hand of one stage: more than fits the calls in flight, so that texts that fail again and
 # again do not keep the others from their turn.
 _PAGE = 64
+# Displays get a growing text this often at most: nobody reads faster, and each goes to all of them.
+_GROWTH_INTERVAL_S = 0.1
 
 
 class Pipeline:
     """Translates and scores finals until cancelled."""
 
-    def __init__(self, journal: Journal, models: Models, settings: GatewaySettings) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        models: Models,
+        last_drafts: LastDrafts,
+        publish_live: Callable[[gateway_pb2.LiveUpdate], None],
+        settings: GatewaySettings,
+    ) -> None:
         self._journal = journal
         self._models = models
+        self._last_drafts = last_drafts
+        self._publish_live = publish_live
         self._settings = settings
+        self._growths: dict[Owed, int] = {}  # texts of a final in hand that displays were given
         self._translations = _Worker(
             "translate",
             journal,
@@ -70,18 +86,64 @@ class Pipeline:
             tasks.create_task(self._scores.run())
 
     async def _translate(self, owed: Owed) -> None:
-        transcript = await self._transcript(owed)
-        translation = await self._models.translate(
-            transcript,
-            transcript.stable_text,
+        context = await self._context(owed)
+        draft = self._last_drafts.get(owed.session_id, owed.segment_id, owed.language)
+        stream = self._models.translate_final(
+            context.transcript,
             owed.language,
-            draft=False,
+            self._hints(context, draft),
             timeout_s=self._settings.translate_timeout_s,
         )
-        await self._journal.append_translation(owed, translation)
+        next_growth_at = 0.0
+        async with contextlib.aclosing(stream) as translations:
+            async for translation in translations:
+                if translation.is_final:
+                    translation.stable_text = translation.text
+                    if owed in self._growths:
+                        translation.revision += self._growths[owed] + 1
+                    await self._journal.append_translation(owed, translation)
+                    self._growths.pop(owed, None)
+                elif time.monotonic() >= next_growth_at and self._show(owed, translation, draft):
+                    next_growth_at = time.monotonic() + _GROWTH_INTERVAL_S
+
+    def _show(self, owed: Owed, translation: types_pb2.Translation, draft: Draft | None) -> bool:
+        """Shows a final that is still growing, once it is no shorter than the draft it replaces."""
+        if draft is not None:
+            if word_count(translation.text) < word_count(draft.text):
+                return False
+            translation.stable_text = agreed(draft.committed_text, translation.text)
+        # Greater than the drafts', and counted on through further attempts.
+        self._growths[owed] = self._growths.get(owed, 0) + 1
+        translation.revision += self._growths[owed]
+        self._publish_live(
+            gateway_pb2.LiveUpdate(session_id=owed.session_id, translation=translation)
+        )
+        return True
+
+    async def _context(self, owed: Owed) -> FinalContext:
+        pair_limit = self._settings.translate_context_pairs
+        first_segment_id = owed.segment_id - pair_limit - SPARE_SEGMENTS
+        return final_context(
+            await self._journal.read_segments(owed.session_id, first_segment_id, owed.segment_id),
+            owed.segment_id,
+            owed.language,
+            pair_limit=pair_limit,
+            character_limit=self._settings.translate_context_characters,
+        )
+
+    def _hints(self, context: FinalContext, draft: Draft | None) -> Hints:
+        """What goes along with a final: a fast model's words must not spoil an accurate one's."""
+        if draft is None:
+            return Hints(context=context.pairs)
+        force = self._settings.force_committed_prefix
+        is_forced = force == "always" or (
+            force == "same_model" and draft.model == context.recent_model
+        )
+        return Hints(draft.committed_text if is_forced else "", draft.text, context.pairs)
 
     async def _give_up_translation(self, owed: Owed, reason: str) -> None:
         await self._journal.append_translation_failed(owed, reason)
+        self._growths.pop(owed, None)
 
     async def _score(self, owed: Owed) -> None:
         transcript, translation = await asyncio.gather(

@@ -17,6 +17,7 @@ from services.errors import DeadlinePassed, InvalidInput, Unavailable
 from services.gateway.audio_store import AudioStore
 from services.gateway.follow import Followers
 from services.gateway.journal import Journal, SessionRow
+from services.gateway.last_drafts import LastDrafts
 from services.gateway.models import ModelAddresses, Models, shutting_down
 from services.gateway.pipeline import Pipeline
 from services.gateway.session import Session, Speaker, Surroundings
@@ -59,8 +60,14 @@ class GatewayApp:
         settings = self._settings
         audio_store = AudioStore(settings.state_dir / "audio")
         models = Models(
-            ModelAddresses(settings.stt_address, settings.mt_address, settings.qe_address)
+            ModelAddresses(
+                settings.stt_address,
+                settings.mt_address,
+                settings.qe_address,
+                settings.mt_alternative_address,
+            )
         )
+        last_drafts = LastDrafts()
 
         def committed(events: Sequence[gateway_pb2.JournalEvent]) -> None:
             self._followers.publish(events)
@@ -70,12 +77,13 @@ class GatewayApp:
         journal = Journal(
             settings.state_dir / "journal.db", committed, settings.journal_synchronous
         )
-        pipeline = Pipeline(journal, models, settings)
+        pipeline = Pipeline(journal, models, last_drafts, self._followers.publish_live, settings)
         sessions = Sessions(
             Surroundings(
                 journal,
                 models,
                 audio_store,
+                last_drafts,
                 settings,
                 self._followers.publish_live,
                 pipeline.is_behind,

@@ -25,6 +25,7 @@ from services.gateway import metrics
 from services.gateway.audio_store import AudioStore
 from services.gateway.drafts import Drafts
 from services.gateway.journal import Journal, session_ended
+from services.gateway.last_drafts import LastDrafts
 from services.gateway.models import Models, is_permanent, stt_error
 from services.gateway.replay import ReplayBuffer
 from services.gateway.settings import GatewaySettings
@@ -49,6 +50,7 @@ class Surroundings:
     journal: Journal
     models: Models
     audio_store: AudioStore
+    last_drafts: LastDrafts
     settings: GatewaySettings
     publish_live: Callable[[gateway_pb2.LiveUpdate], None]
     translations_behind: Callable[[], bool]
@@ -109,7 +111,9 @@ class Session:
             session_id,
             list(config.target_languages),
             surroundings.models,
+            surroundings.last_drafts,
             surroundings.publish_live,
+            call_limit=surroundings.settings.draft_concurrency,
             timeout_s=surroundings.settings.draft_timeout_s,
         )
         self._speaker: Speaker | None = None
@@ -329,6 +333,7 @@ class Session:
                 suppressed = response.segment_suppressed
                 metrics.SUPPRESSED.labels(suppressed.reason).inc()
                 self._drafts.cancel(suppressed.segment_id)
+                self._with.last_drafts.forget(self.session_id, suppressed.segment_id)
                 self._with.publish_live(
                     gateway_pb2.LiveUpdate(
                         session_id=self.session_id,

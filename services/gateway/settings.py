@@ -23,6 +23,11 @@ class GatewaySettings(ServiceSettings):
     stt_address: str = Field(address("stt"), description="host:port of stt")
     mt_address: str = Field(address("mt"), description="host:port of mt")
     qe_address: str = Field(address("qe"), description="host:port of qe")
+    mt_alternative_address: str = Field(
+        "",
+        description="host:port of a second mt whose finals are journalled beside the first's, to "
+        "compare them; empty: none",
+    )
     state_dir: Path = Field(Path("var/gateway"), description="journal.db and audio/ lie here")
     journal_synchronous: Literal["full", "normal"] = Field(
         "full",
@@ -47,6 +52,20 @@ class GatewaySettings(ServiceSettings):
     )
     translate_timeout_s: float = Field(20.0, gt=0, description="deadline of one final translation")
     draft_timeout_s: float = Field(2.0, gt=0, description="deadline of one draft translation")
+    draft_concurrency: int = Field(
+        2, ge=1, le=64, description="draft translations of one session in flight, all languages"
+    )
+    force_committed_prefix: Literal["same_model", "always", "never"] = Field(
+        "same_model",
+        description="whether a final must begin with the words that its drafts agreed on: "
+        "same_model only where finals come from the model of the drafts",
+    )
+    translate_context_pairs: int = Field(
+        2, ge=0, le=8, description="earlier finals given to mt with each final; 0: none"
+    )
+    translate_context_characters: int = Field(
+        600, ge=0, le=4000, description="of these finals and their translations together"
+    )
     score_timeout_s: float = Field(30.0, gt=0, description="deadline of one scoring call")
     translate_concurrency: int = Field(4, ge=1, le=64, description="final translations in flight")
     score_concurrency: int = Field(4, ge=1, le=64, description="scoring calls in flight")

@@ -34,6 +34,7 @@ CREATE TABLE IF NOT EXISTS events (
   event BLOB NOT NULL
 );
 CREATE INDEX IF NOT EXISTS events_of_session ON events (session_id, sequence);
+CREATE INDEX IF NOT EXISTS events_of_segment ON events (session_id, segment_id);
 CREATE UNIQUE INDEX IF NOT EXISTS one_event_a_segment
   ON events (session_id, segment_id, language, kind)
   WHERE kind IN ('transcript', 'translation', 'translation_failed', 'pair_scored');

@@ -2,7 +2,9 @@
 
 Speech is a run of equal non-zero samples; its value is the sentence ("sentence 7 was said"). Finals
 come SILENCE_SAMPLES after a run's end, so what the gateway must journal is known exactly, sample by
-sample. `python -m tests.gateway.peers stt|mt|qe PORT` serves one of them until killed.
+sample. A partial has one word for each 1600 samples. What mt was given beside a text comes back in
+the glossary terms of its answer. `python -m tests.gateway.peers stt|mt|mt_alternative|qe PORT`
+serves one of them until killed.
 """
 
 from __future__ import annotations
@@ -29,7 +31,11 @@ SILENCE_SAMPLES = 3_200
 REFUSED_SENTENCE = 666  # mt refuses it for good
 POISON_SENTENCE = 999  # mt fails on it every time
 UNSCORABLE_SENTENCE = 888  # qe fails on it every time
-MODELS = {"stt": ["en"], "mt": ["en>es", "en>fr"], "qe": ["length_ratio"]}
+GROWING_SENTENCE = 444  # mt streams its translation word by word
+DOUBTFUL_SENTENCE = 333  # mt flags its translation
+HANGING_DRAFT_SENTENCE = 555  # mt drafts it until the call is cancelled
+PAIRS = ["en>es", "en>fr"]
+MODELS = {"stt": ["en"], "mt": PAIRS, "mt_alternative": PAIRS, "qe": ["length_ratio"]}
 
 
 def sentence(number: int) -> str:
@@ -106,7 +112,9 @@ class _Recogniser:
 
     def _transcript(self, *, is_final: bool) -> stt_pb2.StreamingTranscribeResponse:
         self.revision += 1
-        text = sentence(self.value)
+        words = sentence(self.value).split()
+        word_count = len(words) if is_final else (self.end - self.start) // 1_600
+        text = " ".join(words[:word_count])
         transcript = types_pb2.Transcript(
             segment_id=self.segment_id,
             revision=self.revision,
@@ -128,15 +136,63 @@ class _Recogniser:
 
 
 class Mt(mt_pb2_grpc.MtServiceServicer):
+    """Drafts of French come from another model than its finals."""
+
+    def __init__(self, model: str = "rule/bracket") -> None:
+        self._model = model
+        self.cancelled_count = 0
+        self.in_flight = 0
+        self.most_in_flight = 0
+
     async def Translate(
         self, request: mt_pb2.TranslateRequest, context: grpc.aio.ServicerContext
     ) -> mt_pb2.TranslateResponse:
-        if request.text == sentence(REFUSED_SENTENCE):
+        self.in_flight += 1
+        self.most_in_flight = max(self.most_in_flight, self.in_flight)
+        try:
+            if str(HANGING_DRAFT_SENTENCE) in request.text.split():
+                await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            self.cancelled_count += 1
+            raise
+        finally:
+            self.in_flight -= 1
+        return self._answer(request)
+
+    async def StreamTranslate(
+        self, request: mt_pb2.StreamTranslateRequest, context: grpc.aio.ServicerContext
+    ) -> AsyncIterator[mt_pb2.StreamTranslateResponse]:
+        text = request.request.text
+        if text == sentence(REFUSED_SENTENCE):
             await abort(context, InvalidInput("TEXT_TOO_LONG", "refused"))
-        if request.text == sentence(POISON_SENTENCE):
+        if text == sentence(POISON_SENTENCE):
             await abort(context, EngineFailed("crashed"))
+        answer = self._answer(request.request)
+        if text == sentence(GROWING_SENTENCE):
+            words = answer.text.split()
+            for word_count in range(1, len(words) + 1):
+                yield mt_pb2.StreamTranslateResponse(
+                    translation=mt_pb2.TranslateResponse(text=" ".join(words[:word_count]))
+                )
+                await asyncio.sleep(0.11)  # no sooner does the gateway pass on the next
+        if text == sentence(DOUBTFUL_SENTENCE):
+            answer.flags.append("runaway")
+        yield mt_pb2.StreamTranslateResponse(translation=answer, is_final=True)
+
+    def _answer(self, request: mt_pb2.TranslateRequest) -> mt_pb2.TranslateResponse:
+        given = [(pair.source, pair.target) for pair in request.context]
+        given += [("committed_text", request.committed_text)] * bool(request.committed_text)
+        given += [("previous_text", request.previous_text)] * bool(request.previous_text)
         return mt_pb2.TranslateResponse(
-            text=f"[{request.target_language}] {request.text}", model="rule/bracket", engine_ms=1
+            text=f"[{request.target_language}] {request.text}",
+            model="rule/draft"
+            if request.draft and request.target_language == "fr"
+            else self._model,
+            engine_ms=1,
+            token_count=len(request.text.split()),
+            first_token_ms=2,
+            generation_ms=3,
+            glossary_terms=[types_pb2.GlossaryTerm(source=s, target=t) for s, t in given],
         )
 
 
@@ -163,24 +219,30 @@ class Qe(qe_pb2_grpc.QeServiceServicer):
 
 
 class _Model(models_pb2_grpc.ModelServiceServicer):
-    def __init__(self, capabilities: list[str]) -> None:
+    """Says what it can do; `model` of mt is how many calls were cancelled and ran together."""
+
+    def __init__(self, capabilities: list[str], mt: Mt) -> None:
         self._capabilities = capabilities
+        self._mt = mt
 
     async def GetModel(
         self, request: models_pb2.GetModelRequest, context: grpc.aio.ServicerContext
     ) -> models_pb2.GetModelResponse:
         return models_pb2.GetModelResponse(
-            engine="rule", model="1", capabilities=self._capabilities
+            engine="rule",
+            model=f"{self._mt.cancelled_count} {self._mt.most_in_flight}",
+            capabilities=self._capabilities,
         )
 
 
 async def serve(role: str, port: int) -> None:
     server = grpc.aio.server(options=SERVER_OPTIONS)
-    models_pb2_grpc.add_ModelServiceServicer_to_server(_Model(MODELS[role]), server)
+    mt = Mt("rule/other" if role == "mt_alternative" else "rule/bracket")
+    models_pb2_grpc.add_ModelServiceServicer_to_server(_Model(MODELS[role], mt), server)
     if role == "stt":
         stt_pb2_grpc.add_SttServiceServicer_to_server(Stt(), server)
-    elif role == "mt":
-        mt_pb2_grpc.add_MtServiceServicer_to_server(Mt(), server)
+    elif role.startswith("mt"):
+        mt_pb2_grpc.add_MtServiceServicer_to_server(mt, server)
     else:
         qe_pb2_grpc.add_QeServiceServicer_to_server(Qe(), server)
     health_servicer = health.aio.HealthServicer()

@@ -2,40 +2,57 @@
 
 from __future__ import annotations
 
+import asyncio
 import ctypes.util
+import os
 import shutil
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from cli.child import Health, probe_of
-from cli.stack import DEFAULT_STATE_DIR, SERVICES, port_is_free, running_stack
+from cli.finding import Finding
+from cli.readiness import examine_profile, installed_runtimes
+from cli.stack import DEFAULT_STATE_DIR, port_is_free, read_profile, running_stack
 from services.settings import PORT_BASE, PORT_OFFSETS
 
 _MODES = ("/usr/share/apertium/modes", "/usr/local/share/apertium/modes")
 _FREE_BYTES = 2 * 1024**3  # an hour of kept audio is 115 MB; the rest is journals, Redis and logs
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One check. `advice` with `good`: it would be nice to have."""
+async def examine(profile: str | None) -> tuple[list[Finding], str]:
+    """Every check, cheapest first, and a line that says what to do next.
 
-    subject: str
-    good: bool
-    advice: str = ""
+    Args:
+        profile: None for the one of the running stack, or embedded.
 
-
-async def examine() -> list[Finding]:
-    """Every check, cheapest first."""
-    findings = [_python(), *_tools(), _portaudio(), _disk()]
+    Raises:
+        InvalidInput: UNKNOWN_PROFILE.
+    """
     description = running_stack()
+    profile = profile or (description or {}).get("profile") or "embedded"
+    variables = {**read_profile(profile), **os.environ}
+    findings = [_python(), *_tools(), _portaudio(), _disk(), installed_runtimes()]
+    findings.append(Finding(f"profile {profile}", good=True))
+    findings += await asyncio.to_thread(examine_profile, profile, variables)
     if description is None:
-        return [*findings, _ports()]
-    findings.append(Finding(f"a stack runs in {description['state_dir']}", good=True))
-    for name in SERVICES:
-        findings.append(await _service(name, description))
-    return [*findings, await _redis(description)]
+        findings.append(_ports())
+    else:
+        findings.append(Finding(f"a stack runs in {description['state_dir']}", good=True))
+        for name in (name for name in description["services"] if name != "redis"):
+            findings.append(await _service(name, description))
+        findings.append(await _redis(description))
+    return findings, _next_step(findings, profile, description)
+
+
+def _next_step(findings: list[Finding], profile: str, description: dict[str, Any] | None) -> str:
+    first = next((finding for finding in findings if not finding.good), None)
+    if first is not None:
+        return f"{first.advice or 'see above'} ({first.subject})"
+    if description is not None:
+        return f"open {description['page_url']}"
+    chosen = "" if profile == "embedded" else f" --profile {profile}"
+    return f"./glossa up{chosen}, or ./glossa demo{chosen} to see it work"
 
 
 def _python() -> Finding:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cli.child import Child, Health, log_tail, rotate_log
+from cli.readiness import examine_profile
 from cli.signals import on_signal
 from cli.stack import ALTERNATIVE, StackPlan, remove_description, sole_use, write_description
 from services.errors import Unavailable
@@ -59,10 +60,12 @@ class Supervisor:
         """The stack, ready from entry to exit.
 
         Raises:
-            Unavailable: TOOL_MISSING, PORT_TAKEN or START_FAILED.
+            Unavailable: TOOL_MISSING, NOT_READY (a line for each reason was reported), PORT_TAKEN
+                or START_FAILED.
             WrongState: ALREADY_RUNNING.
         """
         self.plan.check_tools()
+        await self._check_engines()
         with sole_use(self.plan.state_dir):
             self.plan.check_ports()
             for folder in ("logs", "redis", "gateway"):
@@ -79,6 +82,19 @@ class Supervisor:
                 raise _only_cause(group) from None
             finally:
                 remove_description(self.plan.state_dir)
+
+    async def _check_engines(self) -> None:
+        plan = self.plan
+        findings = await asyncio.to_thread(examine_profile, plan.profile, plan.environment)
+        problems = [finding for finding in findings if not finding.good]
+        for finding in problems:
+            self._report(str(finding))
+        if problems:
+            raise Unavailable(
+                "NOT_READY",
+                f"the profile {plan.profile} cannot start as it was meant; "
+                f"./glossa doctor --profile {plan.profile} shows all of it",
+            )
 
     async def _start(
         self, tasks: asyncio.TaskGroup, keepers: dict[str, asyncio.Task[None]]

@@ -37,7 +37,12 @@ class Up:
         with (self.folder / "up.log").open("w") as log_file:
             self.process = subprocess.Popen(
                 [sys.executable, "-P", "-m", "cli", "up", "--port-base", str(self.base)],
-                env={**variables, "GLOSSA_STATE_DIR": str(self.folder / "state"), **environment},
+                env={
+                    **variables,
+                    "GLOSSA_STATE_DIR": str(self.folder / "state"),
+                    "GLOSSA_MODELS_DIR": str(self.folder / "models"),
+                    **environment,
+                },
                 cwd=REPOSITORY,
                 stderr=log_file,
                 text=True,
@@ -85,6 +90,15 @@ async def up(tmp_path: Path) -> AsyncIterator[Up]:
     if up.process.poll() is None:
         up.process.kill()
         up.process.wait()
+
+
+def path_without_a_card(folder: Path) -> str:
+    """A PATH on which nvidia-smi is one that finds nothing, as without a card."""
+    tool = folder / "bin" / "nvidia-smi"
+    tool.parent.mkdir()
+    tool.write_text("#!/bin/sh\nexit 9\n")
+    tool.chmod(0o755)
+    return f"{tool.parent}:{os.environ['PATH']}"
 
 
 def are_gone(processes: list[psutil.Process]) -> bool:
@@ -177,8 +191,23 @@ async def test_a_missing_tool_is_one_line(up: Up) -> None:
     )
 
 
+async def test_a_profile_that_cannot_run_here_is_a_line_for_each_reason_and_nothing_starts(
+    up: Up,
+) -> None:
+    up.start(
+        GLOSSA_PROFILE="rtx2070", PATH=path_without_a_card(up.folder), GLOSSA_MT_RUNTIME="abacus"
+    )
+    assert await up.exit_status() == 1
+    said = up.output()
+    assert "GLOSSA_MT_RUNTIME=abacus is no engine: there are apertium, " in said
+    assert "no NVIDIA card answers (wanted by faster_whisper)" in said
+    assert "model large-v3-turbo (1.62 GB) is missing: ./glossa models pull" in said
+    assert said.rstrip().endswith("[NOT_READY]")
+    assert not (up.folder / "state" / "logs").exists()
+
+
 async def test_a_service_that_cannot_start_is_shown_with_the_end_of_its_log(up: Up) -> None:
-    up.start(GLOSSA_MT_RUNTIME="abacus", GLOSSA_MT_LOG_LEVEL="loud")
+    up.start(GLOSSA_MT_LOG_LEVEL="loud")
     assert await up.exit_status(60) == 1
     assert "mt could not be started: it ended with 2" in up.output()
     assert "GLOSSA_MT_LOG_LEVEL" in up.output()

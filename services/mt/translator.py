@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from collections import deque
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -21,6 +22,8 @@ from services.mt.tier import Tier, TierName
 
 log = structlog.get_logger()
 
+# A text of so few tokens is not cut further, whatever the engine says.
+_LEAST_TOKENS = 30.0
 # How bad an answer is when there is none without a doubt: the least bad one is shown.
 _SEVERITY: dict[Doubt, int] = {"copied": 1, "length": 2, "loop": 3, "leak": 4, "empty": 5}
 
@@ -202,13 +205,14 @@ class Translator:
 
     async def _translate(self, course: _Course) -> Translation:
         request = course.request
-        parts = sentences.pieces(request.text)
+        parts = deque(sentences.pieces(request.text))
+        is_whole = len(parts) == 1
         context, text = request.context, ""
         done: list[_Tried] = []
-        for part in parts:
+        while parts:
+            part = parts.popleft()
             if part.cuts_word:
                 course.flags["truncated_source"] = None
-            is_whole = len(parts) == 1
             job = Job(
                 part.text,
                 request.pair,
@@ -217,7 +221,17 @@ class Translator:
                 committed_text=request.committed_text if is_whole else "",
                 previous_text=request.previous_text if is_whole else "",
             )
-            tried = await self._answer(job, course, prefix=text)
+            try:
+                tried = await self._answer(job, course, prefix=text)
+            except InvalidInput as error:
+                # The engine counts exactly, and this part was estimated too short.
+                smaller = sentences.estimated_tokens(part.text) / 2
+                if error.reason != "TEXT_TOO_LONG" or smaller < _LEAST_TOKENS:
+                    raise
+                *before, last = sentences.pieces(part.text, smaller)
+                parts.extendleft(reversed([*before, replace(last, gap=part.gap)]))
+                is_whole = False
+                continue
             translated = self._shown(tried, course)
             done.append(tried)
             text += translated + part.gap

@@ -14,7 +14,7 @@ import pytest_asyncio
 
 from glossa.mt.v1 import mt_pb2
 from glossa.types.v1 import types_pb2
-from services.errors import EngineFailed, OutOfMemory, reason_of
+from services.errors import EngineFailed, InvalidInput, OutOfMemory, reason_of
 from services.mt.engine import Capabilities, Job, Rendering
 from tests.mt.scripted import EN_ES, ES_EN, WAIT_S, Mt, Script, counted, serving_mt
 
@@ -335,6 +335,19 @@ async def test_a_long_text_is_translated_in_parts(serve: Serve) -> None:
     assert answer.text == text.replace("sentence", "frase")
     assert final.jobs[1].context[-1].source == final.jobs[0].text
     assert "truncated_source" not in answer.flags
+
+
+async def test_a_text_that_the_engine_counts_longer_is_cut_further(serve: Serve) -> None:
+    def say(job: Job) -> str:
+        if len(job.text) > 260 or "short" in job.text:
+            raise InvalidInput("TEXT_TOO_LONG", "too many tokens")
+        return job.text.replace("sentence", "frase")
+
+    mt = await serve(final=Script(say))
+    text = " ".join(f"A sentence {number}." for number in range(80))
+    answer = await mt.translate(text)
+    assert answer.text == text.replace("sentence", "frase")
+    assert reason_of(await failure(mt.translate("A short one."))) == "TEXT_TOO_LONG"
 
 
 async def test_a_text_without_a_place_to_cut_is_flagged(serve: Serve) -> None:

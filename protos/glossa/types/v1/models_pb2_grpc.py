@@ -48,8 +48,8 @@ class ModelServiceServicer(object):
         old one stays in use when anything fails. The one before stays named for Rollback, its memory is given back.
 
         Reasons: NOT_READY, SHUTTING_DOWN, LOAD_IN_PROGRESS, UNKNOWN_ENGINE, ENGINE_NOT_INSTALLED, MODEL_MISSING, NO_SUCH_TIER,
-        OUT_OF_MEMORY (there is no room beside the old one), SMOKE_TEST_FAILED, ENGINE_FAILED. qe does not serve it yet:
-        UNIMPLEMENTED.
+        UNSUPPORTED_LANGUAGE (an open stream speaks one that the new model does not know), OUT_OF_MEMORY (there is no room
+        beside the old one), SMOKE_TEST_FAILED, ENGINE_FAILED. qe does not serve it yet: UNIMPLEMENTED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -17,7 +17,7 @@ from glossa.mt.v1 import mt_pb2, mt_pb2_grpc
 from glossa.types.v1 import models_pb2, models_pb2_grpc, types_pb2
 from services.errors import GlossaError, InvalidInput, Unavailable
 from services.mt import glossary_file, metrics
-from services.mt.engine import Earlier, EngineOptions, LanguagePair
+from services.mt.engine import RUNTIMES, Earlier, EngineOptions, LanguagePair
 from services.mt.glossary import Glossary, Term
 from services.mt.loaded import Choice, LoadedEngine
 from services.mt.settings import MtSettings
@@ -174,7 +174,12 @@ class _ModelServicer(models_pb2_grpc.ModelServiceServicer):
     ) -> models_pb2.LoadModelResponse:
         tier = self._app.translator().tier(request.tier or "final")
         model = self._app.check_model(request.model)
-        runtime = request.engine or tier.loaded.choice.runtime
+        present = tier.loaded.choice
+        runtime = request.engine or present.runtime
+        if not model and runtime == present.runtime:
+            model = present.options.model
+        elif not model and runtime in RUNTIMES:
+            model = RUNTIMES[runtime].model
         return models_pb2.LoadModelResponse(**_told(tier, await tier.load(runtime, model)))
 
     async def Rollback(
@@ -207,19 +212,14 @@ def final_choice(settings: MtSettings) -> Choice:
 def draft_choice(settings: MtSettings) -> Choice | None:
     """What translates drafts; None when it is what translates finals."""
     final = final_choice(settings)
-    named = settings.draft_model or (
-        settings.model if settings.draft_runtime == settings.runtime else ""
-    )
-    if not settings.draft_runtime or (settings.draft_runtime, named) == (
-        final.runtime,
-        final.options.model,
-    ):
+    wanted = (settings.draft_runtime, settings.draft_model)
+    if not settings.draft_runtime or wanted == (final.runtime, final.options.model):
         return None
     return Choice(
         settings.draft_runtime,
         replace(
             final.options,
-            model=named,
+            model=settings.draft_model,
             speculative_model="",
             device=settings.draft_device,
             compute_type="auto",

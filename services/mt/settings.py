@@ -31,7 +31,11 @@ class MtSettings(ServiceSettings):
     draft_runtime: str = Field(
         "", description="a faster runtime for drafts of partials; empty: the one of finals"
     )
-    draft_model: str = Field("", description="its model; empty: its usual one")
+    draft_model: str = Field(
+        "",
+        description="its model; empty: its usual one; with runtime and model of finals, one engine "
+        "does both",
+    )
     models_dir: Path = Field(Path("var/models"), description="where models are found by name")
     device: Literal["auto", "cpu", "cuda"] = Field(
         "auto", description="where the finals' model runs"
@@ -62,7 +66,8 @@ class MtSettings(ServiceSettings):
     )
     glossary_file: Path = Field(
         Path(__file__).with_name("glossary_en_es.tsv"),
-        description="tab-separated terms with a header: source, target",
+        description="tab-separated terms with a header: source, target and, if need be, context "
+        "(docs/protocol.md)",
     )
     glossary_source_language: str = Field("en", description="language of the file's first column")
     glossary_target_language: str = Field("es", description="language of the file's second column")

@@ -169,7 +169,7 @@ async def serving_mt(
     if "draft" in by_model:
         tiers |= {"draft_runtime": "scripted", "draft_model": "draft"}
     with scripts(**by_model):
-        app = MtApp(MtSettings(models_dir=models_dir, **(tiers | settings)))
+        app = MtApp(MtSettings.model_validate({"models_dir": models_dir, **tiers, **settings}))
         server = grpc.aio.server(interceptors=[serving._Interceptor()])
         app.register(server)
         port = server.add_insecure_port("127.0.0.1:0")

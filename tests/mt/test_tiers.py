@@ -81,7 +81,7 @@ async def test_a_pair_that_one_tier_lacks_goes_to_the_other(serve: Serve) -> Non
 
 
 async def test_one_runtime_and_model_for_both_tiers_is_loaded_once(serve: Serve) -> None:
-    mt = await serve({"draft_runtime": "scripted"}, final=says("Uno."))
+    mt = await serve({"draft_runtime": "scripted", "draft_model": "final"}, final=says("Uno."))
     assert len(mt.app.translator().tiers) == 1
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import json
 import os
 import signal
@@ -206,3 +207,37 @@ async def test_a_wrong_glossary_is_one_clear_line(own_mt: MakeMt, tmp_path: Path
     lines = [json.loads(line) for line in mt.log_path.read_text().splitlines()]
     errors = [line for line in lines if line["level"] == "error"]
     assert [error["reason"] for error in errors] == ["GLOSSARY_UNREADABLE"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"runtime": "marian", "model": "x"}, ("ENGINE_NOT_INSTALLED", "glossa[marian]")),
+        ({"draft_runtime": "marian", "draft_model": "x"}, ("ENGINE_NOT_INSTALLED", "marian")),
+    ],
+)
+async def test_a_missing_library_is_one_clear_line_and_never_another_runtime(
+    own_mt: MakeMt, settings: dict[str, str], says: tuple[str, str]
+) -> None:
+    if importlib.util.find_spec("ctranslate2") is not None:
+        pytest.skip("the library is installed here")
+    await _does_not_start(own_mt(**settings), *says)
+
+
+@pytest.mark.engines
+@pytest.mark.parametrize("tier", ["", "draft_"])
+async def test_a_missing_model_is_one_clear_line(own_mt: MakeMt, tier: str) -> None:
+    mt = own_mt(**{f"{tier}runtime": "marian", f"{tier}model": "no-such-model"})
+    await _does_not_start(mt, "MODEL_MISSING", "no-such-model")
+
+
+async def _does_not_start(mt: MtProcess, reason: str, says: str) -> None:
+    with pytest.raises(RuntimeError):
+        await mt.wait_ready()
+    assert await asyncio.to_thread(mt.stop) == 1
+    log = mt.log_path.read_text()
+    assert "Traceback" not in log
+    lines = [json.loads(line) for line in log.splitlines()]
+    errors = [line for line in lines if line["level"] == "error"]
+    assert [error["reason"] for error in errors] == [reason]
+    assert says in errors[0]["message"]

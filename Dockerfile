@@ -1,22 +1,82 @@
-# One image a service: docker build --build-arg SERVICE=stt .
+# One image a service: docker build --build-arg SERVICE=stt --build-arg PROFILE=cpu .
 # docker-compose.yml builds all of them and says how they find each other.
+#
+# An image holds the libraries of the engines that profiles/<PROFILE>.env names for its service, of those in ENGINES
+# (names as in GLOSSA_MT_RUNTIME), and the extras of pyproject.toml in EXTRAS.
 ARG BASE=python:3.11-slim-bookworm
+# Where llama.cpp is compiled; the CUDA overlay takes an image that has nvcc.
+ARG BUILD_BASE=${BASE}
 
-# The Python packages of one service, in a virtual environment without pip. Made again only when the list of packages
-# changes, not when the code does.
+# What is to be installed. A stage of its own: the packages are made again only when its answer changes, not whenever a
+# profile does.
+FROM ${BASE} AS choice
+ARG SERVICE
+ARG PROFILE=embedded
+ARG ENGINES=
+ARG EXTRAS=
+WORKDIR /choice
+COPY pyproject.toml ./
+COPY profiles profiles
+RUN <<EOF
+python - <<PYTHON
+import os, re, tomllib
+extras = tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]
+profile = open("profiles/${PROFILE}.env").read()
+variables = {"stt": r"STT_(?:PARTIAL_)?ENGINE", "mt": r"MT_(?:DRAFT_)?RUNTIME"}.get("${SERVICE}")
+engines = "${ENGINES}".split()
+if variables:
+    engines += re.findall(rf"^GLOSSA_{variables}=(?:\\$\\{{\w+:-)?(\w+)", profile, re.MULTILINE)
+chosen = {name.replace("_", "-") for name in engines} & extras.keys()
+chosen |= set("${EXTRAS}".replace(",", " ").split()) if variables else set()
+if "xllamacpp" in chosen:
+    chosen -= {"gguf"}  # it serves the same runtime and needs no compiler
+print(*sorted(chosen), sep="\n", file=open("extras", "w"))
+PYTHON
+EOF
+
+# llama-cpp-python is published as source: its wheel is made here, so that no compiler comes into the image. Without
+# GGML_NATIVE, because the machine that builds need not be the one that runs: AVX2, which x86 has had since 2013-2015.
+FROM ${BUILD_BASE} AS wheels
+ARG LLAMA_FLAGS=
+WORKDIR /wheels
+COPY --from=choice /choice/extras ./
+COPY pyproject.toml ./
+RUN --mount=type=cache,target=/root/.cache/pip <<EOF
+set -eu
+mkdir built
+grep -qx gguf extras || exit 0
+apt-get update -q
+apt-get install -y -q --no-install-recommends build-essential cmake python3 python3-pip python3-venv
+flags="$LLAMA_FLAGS -DGGML_NATIVE=OFF"
+if [ "$(uname -m)" = x86_64 ]; then flags="$flags -DGGML_AVX2=ON -DGGML_FMA=ON -DGGML_F16C=ON -DGGML_BMI2=ON"; fi
+wanted=$(sed -n 's/^gguf = \["\(llama-cpp-python==[0-9.]*\)".*/\1/p' pyproject.toml)
+python3 -m venv /tools
+CMAKE_ARGS="$flags" /tools/bin/pip --disable-pip-version-check wheel --no-cache-dir --no-deps -w built "$wanted"
+EOF
+
+# The Python packages of one service, in a virtual environment without pip.
 FROM ${BASE} AS packages
 ARG SERVICE
 WORKDIR /build
 RUN python -m venv --without-pip /opt/venv
 COPY pyproject.toml constraints.txt ./
-RUN --mount=type=cache,target=/root/.cache/pip <<EOF
+COPY --from=choice /choice/extras ./
+RUN --mount=type=cache,target=/root/.cache/pip --mount=from=wheels,source=/wheels/built,target=/wheels <<EOF
 set -eu
 python - >requirements.txt <<PYTHON
 import tomllib
 project = tomllib.load(open("pyproject.toml", "rb"))["project"]
-print(*project["dependencies"], *project["optional-dependencies"]["${SERVICE}"], sep="\n")
+extras = project["optional-dependencies"]
+print(*project["dependencies"], *extras["${SERVICE}"], sep="\n")
+for name in open("extras").read().split():
+    print(*extras[name], sep="\n")
 PYTHON
 into_venv="python -m pip --python /opt/venv/bin/python --disable-pip-version-check install --root-user-action ignore"
+# First and alone: what asks for it later finds it there and does not choose another build.
+if grep -qxE 'bitsandbytes|exl2|mlx-whisper' extras; then
+  $into_venv "$(grep -o '^torch==[0-9.]*' constraints.txt)"
+fi
+if grep -qx gguf extras; then $into_venv --no-deps /wheels/*.whl; fi
 $into_venv -r requirements.txt -c constraints.txt
 # Wanted for the model file in it, not for the torch that it declares.
 if [ "$SERVICE" = stt ]; then $into_venv --no-deps silero-vad -c constraints.txt; fi
@@ -26,13 +86,18 @@ FROM ${BASE}
 ARG SERVICE
 RUN <<EOF
 set -eu
+packages=
 case $SERVICE in
-  mt | qe)
-    apt-get update -q
-    apt-get install -y -q --no-install-recommends apertium apertium-eng-spa
-    rm -rf /var/lib/apt/lists/*
-    ;;
+  # llama.cpp and torch compute on several cores with OpenMP.
+  mt) packages="apertium apertium-eng-spa libgomp1" ;;
+  qe) packages="apertium apertium-eng-spa" ;;
+  stt) packages=libgomp1 ;;
 esac
+if [ -n "$packages" ]; then
+  apt-get update -q
+  apt-get install -y -q --no-install-recommends $packages
+  rm -rf /var/lib/apt/lists/*
+fi
 useradd --system --uid 10001 --home-dir /var/lib/glossa --shell /usr/sbin/nologin glossa
 # A named volume takes over the owner of the folder that it is mounted on.
 install -d -o glossa -g glossa /var/lib/glossa /var/lib/glossa/models /var/lib/glossa/gateway \
@@ -50,6 +115,9 @@ ENV SERVICE=${SERVICE} \
   PYTHONUNBUFFERED=1 \
   PYTHONDONTWRITEBYTECODE=1 \
   ORT_DISABLE_TELEMETRY=1 \
+  LD_LIBRARY_PATH=/opt/venv/lib/python3.11/site-packages/nvidia/cublas/lib:/opt/venv/lib/python3.11/site-packages/nvidia/cuda_runtime/lib:/opt/venv/lib/python3.11/site-packages/nvidia/cudnn/lib \
+  GLOSSA_STT_MODELS_DIR=/var/lib/glossa/models \
+  GLOSSA_MT_MODELS_DIR=/var/lib/glossa/models \
   GLOSSA_GATEWAY_STATE_DIR=/var/lib/glossa/gateway \
   GLOSSA_GATEWAY_HTTP_PORT=7301 \
   GLOSSA_STT_HTTP_PORT=7303 \
@@ -59,7 +127,8 @@ ENV SERVICE=${SERVICE} \
   GLOSSA_COLLECTOR_HTTP_PORT=7312
 RUN python -m compileall -q services protos
 USER glossa
-HEALTHCHECK --interval=5s --timeout=4s --start-period=90s --retries=3 CMD ["python", "-S", "-c", \
+# A large model may take minutes to load from a slow disk.
+HEALTHCHECK --interval=5s --timeout=4s --start-period=600s --retries=3 CMD ["python", "-S", "-c", \
   "import os, urllib.request; urllib.request.urlopen('http://127.0.0.1:' + os.environ['GLOSSA_' + os.environ['SERVICE'].upper() + '_HTTP_PORT'] + '/readyz', timeout=3)"]
 STOPSIGNAL SIGTERM
 CMD exec python -m services.${SERVICE}

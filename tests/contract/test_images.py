@@ -17,7 +17,10 @@ from typing import Any
 
 import pytest
 
+from cli.stack import read_profile
+from services.mt.engine import RUNTIMES
 from services.settings import port
+from services.stt.engine import ENGINES
 from tests.processes import REPOSITORY
 
 SERVICES = {"stt", "mt", "qe", "gateway", "captions", "collector"}
@@ -58,8 +61,9 @@ def compose(
     )
 
 
-def configuration(**variables: str) -> dict[str, Any]:
-    done = compose("config", "--format", "json", **variables)
+def configuration(*options: str, **variables: str) -> dict[str, Any]:
+    """The services, by name; `options` are compose's own, before its verb."""
+    done = compose(*options, "config", "--format", "json", **variables)
     assert done.returncode == 0, done.stderr
     services: dict[str, Any] = json.loads(done.stdout)["services"]
     return services
@@ -71,6 +75,53 @@ def configuration(**variables: str) -> dict[str, Any]:
 def test_each_combination_of_compose_files_is_valid(files: tuple[str, ...], profile: str) -> None:
     done = compose("config", "-q", files=files, GLOSSA_PROFILE=profile)
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
+
+
+@needs_compose
+@pytest.mark.parametrize("profile", PROFILES)
+def test_a_profile_given_as_an_env_file_selects_everything_by_itself(profile: str) -> None:
+    file = f"profiles/{profile}.env"
+    wanted = read_profile(profile)
+    by_file = configuration("--env-file", file)
+    assert by_file == configuration(GLOSSA_PROFILE=profile) | {
+        name: by_file[name] for name in ("stt", "mt")
+    }
+    for name in ("stt", "mt"):
+        assert by_file[name]["build"]["args"]["PROFILE"] == profile
+        environment = by_file[name]["environment"]
+        assert {key: environment[key] or "" for key in wanted} == wanted
+
+
+@needs_compose
+def test_one_variable_changes_a_runtime_and_what_its_image_holds() -> None:
+    for chosen in (("--env-file", "profiles/rtx2070.env"), ()):
+        mt = configuration(*chosen, GLOSSA_PROFILE="rtx2070", GLOSSA_MT_RUNTIME="bitsandbytes")[
+            "mt"
+        ]
+        assert mt["environment"]["GLOSSA_MT_RUNTIME"] == "bitsandbytes"
+        assert "bitsandbytes" in mt["build"]["args"]["ENGINES"]
+
+
+@needs_compose
+def test_a_second_mt_is_there_when_it_is_asked_for() -> None:
+    assert "mt-alternative" not in configuration()
+    asked = {"GLOSSA_MT_ALTERNATIVE_RUNTIME": "gguf", "GLOSSA_MT_ALTERNATIVE_MODEL": "other"}
+    services = configuration("--profile", "alternative", GLOSSA_PROFILE="rtx3090", **asked)
+    second = services["mt-alternative"]["environment"]
+    assert second["GLOSSA_MT_RUNTIME"] == "gguf"
+    assert second["GLOSSA_MT_MODEL"] == "other"
+    assert services["mt"]["environment"]["GLOSSA_MT_MODEL"] == "translategemma-12b-it-Q4_K_M"
+    gateway = services["gateway"]["environment"]
+    assert gateway["GLOSSA_GATEWAY_MT_ALTERNATIVE_ADDRESS"] == f"mt-alternative:{port('mt')}"
+    assert configuration()["gateway"]["environment"]["GLOSSA_GATEWAY_MT_ALTERNATIVE_ADDRESS"] == ""
+
+
+@needs_compose
+def test_models_lie_in_a_volume_or_in_a_folder_of_the_machine(tmp_path: Path) -> None:
+    (volume,) = configuration()["mt"]["volumes"]
+    assert (volume["type"], volume["source"]) == ("volume", "models")
+    (bound,) = configuration(GLOSSA_MODELS_DIR=str(tmp_path))["mt"]["volumes"]
+    assert (bound["type"], bound["source"]) == ("bind", str(tmp_path))
 
 
 @needs_compose
@@ -112,7 +163,7 @@ def test_each_service_is_built_restarted_and_given_time_to_drain() -> None:
         assert service["restart"] == "unless-stopped"
         assert service["stop_grace_period"] == "15s"
         if name != "redis":
-            assert service["build"]["args"] == {"SERVICE": name}
+            assert service["build"]["args"]["SERVICE"] == name
             assert service["read_only"]
             assert service["cap_drop"] == ["ALL"]
 
@@ -123,9 +174,12 @@ def test_the_image_knows_the_port_of_each_health_check() -> None:
     assert said == {name.upper(): str(port(f"{name}_http")) for name in SERVICES}
 
 
-def test_each_service_has_an_extra_that_its_image_installs() -> None:
+def test_each_service_and_each_engine_has_an_extra_that_its_image_installs() -> None:
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
-    assert project["optional-dependencies"].keys() >= SERVICES
+    extras = project["optional-dependencies"].keys()
+    assert extras >= SERVICES
+    engines = {name.replace("_", "-") for name in (*ENGINES, *RUNTIMES)}
+    assert engines - extras == {"pocketsphinx", "apertium"}
 
 
 def test_the_voice_detector_is_the_locked_one_wherever_it_is_installed() -> None:

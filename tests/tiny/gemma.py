@@ -1,6 +1,6 @@
 """A Gemma 3 with the real token ids and TranslateGemma's template, small and over-fitted on PAIRS.
 
-It is built in about a minute on one CPU core and comes as a Hugging Face folder and as GGUF files.
+It is built in about 40 s on one CPU core and comes as a Hugging Face folder and as GGUF files.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from tests.tiny.cache import built
 from tests.tiny.gguf_file import BOS, CONTROL, END_OF_TURN, EOS, PAD, START_OF_TURN, UNKNOWN
 
 PAIRS = pairs.EN_ES
-STEPS = 500
-DRAFT_STEPS = 150  # it may be wrong now and then
+STEPS = 300
+DRAFT_STEPS = 60  # it may be wrong now and then
 # More would leave answers on which two runtimes may round differently.
 LOSS_WANTED = 0.003
 
@@ -89,7 +89,7 @@ def gemma_draft_gguf() -> Path:
 _SOURCES = (Path(__file__), Path(pairs.__file__))
 _SIZES: dict[str, dict[str, int]] = {
     # Six layers: five with the sliding window, one without, as the real pattern goes.
-    "gemma": {"hidden_size": 256, "intermediate_size": 512, "num_hidden_layers": 6},
+    "gemma": {"hidden_size": 256, "intermediate_size": 256, "num_hidden_layers": 6},
     "draft": {"hidden_size": 256, "intermediate_size": 256, "num_hidden_layers": 1},
 }
 
@@ -241,21 +241,34 @@ def _train(model: Any, rows: list[tuple[list[int], list[int]]], steps: int) -> N
         batch_first=True,
         padding_value=-100,
     )
+    lengths = [len(asked) + len(answer) for asked, answer in rows]
     attended = (ids != PAD).long()
-    optimizer = torch.optim.AdamW(model.parameters(), lr=2e-3, weight_decay=0.0)
+    # Muon needs a third of the steps that Adam alone does.
+    matrices, others = [], []
+    for name, parameter in model.named_parameters():
+        is_matrix = parameter.ndim == 2 and "embed" not in name
+        (matrices if is_matrix else others).append(parameter)
+    optimizers = [
+        (torch.optim.Muon(matrices, lr=0.0, weight_decay=0.0), 0.02),
+        (torch.optim.AdamW(others, lr=0.0, weight_decay=0.0), 0.004),
+    ]
     model.train()
     recent = 1.0
     for step in range(steps):
-        for group in optimizer.param_groups:
-            group["lr"] = 2e-3 * min(1.0, (step + 1) / 20) * (1 if recent > 0.02 else 0.3)
         chosen = torch.randperm(len(rows))[:8]
+        longest = max(lengths[row] for row in chosen.tolist())
         loss = model(
-            input_ids=ids[chosen], attention_mask=attended[chosen], labels=labels[chosen]
+            input_ids=ids[chosen, :longest],
+            attention_mask=attended[chosen, :longest],
+            labels=labels[chosen, :longest],
         ).loss
-        optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
+        for optimizer, rate in optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = rate * min(1.0, (step + 1) / 20) * (1 if recent > 0.02 else 0.3)
+            optimizer.step()
+            optimizer.zero_grad()
         recent = 0.8 * recent + 0.2 * loss.item()
         if recent < LOSS_WANTED:
             break

@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from services.stt import session
 from services.stt.corrections import Corrections
-from services.stt.engine import Decoding, HypothesisWord
+from services.stt.engine import Decoding, HypothesisWord, Samples
 from services.stt.tiers import Tiers
 from tests.speech import Pcm
 from tests.stt.scripted import (
@@ -246,3 +247,36 @@ async def test_misheard_terms_are_mended_in_partials_and_finals(tmp_path: Path) 
     assert any("Philippians" in text for text in stable)
     assert all(later.startswith(earlier) for earlier, later in pairwise(stable))
     assert not any("zack" in text for text in stable)
+
+
+class ScriptedMusic:
+    """A detector that is told which windows are sung: those of the words from `first` to `last`."""
+
+    def __init__(self, first: int, last: int) -> None:
+        self._sung = range(first, last + 1)
+        self._is_music = False
+
+    def reset(self) -> None:
+        self._is_music = False
+
+    def accept(self, samples: Samples, speech_probability: float) -> bool:
+        number = int(samples.max() * 32768)
+        if number:
+            self._is_music = number in self._sung
+        return self._is_music
+
+
+async def test_singing_rests_captions_and_speech_resumes_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    script = Script()
+    manner = Manner(script)
+    spoken, sung, again = ("let us all stand", " ".join(distinct_words(12)), "you may be seated")
+    pcm = with_silence(*(script.say(text) for text in (spoken, sung, again)))
+    monkeypatch.setattr(session, "MusicDetector", lambda: ScriptedMusic(5, 16))
+    events = await heard_by(manner, pcm)
+    assert [final.text for final in finals(events)] == [spoken, again]
+    assert [(one.reason, one.text) for one in suppressed(events)] == [("music", "")]
+    shown = " ".join(f"{p.stable_text} {p.unstable_text}" for p in partials(events))
+    assert not set(shown.split()) & set(sung.split())
+    assert manner.decodings[-1][1].previous_text == ""

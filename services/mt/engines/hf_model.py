@@ -82,10 +82,10 @@ class PromptTokenizer:
         """Raises InvalidInput as `prompt.build` and `answer.fitted` do."""
         prompt, ids, limit = fitted(
             job,
-            len(self._tokenizer(job.text, add_special_tokens=False).input_ids),
+            len(self._tokenizer.encode(job.text, add_special_tokens=False)),
             self._context_tokens,
             lambda lean: prompts.build(self.family, lean, self._chat_template),
-            lambda text: list(self._tokenizer(text).input_ids),
+            self._tokenizer.encode,  # which mlx-lm's tokenizers have too
         )
         return PreparedJob(prompt, tuple(ids), limit)
 

@@ -337,11 +337,13 @@ class _Batch:
         # Called by CTranslate2's thread while this one waits for it, so never by both at once.
         def told(step: Any) -> bool:
             task, unit = self._waiting[step.batch_id]
+            new_tokens = 0
             if step.token == _END:
                 unit.is_ended = True
             elif step.step >= len(unit.prefix):
                 unit.tokens.append(step.token)
-                task.tell(self._text(task, units_of[id(task)]), 1)
+                new_tokens = 1
+            task.tell(self._text(task, units_of[id(task)]), new_tokens)
             return not task.is_wanted or unit.is_cut_off
 
         self._model.decode(

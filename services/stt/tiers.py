@@ -211,6 +211,8 @@ class Tiers:
             threads=settings.threads,
             final_workers=self._workers(tier_name),
             live_decoders=settings.live_decoders if makes_partials else 0,
+            # A model of their own is there to be quick.
+            beam_size=1 if tier_name == "partial" else EngineOptions.beam_size,
         )
         try:
             engine = loader(choice.engine)(options)

@@ -230,6 +230,37 @@ def test_the_stack_comes_up_healthy_serves_its_page_and_restarts_what_dies(
         time.sleep(0.5)
 
 
+@pytest.mark.compose
+@pytest.mark.skipif(not engine_is_there(), reason="no Docker engine answers here")
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize(
+    ("service", "module"), [("stt", "faster_whisper"), ("mt", "sentencepiece")]
+)
+def test_an_image_holds_the_engines_of_its_profile_and_no_more(service: str, module: str) -> None:
+    arguments = ("--build-arg", f"SERVICE={service}", "--build-arg", "PROFILE=cpu")
+    built = subprocess.run(
+        ["docker", "build", "-q", *arguments, "."],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert built.returncode == 0, built.stderr[-3000:]
+    look = (
+        "import importlib.util, shutil\n"
+        "import ctranslate2\n"
+        f"import {module}\n"
+        "print(importlib.util.find_spec('torch'), shutil.which('cc'), shutil.which('cmake'))\n"
+    )
+    found = subprocess.run(
+        ["docker", "run", "--rm", "--read-only", built.stdout.strip(), "python", "-c", look],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert found.stdout == "None None None\n", found.stderr
+
+
 def _inspect(files: tuple[str | Path, ...], service: str, template: str) -> str:
     container = compose("ps", "-q", service, files=files).stdout.strip()
     asked = subprocess.run(

@@ -1,0 +1,158 @@
+"""./glossa installs what the chosen engines need, once, and takes nothing away.
+
+The script is the real one; python and pip are stand-ins that write down what they are asked.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.processes import REPOSITORY
+
+# Knows a module from when it was told to install it; a wheel that is asked for is there afterwards.
+PYTHON = """#!/bin/bash
+folder=$(dirname "$0")
+case "$*" in
+  "-m pip --version" | *"import ensurepip"*) exit 0 ;;
+  "-c import torch") grep -q "install.* torch==" "$folder/asked" ;;
+  *"-P -m cli"*) echo "ran: ${*#*cli}" ;;
+  *)
+    echo "$*" >>"$folder/asked"
+    if [ -n "$CMAKE_ARGS" ]; then echo "flags: $CMAKE_ARGS" >>"$folder/asked"; fi
+    case "$*" in
+      *" wheel "*)
+        shift $(($# - 3))
+        wheels=$1
+        [ "$1" != -w ] || wheels=$2
+        mkdir -p "$wheels" && touch "$wheels/llama_cpp_python-0.whl"
+        ;;
+    esac
+    ;;
+esac
+"""
+
+
+class Checkout:
+    """What the script needs of this repository, in a folder of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder / "checkout"
+        shutil.copytree(REPOSITORY / "profiles", self.folder / "profiles")
+        for name in ("glossa", "pyproject.toml", "constraints.txt"):
+            shutil.copy(REPOSITORY / name, self.folder)
+        self._asked = self.folder / ".venv" / "bin" / "asked"
+        self.add_tool(".venv/bin/python", PYTHON)
+        # A machine without a card, whatever this one has.
+        self.add_tool("tools/nvidia-smi", "#!/bin/sh\nexit 9\n")
+
+    def add_tool(self, path: str, script: str) -> None:
+        tool = self.folder / path
+        tool.parent.mkdir(parents=True, exist_ok=True)
+        tool.write_text(script)
+        tool.chmod(0o755)
+
+    def run(self, *arguments: str, **environment: str) -> list[str]:
+        """What python was asked during one call of the script."""
+        self._asked.write_text("")
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith(("GLOSSA_", "CMAKE"))}
+        path = f"{self.folder / 'tools'}:{os.environ['PATH']}"
+        done = subprocess.run(
+            [self.folder / "glossa", *arguments],
+            env={**inherited, "PATH": path, **environment},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.startswith("ran: ")
+        return self._asked.read_text().splitlines()
+
+    def extras(self) -> set[str]:
+        stamp = (self.folder / ".venv" / ".glossa-stamp").read_text()
+        return set(stamp.split()[-1].split(","))
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Checkout:
+    return Checkout(tmp_path)
+
+
+def test_the_embedded_profile_installs_no_engine_and_only_once(checkout: Checkout) -> None:
+    asked = checkout.run("translate", "hello")
+    assert checkout.extras() == {"embedded"}
+    assert not [line for line in asked if "torch==" in line]
+    assert checkout.run("translate", "hello") == []
+
+
+def test_a_profiles_engines_are_added_to_what_is_there(checkout: Checkout) -> None:
+    checkout.run("translate", "hello")
+    checkout.run("transcribe", "--profile", "cpu", "a.wav")
+    assert checkout.extras() == {"embedded", "faster-whisper", "marian"}
+    checkout.run("translate", "--profile=bnb", "hello")
+    assert checkout.extras() == {"embedded", "faster-whisper", "marian", "bitsandbytes"}
+    assert checkout.run("transcribe", "a.wav", GLOSSA_PROFILE="cpu") == []
+
+
+def test_an_engine_named_alone_is_installed(checkout: Checkout) -> None:
+    checkout.run("translate", "--runtime", "marian", "hello")
+    checkout.run("transcribe", "--engine=mlx_whisper", "a.wav")
+    checkout.run("translate", "hello", GLOSSA_MT_RUNTIME="mlx")
+    assert checkout.extras() == {"embedded", "marian", "mlx-whisper", "mlx"}
+    # One that does not exist is the service's to refuse.
+    assert checkout.run("translate", "--runtime", "abacus", "hello") == []
+
+
+def test_torch_comes_first_and_alone(checkout: Checkout) -> None:
+    asked = checkout.run("translate", "--runtime", "bitsandbytes", "hello")
+    with_torch = [line for line in asked if "torch==" in line]
+    assert with_torch == [asked[0]]
+    assert asked[0].split()[-1].startswith("torch==")
+
+
+def test_llama_is_built_for_this_processor_and_kept(checkout: Checkout) -> None:
+    asked = checkout.run("translate", "--runtime", "gguf", "hello")
+    (built,) = [line for line in asked if " wheel " in line]
+    assert built.split()[-1].startswith("llama-cpp-python==")
+    (flags,) = {line for line in asked if line.startswith("flags: ")}
+    assert "GGML_CUDA" not in flags
+    assert checkout.run("translate", "--runtime", "gguf", "hello") == []
+
+    # Other flags are another build; coming back to the first takes the kept one.
+    other = checkout.run("translate", "--runtime", "gguf", "hello", CMAKE_ARGS="-DGGML_BLAS=ON")
+    assert "flags: -DGGML_BLAS=ON" in other
+    back = checkout.run("translate", "--runtime", "gguf", "hello")
+    assert not [line for line in back if " wheel " in line]
+    assert [line for line in back if "--force-reinstall" in line]
+
+
+def test_a_card_with_a_compiler_gets_cuda(checkout: Checkout) -> None:
+    checkout.add_tool("tools/nvidia-smi", "#!/bin/sh\necho 'GPU 0: one'\n")
+    checkout.add_tool("tools/nvcc", "#!/bin/sh\n")
+    asked = checkout.run("translate", "--profile", "rtx2070", "hello")
+    assert [line for line in asked if line.startswith("flags: ") and "-DGGML_CUDA=on" in line]
+    assert "cuda" in checkout.extras()
+
+
+def test_a_ready_made_library_spares_the_compiler(checkout: Checkout) -> None:
+    asked = checkout.run("translate", "--runtime", "gguf", "hello", GLOSSA_EXTRAS="xllamacpp")
+    assert not [line for line in asked if " wheel " in line]
+    assert checkout.extras() == {"embedded", "xllamacpp"}
+
+
+def test_help_and_doctor_install_no_engine(checkout: Checkout) -> None:
+    checkout.run("translate", "hello")
+    for arguments in (("up", "--profile", "mac", "--help"), ("doctor", "--profile", "mac")):
+        assert checkout.run(*arguments) == []
+
+
+def test_pulling_wants_the_hubs_library_and_bringing_in_does_not(checkout: Checkout) -> None:
+    checkout.run("models", "pull", "small.en", "--from", "/media")
+    assert checkout.extras() == {"embedded"}
+    checkout.run("models", "pull", "--profile", "rtx2070")
+    assert checkout.extras() == {"embedded", "models"}

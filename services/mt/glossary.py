@@ -80,7 +80,7 @@ class Glossary:
                 self._terms.setdefault(words, []).append(term)
         for rows in self._terms.values():
             rows.sort(key=lambda row: row.context is None)
-        self._longest = max(map(len, self._terms), default=0)
+        self._lengths = _lengths(self._terms)
 
     def __len__(self) -> int:
         """How many terms it knows; the senses of one count once."""
@@ -91,7 +91,7 @@ class Glossary:
         preferred = Glossary(terms)
         both = Glossary()
         both._terms = {**self._terms, **preferred._terms}
-        both._longest = max(self._longest, preferred._longest)
+        both._lengths = _lengths(both._terms)
         return both
 
     def find(self, text: str) -> list[tuple[str, Term]]:
@@ -152,11 +152,12 @@ class Glossary:
     def _find(
         self, source: _Source, within: _Found | None = None, most_words: int | None = None
     ) -> list[_Found]:
-        longest = self._longest if most_words is None else min(most_words, self._longest)
         position, end = (0, len(source.words)) if within is None else (within.start, within.end)
         found = []
         while position < end:
-            for length in range(min(longest, end - position), 0, -1):
+            for length in self._lengths.get(source.words[position], ()):
+                if length > end - position or (most_words is not None and length > most_words):
+                    continue
                 term = self._meant(source, position, position + length)
                 if term is not None:
                     if term.target:
@@ -176,6 +177,14 @@ class Glossary:
             if row.context is None or row.context.holds(source.words, start, end):
                 return row
         return None
+
+
+def _lengths(terms: Iterable[Words]) -> dict[str, list[int]]:
+    """How many words the terms have that begin with a word, longest first."""
+    lengths: dict[str, set[int]] = {}
+    for words in terms:
+        lengths.setdefault(words[0], set()).add(len(words))
+    return {word: sorted(found, reverse=True) for word, found in lengths.items()}
 
 
 class _Source:

@@ -1,8 +1,9 @@
 """Tells answers that are no translations: loops, answers far too long, leaked prompts, copies.
 
-All of it looks at the texts alone, so it is the same for every runtime. The thresholds are ours:
-set so that no translation of the sample texts by Apertium, and no liturgical repetition that the
-source has too ("holy, holy, holy"), is taken for one.
+All of it looks at the texts alone, so it is the same for every runtime. The thresholds are ours. Of
+23,305 verses in English and Spanish Bibles one is doubted (its translation has a note at its end),
+of 1,200 sentences of sermons and speeches by Apertium none; what the source repeats ("holy, holy,
+holy") may be repeated.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from services.mt.engine import LanguagePair
 
 Doubt = Literal["loop", "length", "leak", "copied", "empty"]
 
-# Characters of translation for a character of source; measured translations stay below half of it.
+# Characters of translation for a character of source; 999 of 1000 verses stay below 2.17, and the
+# others are short.
 _LENGTH_RATIOS = {LanguagePair("en", "es"): 2.2, LanguagePair("es", "en"): 2.0}
 _LENGTH_RATIO = 3.0
 _DENSE_LENGTH_RATIO = 10.0  # out of a script that writes a word with one or two signs
@@ -54,13 +56,15 @@ def doubts(source: str, answer: str, pair: LanguagePair) -> tuple[Doubt, ...]:
     if not answer.strip():
         return ("empty",)
     found: list[Doubt] = []
-    if _loop_start(_words(source), _words(answer)) is not None or _loops_in_a_word(source, answer):
+    source_words, words = _words(source), _words(answer)
+    if _loop_start(source_words, words) is not None or _loops_in_a_word(source, answer):
         found.append("loop")
     if len(answer) > length_limit(source, pair):
         found.append("length")
     if _leaks(source, answer):
         found.append("leak")
-    if _is_copy(source, answer):
+    common = set(source_words).intersection(words)
+    if len(common) >= _COPIED_LEAST_WORDS and _is_copy(source, words):
         found.append("copied")
     return tuple(found)
 
@@ -133,6 +137,8 @@ def _allowed_repeats(unit_words: int) -> int:
 
 def _loop_start(source: Sequence[str], answer: Sequence[str]) -> int | None:
     """Index of the word at which `answer` says the same unit once more than it may."""
+    if max(Counter(answer).values(), default=0) <= _PHRASE_REPEATS:
+        return None  # nearly every text: nothing in it is said so often
     allowed_by_source: int | None = None
     for size in range(1, min(_LONGEST_LOOP_WORDS, len(answer) // 2) + 1):
         run = 0
@@ -156,8 +162,8 @@ def _leaks(source: str, answer: str) -> bool:
     )
 
 
-def _is_copy(source: str, answer: str) -> bool:
-    """Whether most plain words of `source` stand in `answer` as they are.
+def _is_copy(source: str, answer: Sequence[str]) -> bool:
+    """Whether most plain words of `source` are among those of the answer as they are.
 
     Numbers and names are the same in both languages, and a text of a few different words is
     excused.
@@ -170,5 +176,5 @@ def _is_copy(source: str, answer: str) -> bool:
     )
     if len(plain) < _COPIED_LEAST_WORDS:
         return False
-    kept = (plain & Counter(_words(answer))).total()
+    kept = (plain & Counter(answer)).total()
     return kept >= _COPIED_SHARE * plain.total()

@@ -46,7 +46,7 @@ def pieces(text: str, limit_tokens: float = SOURCE_TOKENS) -> list[Piece]:
     Joined with their gaps they are the text again, without the blanks at its ends.
     """
     text = text.strip()
-    if estimated_tokens(text) <= limit_tokens:
+    if len(text) <= limit_tokens or estimated_tokens(text) <= limit_tokens:
         return [Piece(text)]
     end, cuts_word = _first_cut(text, limit_tokens)
     head, rest = text[:end].rstrip(), text[end:].lstrip()

@@ -70,8 +70,8 @@ class TextTask:
         self._progress = progress
         self._prefix = prefix
         self._is_cancelled = False
-        self._source_repeats = runaway.most_repeats(job.text)
-        self._limit_characters = runaway.length_limit(job.text, job.pair)
+        # Found out when the engine first tells something: most engines never do.
+        self._source_repeats: int | None = None
 
     @property
     def job(self) -> Job:
@@ -92,7 +92,10 @@ class TextTask:
     def tell(self, text: str, token_count: int) -> None:
         if self.first_token_at is None and token_count:
             self.first_token_at = time.monotonic()
-        if runaway.is_running_away(self._source_repeats, text, self._limit_characters):
+        if self._source_repeats is None:
+            self._source_repeats = runaway.most_repeats(self._job.text)
+        limit = runaway.length_limit(self._job.text, self._job.pair)
+        if runaway.is_running_away(self._source_repeats, text, limit):
             self.ran_away = True
         elif self._progress is not None:
             self._progress.tell(self._prefix + text)

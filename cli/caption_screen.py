@@ -43,11 +43,12 @@ class CaptionScreen:
             case "caption":
                 self._show_caption(event.session_id, event.caption)
             case "caption_dropped":
-                self._forget(event.session_id, event.caption_dropped.segment_id)
+                dropped = event.caption_dropped
+                self._forget(event.session_id, dropped.segment_id, dropped.language)
             case "session_ended":
-                for session_id, segment_id, _ in list(self._open):
+                for session_id, segment_id, language in list(self._open):
                     if session_id == event.session_id:
-                        self._forget(session_id, segment_id)
+                        self._forget(session_id, segment_id, language)
                 self.note(f"session {event.session_id} is over")
         if self.console.is_terminal:
             self._live.update(Group(*(_line(caption) for caption in self._open.values())))
@@ -64,9 +65,11 @@ class CaptionScreen:
         elif key not in self._open or self._open[key].revision < caption.revision:
             self._open[key] = caption
 
-    def _forget(self, session_id: str, segment_id: int) -> None:
-        for key in [key for key in self._open if key[:2] == (session_id, segment_id)]:
-            del self._open[key]
+    def _forget(self, session_id: str, segment_id: int, language: str) -> None:
+        """Takes open lines of a segment away: of one language, or of all when it is empty."""
+        for key in list(self._open):
+            if key[:2] == (session_id, segment_id) and language in ("", key[2]):
+                del self._open[key]
 
 
 def _line(caption: captions_pb2.Caption) -> Text:

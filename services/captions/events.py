@@ -34,7 +34,10 @@ class Caption:
 
 @dataclass(frozen=True, slots=True)
 class CaptionDropped:
+    """Takes the partials of a segment away: of one language, or of all when it is empty."""
+
     segment_id: int
+    language: str = ""
 
 
 @dataclass(frozen=True, slots=True)

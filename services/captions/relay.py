@@ -174,8 +174,8 @@ class Relay:
                 if viewer.query.session_id == left.session_id:
                     viewer.cut(_unknown_session(left.session_id))
         body = event.body
-        if isinstance(body, Caption):
-            self._forget_partial(event.session_id, body)
+        if isinstance(body, Caption | CaptionDropped):
+            self._forget_partial(event.session_id, body.segment_id, body.language)
         elif isinstance(body, SessionEnded):
             self._forget_partials(event.session_id)
         self._publish(event)
@@ -184,7 +184,7 @@ class Relay:
         body = event.body
         if isinstance(body, CaptionDropped):
             # The next segment may use the number again, with revisions from the start.
-            self._partials.pop((event.session_id, body.segment_id), None)
+            self._forget_partial(event.session_id, body.segment_id, body.language)
         elif isinstance(body, Caption):
             if self._history.session(event.session_id) is None:
                 return  # its start is not known, so nobody can be watching it
@@ -205,13 +205,13 @@ class Relay:
         for viewer in self._viewers:
             viewer.offer(event)
 
-    def _forget_partial(self, session_id: str, final: Caption) -> None:
-        key = (session_id, final.segment_id)
-        texts = self._partials.get(key)
+    def _forget_partial(self, session_id: str, segment_id: int, language: str) -> None:
+        """Forgets what is shown of a segment in a language, or in all when it is empty."""
+        texts = self._partials.get((session_id, segment_id))
         if texts is not None:
-            texts.pop(final.language, None)
-            if not texts:
-                del self._partials[key]
+            texts.pop(language, None)
+            if not texts or not language:
+                del self._partials[session_id, segment_id]
 
     def _forget_partials(self, session_id: str) -> None:
         for key in [key for key in self._partials if key[0] == session_id]:

@@ -84,8 +84,9 @@ def _message(event: Event, journal_id: str) -> captions_pb2.SubscribeResponse:
             message.caption.CopyFrom(
                 captions_pb2.Caption(**{name: getattr(caption, name) for name in Caption.__slots__})
             )
-        case CaptionDropped(segment_id):
+        case CaptionDropped(segment_id, language):
             message.caption_dropped.segment_id = segment_id
+            message.caption_dropped.language = language
         case SessionEnded(final_count):
             message.session_ended.SetInParent()
             message.session_ended.final_count = final_count

@@ -100,7 +100,9 @@ class GatewaySource:
             self._sessions.move_to_end(session_id)
         return session
 
-    def _durable(self, event: Any) -> SessionStarted | Caption | SessionEnded | None:
+    def _durable(
+        self, event: Any
+    ) -> SessionStarted | Caption | CaptionDropped | SessionEnded | None:
         session = self._session(event.session_id)
         match event.WhichOneof("event"):
             case "session_started":
@@ -113,11 +115,16 @@ class GatewaySource:
                 return _source_caption(event.transcript, session)
             case "translation":
                 return _target_caption(event.translation, session)
+            case "translation_failed":  # its drafts would stay for ever
+                failed = event.translation_failed
+                return CaptionDropped(failed.segment_id, failed.language)
             case "correction":
                 return _corrected_caption(event.correction, session)
             case "session_ended":
                 return SessionEnded(event.session_ended.final_count)
-        return None  # scores and gaps are not for displays; neither is what a newer gateway adds
+        # Scores, gaps, suppressed segments and the second mt's translations are not for displays;
+        # neither is what a newer gateway adds.
+        return None
 
     def _live(self, live: Any) -> Caption | CaptionDropped | None:
         session = self._session(live.session_id)
@@ -154,13 +161,16 @@ def _source_caption(transcript: Any, session: _Session) -> Caption:
 def _target_caption(translation: Any, session: _Session) -> Caption:
     spoken = session.segments.get(translation.segment_id, _UNKNOWN)
     is_final = translation.is_final
+    text, stable_text = translation.text, translation.stable_text
+    if is_final or not text.startswith(stable_text):
+        stable_text = text if is_final else ""
     return Caption(
         segment_id=translation.segment_id,
         language=translation.language,
         revision=translation.revision,
         is_final=is_final,
-        stable_text=translation.text if is_final else "",
-        unstable_text="" if is_final else translation.text,
+        stable_text=stable_text,
+        unstable_text=text[len(stable_text) :].lstrip(),
         start_offset_ms=spoken.start_offset_ms,
         end_offset_ms=spoken.end_offset_ms,
         is_source=False,
@@ -216,7 +226,8 @@ class RelaySource:
                 caption = message.caption
                 body = Caption(**{name: getattr(caption, name) for name in Caption.__slots__})
             case "caption_dropped":
-                body = CaptionDropped(message.caption_dropped.segment_id)
+                dropped = message.caption_dropped
+                body = CaptionDropped(dropped.segment_id, dropped.language)
             case "session_ended":
                 body = SessionEnded(message.session_ended.final_count)
             case _:

@@ -29,7 +29,11 @@ class Query:
             return (body.is_final or not self.finals_only) and matches_language(
                 body.language, self.languages
             )
-        return not (self.finals_only and isinstance(body, CaptionDropped))
+        if isinstance(body, CaptionDropped):
+            return not self.finals_only and (
+                not body.language or matches_language(body.language, self.languages)
+            )
+        return True
 
 
 def slow_consumer() -> Overloaded:
@@ -78,9 +82,10 @@ class Viewer:
             if not body.is_final:
                 key = partial
         elif isinstance(body, CaptionDropped):
-            self._drop_partials(event.session_id, body.segment_id)
-            key = ("dropped", event.session_id, body.segment_id)
-            self._waiting.pop(key, None)
+            self._drop_partials(event.session_id, body)
+            if not event.sequence:
+                key = ("dropped", event.session_id, body.segment_id)
+                self._waiting.pop(key, None)
         if len(self._waiting) >= self._queue_events and not self._make_room():
             if event.sequence == 0 and isinstance(body, Caption):
                 return
@@ -134,12 +139,13 @@ class Viewer:
                 return True
         return False
 
-    def _drop_partials(self, session_id: str, segment_id: int) -> None:
+    def _drop_partials(self, session_id: str, dropped: CaptionDropped) -> None:
         for key, event in list(self._waiting.items()):
             body = event.body
             if (
                 event.sequence == 0
                 and isinstance(body, Caption)
-                and (event.session_id, body.segment_id) == (session_id, segment_id)
+                and (event.session_id, body.segment_id) == (session_id, dropped.segment_id)
+                and dropped.language in ("", body.language)
             ):
                 del self._waiting[key]

@@ -137,6 +137,9 @@ class _Follower:
         elif event.WhichOneof("event") == "translation":
             translation = event.translation
             self._live.pop((event.session_id, translation.segment_id, translation.language), None)
+        elif event.WhichOneof("event") == "translation_failed":
+            failed = event.translation_failed
+            self._live.pop((event.session_id, failed.segment_id, failed.language), None)
 
     def take_live(self) -> list[gateway_pb2.LiveUpdate]:
         updates = list(self._live.values())

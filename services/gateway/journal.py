@@ -24,6 +24,7 @@ import structlog
 from glossa.gateway.v1 import gateway_pb2
 from glossa.types.v1 import types_pb2
 from services.errors import NotFound, Unavailable, WrongState
+from services.gateway import metrics
 from services.gateway.transaction import SCHEMA, Owed, Stage, Transaction
 
 log = structlog.get_logger()
@@ -119,27 +120,94 @@ class Journal:
         transcript: types_pb2.Transcript,
         target_languages: Sequence[str],
         settled_sample: int,
+        *,
+        compared: bool,
     ) -> bool:
-        """Appends a final once, with the translations that it is owed; False if it was there."""
+        """Appends a final once, with the translations that it is owed; False if it was there.
+
+        Args:
+            compared: it is owed the translations of the second mt, too.
+        """
+        dropped_count = 0
 
         def write(transaction: Transaction) -> bool:
+            nonlocal dropped_count
             sequence = transaction.append_once(
                 session_id, segment_id=transcript.segment_id, transcript=transcript
             )
             if sequence is None:
                 return False
             transaction.connection.execute(
-                "UPDATE sessions SET final_count = final_count + 1, "
-                "settled_sample = max(settled_sample, ?) WHERE session_id = ?",
-                (settled_sample, session_id),
+                "UPDATE sessions SET final_count = final_count + 1 WHERE session_id = ?",
+                (session_id,),
             )
+            transaction.settle(session_id, settled_sample)
+            stages: tuple[Stage, ...] = ("translate", "alternative") if compared else ("translate",)
             for language in target_languages:
-                transaction.owe(
-                    Owed("translate", sequence, session_id, transcript.segment_id, language)
-                )
+                for stage in stages:
+                    transaction.owe(
+                        Owed(stage, sequence, session_id, transcript.segment_id, language)
+                    )
+            if compared:
+                dropped_count = transaction.drop_old_alternatives()
+            return True
+
+        is_new = await self._write(write)
+        if dropped_count:
+            metrics.ALTERNATIVES_DROPPED.labels("BEHIND").inc(dropped_count)
+            log.warning("alternatives_dropped", reason="BEHIND", count=dropped_count)
+        return is_new
+
+    async def append_suppressed(
+        self, session_id: str, suppressed: gateway_pb2.SegmentSuppressed, settled_sample: int
+    ) -> bool:
+        """Appends what stt heard and does not show; False if this audio was suppressed before.
+
+        stt goes through the audio in order, so what begins before the end of the newest one is the
+        same audio, decoded again after a break.
+        """
+
+        def write(transaction: Transaction) -> bool:
+            row = transaction.connection.execute(
+                "SELECT event FROM events WHERE session_id = ? AND kind = 'segment_suppressed' "
+                "ORDER BY sequence DESC LIMIT 1",
+                (session_id,),
+            ).fetchone()
+            if row is not None:
+                known = gateway_pb2.JournalEvent.FromString(row[0]).segment_suppressed
+                if suppressed.start_offset_ms < known.end_offset_ms or suppressed == known:
+                    return False
+            transaction.append(session_id, segment_suppressed=suppressed)
+            transaction.settle(session_id, settled_sample)
             return True
 
         return await self._write(write)
+
+    async def append_alternative(self, owed: Owed, translation: types_pb2.Translation) -> None:
+        """Appends what the second mt made of a final."""
+
+        def write(transaction: Transaction) -> None:
+            transaction.append_once(
+                owed.session_id,
+                segment_id=owed.segment_id,
+                language=owed.language,
+                alternative_translation=translation,
+            )
+            transaction.pay(owed)
+
+        await self._write(write)
+
+    async def drop_alternative(self, owed: Owed) -> None:
+        """A comparison will not be made; there is no event of it."""
+        await self._write(lambda transaction: transaction.pay(owed))
+
+    async def drop_alternatives(self) -> None:
+        """Nothing is compared any more."""
+        await self._write(
+            lambda transaction: transaction.connection.execute(
+                "DELETE FROM owed WHERE stage = 'alternative'"
+            )
+        )
 
     async def append_translation(self, owed: Owed, translation: types_pb2.Translation) -> None:
         """Appends a final translation; it is now owed a score."""
@@ -192,6 +260,15 @@ class Journal:
     async def append_gap(self, session_id: str, gap: gateway_pb2.AudioGap) -> None:
         """Appends that samples never came."""
         await self._write(lambda transaction: transaction.append(session_id, audio_gap=gap))
+
+    async def append_skip(self, session_id: str, gap: gateway_pb2.AudioGap) -> None:
+        """Appends that samples are not recognised; they are settled with it."""
+
+        def write(transaction: Transaction) -> None:
+            transaction.append(session_id, audio_gap=gap)
+            transaction.settle(session_id, gap.next_sample)
+
+        await self._write(write)
 
     async def append_correction(
         self, session_id: str, segment_id: int, language: str, text: str, author: str
@@ -289,12 +366,7 @@ class Journal:
 
     async def settle(self, session_id: str, settled_sample: int) -> None:
         """Remembers that no audio below `settled_sample` is needed again."""
-        await self._write(
-            lambda transaction: transaction.connection.execute(
-                "UPDATE sessions SET settled_sample = max(settled_sample, ?) WHERE session_id = ?",
-                (settled_sample, session_id),
-            )
-        )
+        await self._write(lambda transaction: transaction.settle(session_id, settled_sample))
 
     async def next_revision_epoch(self, session_id: str) -> int:
         """Counts that a session's recognition began anew, and returns the count."""

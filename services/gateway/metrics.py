@@ -10,6 +10,11 @@ SESSIONS_OPEN = Gauge("glossa_gateway_sessions_open", "Sessions that have not en
 SPEAKERS_CONNECTED = Gauge("glossa_gateway_speakers_connected", "Sessions with a speaker's stream.")
 AUDIO_SECONDS = Counter("glossa_gateway_audio_seconds", "Seconds of audio taken in.")
 GAP_SECONDS = Counter("glossa_gateway_gap_seconds", "Seconds of audio that never came.")
+SKIPPED_SECONDS = Counter(
+    "glossa_gateway_skipped_seconds",
+    "Seconds of audio skipped that broke stt each time.",
+    ["reason"],
+)
 FINALS = Counter("glossa_gateway_finals", "Finals journalled.")
 SUPPRESSED = Counter(
     "glossa_gateway_segments_suppressed", "Segments that stt opened and dropped.", ["reason"]
@@ -19,12 +24,24 @@ STT_REOPENED = Counter(
 )
 WORK = Counter(
     "glossa_gateway_work",
-    "Final translations (translate) and pair scores (score) by outcome of each attempt.",
+    "Final translations (translate), pair scores (score) and the second mt's translations "
+    "(alternative) by outcome of each attempt.",
     ["stage", "language", "outcome"],
 )
 DRAFTS = Counter("glossa_gateway_drafts", "Drafts by outcome.", ["outcome"])
+ALTERNATIVES_DROPPED = Counter(
+    "glossa_gateway_alternatives_dropped",
+    "Translations that the second mt did not give in time or at all, and that are not waited for.",
+    ["reason"],
+)
 OWED = Gauge(
     "glossa_gateway_owed", "Work in hand or waiting, of which at most 64 are counted.", ["stage"]
+)
+ENGINE_SECONDS = Histogram(
+    "glossa_gateway_translation_engine_seconds",
+    "Time in the engine of each final translation, of the first mt and the second.",
+    ["stage", "model"],
+    buckets=_LAG_BUCKETS,
 )
 LAG_SECONDS = Histogram(
     "glossa_gateway_lag_seconds",

@@ -1,14 +1,16 @@
-"""What happens to a final: its translations, then their scores.
+"""What happens to a final: its translations, then their scores; beside them a second mt's.
 
 The work is what the journal says is owed, so a restart goes on where it stopped. A model that is
 away is waited for; a text that a model refuses is journalled as refused. Quality never delays a
-caption: scores have their own loop.
+caption: scores have their own loop, and so have the translations that are only compared, which
+are dropped where the others are waited for.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -33,6 +35,10 @@ _BACKOFF_S = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0)  # then the last one again and agai
 # A text that fails this often while others get through is the cause itself (it crashes or hangs the
 # engine), and is given up.
 _POISON_ATTEMPTS = 5
+# A comparison is worth this much patience with a second mt that is away or fails.
+_ALTERNATIVE_PATIENCE_S = 60.0
+# One at a time: on a shared device the second mt takes the least from the first.
+_ALTERNATIVE_CONCURRENCY = 1
 # Work in hand of one stage: more than fits the calls in flight, so that texts that fail again and
 # again do not keep the others from their turn.
 _PAGE = 64
@@ -67,12 +73,21 @@ class Pipeline:
         self._scores = _Worker(
             "score", journal, settings.score_concurrency, self._score, self._give_up_score
         )
+        self._alternatives = _Worker(
+            "alternative",
+            journal,
+            _ALTERNATIVE_CONCURRENCY,
+            self._compare,
+            self._give_up_alternative,
+            patience_s=_ALTERNATIVE_PATIENCE_S,
+        )
 
     def committed(self, events: Sequence[gateway_pb2.JournalEvent]) -> None:
         """Wakes the loops for new work."""
         kinds = {event.WhichOneof("event") for event in events}
         if "transcript" in kinds:
             self._translations.wake.set()
+            self._alternatives.wake.set()
         if "translation" in kinds:
             self._scores.wake.set()
 
@@ -84,6 +99,10 @@ class Pipeline:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._translations.run())
             tasks.create_task(self._scores.run())
+            if self._settings.mt_alternative_address:
+                tasks.create_task(self._alternatives.run())
+            else:
+                await self._journal.drop_alternatives()
 
     async def _translate(self, owed: Owed) -> None:
         context = await self._context(owed)
@@ -103,6 +122,7 @@ class Pipeline:
                         translation.revision += self._growths[owed] + 1
                     await self._journal.append_translation(owed, translation)
                     self._growths.pop(owed, None)
+                    _observe("translate", translation)
                 elif time.monotonic() >= next_growth_at and self._show(owed, translation, draft):
                     next_growth_at = time.monotonic() + _GROWTH_INTERVAL_S
 
@@ -145,6 +165,27 @@ class Pipeline:
         await self._journal.append_translation_failed(owed, reason)
         self._growths.pop(owed, None)
 
+    async def _compare(self, owed: Owed) -> None:
+        """Has the second mt translate a final as the first did, for the journal alone."""
+        context = await self._context(owed)
+        stream = self._models.translate_final(
+            context.transcript,
+            owed.language,
+            Hints(context=context.pairs),
+            timeout_s=self._settings.translate_timeout_s,
+            alternative=True,
+        )
+        async with contextlib.aclosing(stream) as translations:
+            async for translation in translations:
+                if translation.is_final:
+                    translation.stable_text = translation.text
+                    await self._journal.append_alternative(owed, translation)
+                    _observe("alternative", translation)
+
+    async def _give_up_alternative(self, owed: Owed, reason: str) -> None:
+        await self._journal.drop_alternative(owed)
+        metrics.ALTERNATIVES_DROPPED.labels(reason).inc()
+
     async def _score(self, owed: Owed) -> None:
         transcript, translation = await asyncio.gather(
             self._transcript(owed), self._translation(owed)
@@ -179,11 +220,16 @@ class Pipeline:
         return event.translation
 
 
+def _observe(stage: Stage, translation: types_pb2.Translation) -> None:
+    metrics.ENGINE_SECONDS.labels(stage, translation.model).observe(translation.engine_ms / 1000)
+
+
 @dataclass
 class _Failures:
     """What has become of one piece of work so far."""
 
     paid_before: int
+    give_up_at: float  # of time.monotonic()
     attempts: int = 0
     refused_for: str = ""  # a reason: it is to be given up
 
@@ -198,7 +244,12 @@ class _Worker:
         concurrency: int,
         pay: Callable[[Owed], Awaitable[None]],
         give_up: Callable[[Owed, str], Awaitable[None]],
+        patience_s: float = math.inf,
     ) -> None:
+        """
+        Args:
+            patience_s: work that still fails so long after it was taken in hand is given up.
+        """
         self.wake = asyncio.Event()
         self.owed_count = 0  # at most _PAGE
         self._stage: Stage = stage
@@ -206,6 +257,7 @@ class _Worker:
         self._calls = asyncio.Semaphore(concurrency)
         self._pay = pay
         self._give_up = give_up
+        self._patience_s = patience_s
         self._paid_count = 0
         self._in_hand: set[Owed] = set()
 
@@ -224,7 +276,7 @@ class _Worker:
 
     async def _finish(self, owed: Owed) -> None:
         """Tries until the work is done or given up; it waits without holding a call's place."""
-        failures = _Failures(self._paid_count)
+        failures = _Failures(self._paid_count, time.monotonic() + self._patience_s)
         while not await self._attempt(owed, failures):
             failures.attempts += 1
             await asyncio.sleep(_BACKOFF_S[min(failures.attempts, len(_BACKOFF_S)) - 1])
@@ -245,7 +297,7 @@ class _Worker:
                 failures.attempts + 1 >= _POISON_ATTEMPTS
                 and self._paid_count > failures.paid_before
             )
-            if is_permanent(error) or is_poison:
+            if is_permanent(error) or is_poison or time.monotonic() > failures.give_up_at:
                 failures.refused_for = reason_of(error)
                 log.error(
                     "given_up",

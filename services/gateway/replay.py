@@ -65,6 +65,12 @@ class ReplayBuffer:
             self._first_index += 1
         self._cursor = max(self._cursor, self._first_index)
 
+    @property
+    def sent_sample(self) -> int:
+        """Every sample below it that was held has been sent since the last rewind."""
+        sent_count = self._cursor - self._first_index
+        return self._chunks[sent_count - 1].end_sample if sent_count else self.settled_sample
+
     def unsent_s(self) -> float:
         """Audio not sent yet, in seconds."""
         unsent = self._first_index + len(self._chunks) - self._cursor

@@ -2,7 +2,7 @@
 
 The audio above the last settled sample is held here. When the stt stream breaks, a new one is
 opened with the next segment's number and gets that audio again: finals are never lost and segment
-numbers go on.
+numbers go on. Audio that breaks stt every time is skipped, and journalled as a gap.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from services.gateway.last_drafts import LastDrafts
 from services.gateway.models import Models, is_permanent, stt_error
 from services.gateway.replay import ReplayBuffer
 from services.gateway.settings import GatewaySettings
+from services.gateway.stt_breaks import SttBreaks
 
 log = structlog.get_logger()
 
@@ -120,6 +121,8 @@ class Session:
         self._abandon_timer: asyncio.TimerHandle | None = None
         self._end_reason: gateway_pb2.EndReason | None = None
         self._stt_connected = False
+        self._stt_answered = False  # in the stream that is open, or was the last
+        self._stt_breaks = SttBreaks()
         self._input = asyncio.Event()  # something to send, or the end
         self._room = asyncio.Event()  # something was sent or settled
         self._paid = asyncio.Event()  # a translation was journalled
@@ -261,13 +264,40 @@ class Session:
                 reason=reason,
                 replay_s=round(self._buffer.held_s(), 1),
             )
+            await self._skip_what_breaks_stt(reason)
             await asyncio.sleep(_REOPEN_BACKOFF_S[min(failures, len(_REOPEN_BACKOFF_S) - 1)])
             self._input.set()
+
+    async def _skip_what_breaks_stt(self, reason: str) -> None:
+        settled_sample = self._buffer.settled_sample
+        skip_to = self._stt_breaks.note(
+            settled_sample, self._buffer.sent_sample, reason, answered=self._stt_answered
+        )
+        if skip_to <= settled_sample:
+            return
+        gap = gateway_pb2.AudioGap(first_sample=settled_sample, next_sample=skip_to, reason=reason)
+        try:
+            await self._with.journal.append_skip(self.session_id, gap)
+        except Unavailable:  # the journal cannot be written now; more breaks will come
+            return
+        self._settle(skip_to)
+        self._make_safe(skip_to)
+        self._drop_segment(self._next_segment_id)
+        skipped_s = (skip_to - settled_sample) / SAMPLE_RATE_HERTZ
+        metrics.SKIPPED_SECONDS.labels(reason).inc(skipped_s)
+        log.error(
+            "audio_skipped",
+            session_id=self.session_id,
+            reason=reason,
+            first_sample=settled_sample,
+            skipped_s=round(skipped_s, 1),
+        )
 
     async def _stream_once(self) -> None:
         """One stt stream from the settled sample to the end; returns only when all is settled."""
         self._buffer.rewind()
         self._revision_base = self._last_revision
+        self._stt_answered = False
         call = self._with.models.stt.StreamingTranscribe()
         status = PeerStatus(call)
         sending: asyncio.Task[None] | None = None
@@ -276,6 +306,7 @@ class Session:
             self._stt_connected = True
             sending = asyncio.create_task(self._send(call))
             while (response := await call.read()) is not grpc.aio.EOF:
+                self._stt_answered = True
                 await self._take_response(response)
             if await call.code() != grpc.StatusCode.OK:
                 raise await status.error()
@@ -330,18 +361,7 @@ class Session:
             case "transcript":
                 self._take_partial(response.transcript)
             case "segment_suppressed":
-                suppressed = response.segment_suppressed
-                metrics.SUPPRESSED.labels(suppressed.reason).inc()
-                self._drafts.cancel(suppressed.segment_id)
-                self._with.last_drafts.forget(self.session_id, suppressed.segment_id)
-                self._with.publish_live(
-                    gateway_pb2.LiveUpdate(
-                        session_id=self.session_id,
-                        segment_dropped=gateway_pb2.SegmentDropped(
-                            segment_id=suppressed.segment_id
-                        ),
-                    )
-                )
+                await self._take_suppressed(response.segment_suppressed, response.settled_sample)
         self._settle(response.settled_sample)
 
     def _take_partial(self, transcript: types_pb2.Transcript) -> None:
@@ -361,7 +381,11 @@ class Session:
         self._drafts.cancel(transcript.segment_id)
         arrived_at = self._buffer.arrival_of(ms_to_samples(transcript.end_offset_ms))
         is_new = await self._with.journal.append_transcript(
-            self.session_id, transcript, list(self.config.target_languages), settled_sample
+            self.session_id,
+            transcript,
+            list(self.config.target_languages),
+            settled_sample,
+            compared=bool(self._with.settings.mt_alternative_address),
         )
         self._next_segment_id = transcript.segment_id + 1
         self._make_safe(settled_sample)
@@ -378,6 +402,35 @@ class Session:
                 engine_ms=round(transcript.engine_ms, 1),
                 lag_ms=None if lag_s is None else round(lag_s * 1000),
             )
+
+    async def _take_suppressed(
+        self, suppressed: stt_pb2.SegmentSuppressed, settled_sample: int
+    ) -> None:
+        self._drop_segment(suppressed.segment_id)
+        is_new = await self._with.journal.append_suppressed(
+            self.session_id,
+            gateway_pb2.SegmentSuppressed(
+                reason=suppressed.reason,
+                start_offset_ms=suppressed.start_offset_ms,
+                end_offset_ms=suppressed.end_offset_ms,
+                text=suppressed.text,
+            ),
+            settled_sample,
+        )
+        self._make_safe(settled_sample)
+        if is_new:
+            metrics.SUPPRESSED.labels(suppressed.reason).inc()
+
+    def _drop_segment(self, segment_id: int) -> None:
+        """Takes the partials and drafts of a segment away; the next one gets its number."""
+        self._drafts.cancel(segment_id)
+        self._with.last_drafts.forget(self.session_id, segment_id)
+        self._with.publish_live(
+            gateway_pb2.LiveUpdate(
+                session_id=self.session_id,
+                segment_dropped=gateway_pb2.SegmentDropped(segment_id=segment_id),
+            )
+        )
 
     def _settle(self, settled_sample: int) -> None:
         if settled_sample > self._buffer.settled_sample:

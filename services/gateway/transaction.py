@@ -10,7 +10,10 @@ from typing import Any, Literal
 from glossa.gateway.v1 import gateway_pb2
 from services.errors import NotFound, WrongState
 
-Stage = Literal["translate", "score"]
+Stage = Literal["translate", "score", "alternative"]
+
+# A second mt that cannot keep up is never owed more than this: some twenty minutes of speech.
+_ALTERNATIVES_LIMIT = 256
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS journal (journal_id TEXT NOT NULL);
@@ -38,6 +41,10 @@ CREATE INDEX IF NOT EXISTS events_of_segment ON events (session_id, segment_id);
 CREATE UNIQUE INDEX IF NOT EXISTS one_event_a_segment
   ON events (session_id, segment_id, language, kind)
   WHERE kind IN ('transcript', 'translation', 'translation_failed', 'pair_scored');
+CREATE UNIQUE INDEX IF NOT EXISTS one_alternative_a_segment
+  ON events (session_id, segment_id, language) WHERE kind = 'alternative_translation';
+CREATE INDEX IF NOT EXISTS suppressed_of_session
+  ON events (session_id, sequence) WHERE kind = 'segment_suppressed';
 CREATE TABLE IF NOT EXISTS owed (
   sequence INTEGER NOT NULL,
   stage TEXT NOT NULL,
@@ -123,6 +130,22 @@ class Transaction:
             "VALUES (?, ?, ?, ?, ?)",
             (owed.stage, owed.sequence, owed.session_id, owed.segment_id, owed.language),
         )
+
+    def settle(self, session_id: str, settled_sample: int) -> None:
+        """Remembers that no audio below `settled_sample` is needed again."""
+        self.connection.execute(
+            "UPDATE sessions SET settled_sample = max(settled_sample, ?) WHERE session_id = ?",
+            (settled_sample, session_id),
+        )
+
+    def drop_old_alternatives(self) -> int:
+        """Forgets the oldest comparisons beyond the limit; returns how many."""
+        return self.connection.execute(
+            "DELETE FROM owed WHERE stage = 'alternative' AND (sequence, language) IN ("
+            "SELECT sequence, language FROM owed WHERE stage = 'alternative' "
+            "ORDER BY sequence DESC LIMIT -1 OFFSET ?)",
+            (_ALTERNATIVES_LIMIT,),
+        ).rowcount
 
     def pay(self, owed: Owed) -> None:
         self.connection.execute(

@@ -88,10 +88,12 @@ async def test_partials_and_drafts_come_live_before_the_final(stack: Stack) -> N
     following = stack.journal.Follow(
         gateway_pb2.FollowRequest(session_id=session_id, live=True), timeout=30
     )
+    while not (await following.read()).HasField("caught_up"):
+        pass
     for first_sample, data in chunks(sermon([7])[:4_800]):
         await call.write(audio(first_sample, data))
     seen = set()
-    async for response in following:
+    while (response := await following.read()) is not grpc.aio.EOF:
         if response.HasField("live"):
             seen.add(response.live.WhichOneof("update"))
             assert response.live.transcript.is_final is False

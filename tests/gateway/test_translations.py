@@ -56,15 +56,20 @@ async def watch(stack: Stack, numbers: list[int], **config: object) -> Watched:
         gateway_pb2.FollowRequest(session_id=session_id, live=True), timeout=60
     )
 
+    following_live = asyncio.Event()
+
     async def follow() -> list[gateway_pb2.FollowResponse]:
         responses = []
         async for response in following:
             responses.append(response)
+            if response.HasField("caught_up"):
+                following_live.set()
             if response.event.HasField("session_ended"):
                 return responses
         raise AssertionError("the stream ended")
 
     seeing = asyncio.create_task(follow())
+    await following_live.wait()
     for first_sample, data in chunks(sermon(numbers)):
         await call.write(audio(first_sample, data))
         await asyncio.sleep(CHUNK_INTERVAL_S)

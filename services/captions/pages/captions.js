@@ -70,7 +70,7 @@ class Session {
       this.sequence = event.sequence;
     }
     if (event.caption) this.#takeCaption(event.caption);
-    else if (event.caption_dropped) this.#dropPartials(event.caption_dropped.segment_id);
+    else if (event.caption_dropped) this.#dropPartials(event.caption_dropped);
     else if (event.session_started) Object.assign(this.info, event.session_started, { is_live: true });
     else if (event.session_ended) this.info.is_live = false;
     else if (event.caught_up) this.caughtUp = true;
@@ -94,15 +94,18 @@ class Session {
     }
   }
 
-  #dropPartials(segmentId) {
-    const segment = this.segments.get(segmentId);
+  // Without a language the partials of all languages go.
+  #dropPartials(dropped) {
+    const segment = this.segments.get(dropped.segment_id);
     if (!segment) return;
     for (const [language, caption] of segment.captions) {
-      if (!caption.is_final) segment.captions.delete(language);
+      if (!caption.is_final && (!dropped.language || dropped.language === language)) {
+        segment.captions.delete(language);
+      }
     }
     if (segment.captions.size === 0) {
       segment.element?.remove();
-      this.segments.delete(segmentId);
+      this.segments.delete(segment.id);
     } else {
       render(segment);
     }

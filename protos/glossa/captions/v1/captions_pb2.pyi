@@ -71,10 +71,12 @@ class Caption(_message.Message):
     def __init__(self, segment_id: _Optional[int] = ..., language: _Optional[str] = ..., revision: _Optional[int] = ..., is_final: bool = ..., stable_text: _Optional[str] = ..., unstable_text: _Optional[str] = ..., start_offset_ms: _Optional[int] = ..., end_offset_ms: _Optional[int] = ..., is_source: bool = ..., is_corrected: bool = ..., endpoint_offset_ms: _Optional[int] = ..., engine_ms: _Optional[float] = ..., model: _Optional[str] = ...) -> None: ...
 
 class CaptionDropped(_message.Message):
-    __slots__ = ("segment_id",)
+    __slots__ = ("segment_id", "language")
     SEGMENT_ID_FIELD_NUMBER: _ClassVar[int]
+    LANGUAGE_FIELD_NUMBER: _ClassVar[int]
     segment_id: int
-    def __init__(self, segment_id: _Optional[int] = ...) -> None: ...
+    language: str
+    def __init__(self, segment_id: _Optional[int] = ..., language: _Optional[str] = ...) -> None: ...
 
 class SessionStarted(_message.Message):
     __slots__ = ("title", "source_language", "target_languages")

@@ -76,12 +76,14 @@ class AudioReceipt(_message.Message):
     def __init__(self, safe_sample: _Optional[int] = ..., received_sample: _Optional[int] = ...) -> None: ...
 
 class AudioGap(_message.Message):
-    __slots__ = ("first_sample", "next_sample")
+    __slots__ = ("first_sample", "next_sample", "reason")
     FIRST_SAMPLE_FIELD_NUMBER: _ClassVar[int]
     NEXT_SAMPLE_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
     first_sample: int
     next_sample: int
-    def __init__(self, first_sample: _Optional[int] = ..., next_sample: _Optional[int] = ...) -> None: ...
+    reason: str
+    def __init__(self, first_sample: _Optional[int] = ..., next_sample: _Optional[int] = ..., reason: _Optional[str] = ...) -> None: ...
 
 class SessionClosed(_message.Message):
     __slots__ = ("final_count", "sequence")

@@ -106,6 +106,8 @@ class MlxWhisper:
         return None
 
     def close(self) -> None:
+        if self._is_closed:
+            return
         self._is_closed = True
         self._run(self._unload)  # behind decodes under way
         self._thread.shutdown()

@@ -110,6 +110,13 @@ class Finals:
         # Waiting behind the segment before it is waiting for the engine, too.
         waited_ms = (time.monotonic() - closed.closed_at_s) * 1000
         if boundary.music_share > _MAX_MUSIC_SHARE:
+            log.info(
+                "segment",
+                segment_id=closed.segment.segment_id,
+                outcome="music",
+                cause=boundary.cause,
+                audio_ms=_audio_ms(boundary),
+            )
             return self._suppressed(closed, "music", "")
         take, flags = await self._best_take(closed)
         take = replace(
@@ -181,13 +188,12 @@ class Finals:
 
     def _log(self, closed: ClosedSegment, take: _Take) -> None:
         boundary = closed.boundary
-        audio_samples = boundary.speech_end_sample - boundary.first_sample
         log.info(
             "segment",
             segment_id=closed.segment.segment_id,
             outcome=take.verdict.reason or "final",
             cause=boundary.cause,
-            audio_ms=samples_to_ms(audio_samples),
+            audio_ms=_audio_ms(boundary),
             words=len(take.hypothesis.words),
             flags=",".join(take.verdict.flags),
             avg_logprob=_rounded(take.figures.avg_logprob),
@@ -280,6 +286,10 @@ def _words(
             )
         )
     return words
+
+
+def _audio_ms(boundary: SegmentClosed) -> int:
+    return samples_to_ms(boundary.speech_end_sample - boundary.first_sample)
 
 
 def _rounded(figure: float | None) -> float | None:

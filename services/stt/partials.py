@@ -176,11 +176,11 @@ class Partials:
             segment.gets_partials = False
             PARTIALS_SKIPPED.labels("failed").inc()
             return
-        if not hypothesis.words or not segment.is_open:
+        if not hypothesis.words or segment.is_cut:  # the next segment has some of the words
             return
         following = self._follow_segment(segment, recogniser.capabilities)
         commitment = following.policy.accept(hypothesis)
-        if recogniser.capabilities.word_times:
+        if recogniser.capabilities.word_times and segment.is_open:
             commitment = self._settle(segment, commitment)
         text = following.text.show(commitment)
         await self._hearing.tell_partial(segment, text.stable, text.unstable, recogniser.label)

@@ -20,6 +20,7 @@ class Segment:
     segment_id: int = 0  # 0 until it is announced
     revision: int = 0
     is_open: bool = True
+    is_cut: bool = False  # speech goes on in the next segment
     is_settled: bool = False
     # For partials.
     fed_sample: int = 0

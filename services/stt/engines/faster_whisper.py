@@ -27,7 +27,10 @@ from services.stt.engines import whisper
 _NAME = "faster_whisper"
 _FILES = ("model.bin", "config.json", "tokenizer.json", "vocabulary.json|vocabulary.txt")
 # Cards without tensor cores for float16 compute the same weights in float32.
-_AUTO_COMPUTE_TYPES = {"cuda": ("int8_float16", "int8_float32", "float32"), "cpu": ("int8",)}
+_AUTO_COMPUTE_TYPES = {
+    "cuda": ("int8_float16", "int8_float32", "float32"),
+    "cpu": ("int8", "float32"),
+}
 _FRAME_SAMPLES = 160
 # As openai/whisper has them: marks that belong to the word after or before them.
 _PREPENDED = "\"'“¿([{-"

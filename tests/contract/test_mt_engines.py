@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import gc
+import json
 import os
 import shutil
 import subprocess
 import sys
+import weakref
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -259,3 +263,44 @@ def test_no_connection_is_tried_and_nothing_is_logged(runtime: Runtime, tmp_path
     assert finished.returncode == 0, finished.stderr
     assert finished.stdout.strip() == ANSWER
     assert finished.stderr == ""
+
+
+def test_a_model_loaded_by_one_thread_serves_another(engine: Engine) -> None:
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        assert thread.submit(engine.translate, [task(SOURCE)]).result()[0].text == ANSWER
+
+
+@pytest.mark.parametrize("name", PROMPTED)
+def test_a_model_that_drafts_tokens_changes_no_answer(name: str) -> None:
+    model = RUNTIMES[name].build_model()
+    speculating = RUNTIMES[name].load(model, speculative_model=str(model))
+    try:
+        assert speculating.capabilities.max_batch == 1
+        for source, target in EN_ES[:3]:
+            told = task(source)
+            rendering = speculating.translate([told])[0]
+            assert rendering.text == target
+            assert rendering.token_count == told.token_count
+    finally:
+        speculating.close()
+
+
+@pytest.mark.parametrize("name", PROMPTED)
+def test_a_closed_engine_holds_its_model_no_longer(name: str) -> None:
+    closed = RUNTIMES[name].load()
+    model = weakref.ref(closed._model)  # type: ignore[attr-defined]
+    closed.translate([task(SOURCE)])
+    closed.close()
+    gc.collect()
+    assert model() is None
+
+
+def test_a_missing_part_of_the_weights_is_named(tmp_path: Path) -> None:
+    model = _copy(RUNTIMES["bitsandbytes"], tmp_path)
+    (model / "model.safetensors").unlink()
+    (model / "model.safetensors.index.json").write_text(
+        json.dumps({"weight_map": {"lm_head.weight": "model-00002-of-00002.safetensors"}})
+    )
+    with pytest.raises(Unavailable, match="model-00002-of-00002") as missing:
+        RUNTIMES["bitsandbytes"].load(model)
+    assert missing.value.reason == "MODEL_MISSING"

@@ -76,6 +76,7 @@ class Answer:
         self._token_limit = token_limit
         self._text = prompt.begins_answer
         self._token_count = 0
+        self._told_count = 0
         self._is_ended = False
 
     @property
@@ -99,11 +100,13 @@ class Answer:
             text = _without_begun_stop(text, self._prompt.stop).rstrip(_INCOMPLETE)
         told = self._prompt.begins_answer + text
         told = told.rstrip() if self._prompt.begins_answer else told.strip()
-        new_tokens = token_count - self._token_count
         self._token_count = token_count
-        if told != self._text:
+        untold = token_count - self._told_count
+        # A token that adds nothing to be seen is told with the next one, or at the end.
+        if told != self._text or (untold and not self.goes_on):
             self._text = told
-            self._task.tell(told, new_tokens)
+            self._told_count = token_count
+            self._task.tell(told, untold)
         return self.goes_on
 
     def rendering(self) -> Rendering:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import structlog
 
-from services.errors import GlossaError, OutOfMemory, Unavailable
+from services.errors import GlossaError, OutOfMemory, WrongState
 from services.mt import runaway
 from services.mt.engine import Job, LanguagePair
 from services.mt.glossary import Glossary
@@ -36,7 +36,7 @@ async def try_out(loaded: LoadedEngine, pairs: Sequence[LanguagePair]) -> None:
 
     Raises:
         OutOfMemory: it has no room to translate.
-        Unavailable: SMOKE_TEST_FAILED, with the pair and what was wrong.
+        WrongState: SMOKE_TEST_FAILED, with the pair and what was wrong.
     """
     for pair in pairs:
         if pair not in loaded.engine.capabilities.pairs:
@@ -59,8 +59,8 @@ async def try_out(loaded: LoadedEngine, pairs: Sequence[LanguagePair]) -> None:
                 raise _failed(loaded, pair, f"{sentence!r} became {rendering.text!r} ({doubts[0]})")
 
 
-def _failed(loaded: LoadedEngine, pair: LanguagePair, problem: str) -> Unavailable:
-    return Unavailable(
+def _failed(loaded: LoadedEngine, pair: LanguagePair, problem: str) -> WrongState:
+    return WrongState(
         "SMOKE_TEST_FAILED",
         f"{loaded.engine.name} failed its trial in {pair}: {problem}",
         pair=pair,

@@ -231,6 +231,25 @@ async def test_marian_is_replaced_and_rolled_back_without_a_failed_call(
     await _replaced_under_load(mt, "second-en-es", "Jesus wept.")
 
 
+@pytest.mark.engines
+@pytest.mark.asyncio(loop_scope="session")
+async def test_a_language_model_that_writes_nonsense_is_refused(
+    own_mt: MakeMt, tmp_path: Path
+) -> None:
+    from tests.tiny.gemma import gemma_gguf
+
+    # It knows sixteen sentences by heart, and goes round in circles on any other.
+    (tmp_path / "nonsense.gguf").symlink_to(gemma_gguf())
+    mt = own_mt(models_dir=tmp_path)
+    await mt.wait_ready()
+    models: Any = models_pb2_grpc.ModelServiceStub(mt.channel)
+    request = models_pb2.LoadModelRequest(engine="gguf", model="nonsense.gguf")
+    call = models.LoadModel(request, timeout=120)
+    assert await reason(call) == "SMOKE_TEST_FAILED"
+    assert await call.code() == grpc.StatusCode.FAILED_PRECONDITION
+    assert (await mt.translate("The house is red.")).model == "apertium/eng-spa"
+
+
 async def _replaced_under_load(mt: MtProcess, model: str, text: str) -> None:
     """Loads `model` and rolls back while three callers ask without a pause; none may fail."""
     models: Any = models_pb2_grpc.ModelServiceStub(mt.channel)

@@ -104,7 +104,8 @@ class MtApp:
         folder = self._settings.models_dir
         path = Path(model)
         is_below = not path.is_absolute() and ".." not in path.parts
-        if model and not (is_below and (folder / path).exists()):
+        is_there = (folder / path).exists() or (folder / path.name).exists()
+        if model and not (is_below and is_there):
             raise InvalidInput(
                 "MODEL_MISSING",
                 f"there is no model {model!r} in the models folder; ./glossa models list shows "

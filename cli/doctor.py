@@ -27,7 +27,8 @@ def doctor(context: click.Context, profile: str) -> None:
     from cli.signals import run_until_signalled
 
     async def check() -> int:
-        findings, next_step = await examine(profile if was_given(context, "profile") else None)
+        named = was_given(context, "profile") or profile != "embedded"
+        findings, next_step = await examine(profile if named else None)
         for finding in findings:
             click.echo(f"{_mark(finding)} {finding}")
         click.echo(f"next {next_step}")

@@ -89,7 +89,7 @@ async def service_for(name: str, address: str | None, lone: Lone | None) -> Asyn
 
     if lone is None and address is None and running_stack() is None:
         report(f"no stack is running here: starting {name} alone")
-        lone = ("embedded", {})
+        lone = (os.environ.get("GLOSSA_PROFILE") or "embedded", {})
     if lone is None:
         yield address or address_of(name)
         return

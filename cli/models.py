@@ -53,7 +53,8 @@ def pull(
     from cli.model_store import pull_models
     from cli.options import was_given
 
-    if not names and not was_given(context, "profile"):
+    # GLOSSA_PROFILE names one, too; the default needs no models.
+    if not names and profile == "embedded" and not was_given(context, "profile"):
         raise click.UsageError("name a model, or a profile with --profile")
     raise SystemExit(pull_models(names, None if names else profile, source, again))
 

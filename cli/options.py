@@ -42,6 +42,5 @@ target_language_option = click.option(
 
 
 def was_given(context: click.Context, parameter: str) -> bool:
-    """Whether the user gave this option, rather than leaving it at its default."""
-    source = context.get_parameter_source(parameter)
-    return source not in (None, click.core.ParameterSource.DEFAULT)
+    """Whether the user wrote this option, rather than leaving it at its default or variable."""
+    return context.get_parameter_source(parameter) is click.core.ParameterSource.COMMANDLINE

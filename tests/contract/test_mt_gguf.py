@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 import subprocess
 import sys
 import threading
@@ -21,7 +22,8 @@ from services.mt.engines.gguf_header import read_header
 from services.mt.engines.jinja_template import chat_template
 from tests.contract.translation import ENGLISH_SPANISH, task
 from tests.processes import REPOSITORY
-from tests.tiny.gemma import PAIRS, gemma_draft_gguf, gemma_gguf
+from tests.tiny import gguf_file
+from tests.tiny.gemma import PAIRS, gemma_draft_gguf, gemma_gguf, gemma_hf
 
 # The first test may have to build the model.
 pytestmark = [pytest.mark.engines, pytest.mark.timeout(900)]
@@ -166,6 +168,18 @@ def test_several_texts_at_once_get_each_its_own_answer(engine: Any) -> None:
         assert [answer.text for answer in made] == alone
 
 
+def test_a_character_of_several_tokens_is_shown_when_it_is_whole(llama: Any) -> None:
+    tokens = llama.decoder.tokens("日", with_markers=False)
+    pieces = [llama.decoder.piece(token) for token in tokens]
+    assert len(pieces) == 3  # the tiny vocabulary knows it by its bytes alone
+    assert b"".join(pieces).decode() == "日"
+    followed = task("Amen.")
+    answer = answers.Answer(followed, prompt.Prompt("", ()), 10)
+    for count in (1, 2, 3):
+        answer.write(b"".join(pieces[:count]).decode(errors="replace"), count)
+    assert followed.told == ["日"]
+
+
 # --- what it keeps, and what it guesses ---
 
 
@@ -243,18 +257,29 @@ def test_xllamacpp_reads_once_what_prompts_share_and_drafts_with_a_smaller_model
         engine.close()
 
 
-def test_an_instruct_model_is_asked_by_its_own_template() -> None:
-    template = chat_template(
+def test_an_instruct_model_is_asked_by_its_own_template(library: str, tmp_path: Path) -> None:
+    hf = tmp_path / "hf"
+    shutil.copytree(gemma_hf(), hf)
+    (hf / "chat_template.jinja").write_text(
         "{{ bos_token }}{% for message in messages %}<|{{ message['role'] }}|>"
         "{{ message['content'] | trim }}{% endfor %}{% if add_generation_prompt %}<|me|>{% endif %}"
     )
-    text = prompt.build("instruct", Job("Amen.", ENGLISH_SPANISH), template).text
+    gguf_file.write(hf, tmp_path / "other.gguf")
+    model = gguf.read_model(options(tmp_path / "other.gguf"))
+    assert model.family == "instruct"
+    text = model.prompt(Job("Amen.", ENGLISH_SPANISH)).text
     assert text.startswith("<|user|>Translate")
     assert text.endswith("English: Amen.<|me|>")
-    with pytest.raises(InvalidInput, match="cannot be used"):
-        chat_template("{% for %}")
-    with pytest.raises(InvalidInput, match="no system"):
-        chat_template("{{ raise_exception('no system') }}")([])
+    engine = gguf.load_with(library, options(tmp_path / "other.gguf", max_batch=1))
+    assert engine.translate([task("Amen.")])[0].token_count > 0
+    engine.close()
+
+
+@pytest.mark.parametrize("template", ["{% for %}", "{{ raise_exception('no') }}", "{{ 1 + 'a' }}"])
+def test_a_template_that_cannot_be_used_is_a_clear_line(template: str) -> None:
+    with pytest.raises(InvalidInput, match="cannot be used") as caught:
+        chat_template(template)([])
+    assert caught.value.reason == "UNKNOWN_PROMPT_FAMILY"
 
 
 # --- what is missing or broken ---

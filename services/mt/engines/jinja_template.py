@@ -53,7 +53,8 @@ def chat_template(source: str) -> ChatTemplate:
                 eos_token="",
             )
             return text
-        except jinja2.TemplateError as error:
+        # It is the model's program and raises what it likes.
+        except Exception as error:
             raise unreadable(error) from error
 
     return apply

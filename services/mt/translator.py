@@ -6,12 +6,12 @@ import asyncio
 import contextlib
 import time
 from collections import deque
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 import structlog
 
-from services.errors import DeadlinePassed, EngineFailed, InvalidInput, NotFound, Overloaded
+from services.errors import DeadlinePassed, EngineFailed, GlossaError, InvalidInput, NotFound
 from services.mt import masking, metrics, runaway, sentences
 from services.mt.engine import Earlier, Job, LanguagePair
 from services.mt.glossary import Glossary, Term
@@ -289,13 +289,14 @@ class Translator:
         """Asks again after a doubtful answer: without what may have misled it, then elsewhere."""
         tried = [first]
         # What a text is not told cannot mislead it: asked alone it would get the same answer.
-        if first.job != (alone := Job(job.text, job.pair)):
-            with contextlib.suppress(EngineFailed, Overloaded, DeadlinePassed):
+        alone = Job(job.text, job.pair, previous_text=job.previous_text)
+        if first.job != alone:
+            with _noting_failure(self.final):
                 tried.append(await self._ask(self.final, alone, course, prefix, alone=True))
         if not tried[-1].doubts:
             return tried[-1]
         if can_shed:
-            with contextlib.suppress(EngineFailed, Overloaded, DeadlinePassed):
+            with _noting_failure(self.draft):
                 tried.append(await self._ask(self.draft, job, course, prefix))
         best = min(tried, key=lambda one: one.severity)
         if best.tier is not self.final:
@@ -364,6 +365,15 @@ class Translator:
     def _tier_for(self, request: Request) -> Tier:
         wanted, other = (self.draft, self.final) if request.draft else (self.final, self.draft)
         return wanted if request.pair in wanted.capabilities.pairs else other
+
+
+@contextlib.contextmanager
+def _noting_failure(tier: Tier) -> Iterator[None]:
+    """An answer is there already: a tier that fails to give a better one is only noted."""
+    try:
+        yield
+    except GlossaError as error:
+        log.warning("no_better_answer", tier=tier.name, reason=error.reason)
 
 
 def _flags(doubts: tuple[Doubt, ...]) -> list[str]:

@@ -322,8 +322,23 @@ async def test_a_copy_and_an_empty_answer_are_flagged_as_copied(serve: Serve) ->
 async def test_an_engine_that_has_no_context_is_not_asked_the_same_twice(serve: Serve) -> None:
     final = says(LOOP)
     mt = await serve(final=final)
-    await mt.translate(SOURCE, **CONTEXT)
+    await mt.translate(SOURCE, previous_text="Gracias", **CONTEXT)
     assert len(final.calls) == 1
+
+
+async def test_a_second_try_that_fails_leaves_the_first_answer(serve: Serve) -> None:
+    def say(job: Job) -> str:
+        if job.context:
+            return SOURCE
+        raise EngineFailed("broke")
+
+    mt = await serve(final=Script(say, STREAMING), draft=Script(_fails))
+    answer = await mt.translate(SOURCE, **CONTEXT)
+    assert (answer.text, list(answer.flags)) == (SOURCE, ["copied"])
+
+
+def _fails(job: Job) -> str:
+    raise EngineFailed("broke")
 
 
 async def test_a_long_text_is_translated_in_parts(serve: Serve) -> None:

@@ -19,6 +19,7 @@ from services.mt.engine import Rendering, RequiredTerm
 from services.mt.sense import WORD, Context, Words, folded, key
 
 # What may stand between two words of one term.
+_AROUND_A_TERM = " \t\n.,;:!?¡¿…"
 _WITHIN_A_TERM = re.compile(r"['’]?(?:\s+|-)")
 MAX_HINTS = 8  # more crowd the prompt, and the small models follow none of them
 
@@ -136,7 +137,8 @@ class Glossary:
             term = found.term
             is_there = was_told and pieces.keep(term)
             if not is_there:
-                alone = render_alone(text.spelling(found)).strip()
+                # A model makes a sentence of a bare term; its full stop is not the term's.
+                alone = render_alone(text.spelling(found)).strip(_AROUND_A_TERM)
                 if pieces.place(alone, term):
                     placed += 1
                     continue

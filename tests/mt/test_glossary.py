@@ -41,6 +41,12 @@ def test_a_term_replaces_its_rendering_and_keeps_the_first_letters_case() -> Non
     assert applied("THE HOLY SPIRIT", "EL ALCOHOL SANTO") == ("EL Espíritu Santo", ["Holy Spirit"])
 
 
+def test_a_full_stop_that_a_model_adds_to_a_bare_term_is_not_the_terms() -> None:
+    for text, expected in (("Un acuerdo.", "Un pacto."), ("acuerdo nuevo.", "pacto nuevo.")):
+        result = TERMS.apply("a covenant", Rendering(text), lambda _: "Acuerdo.")
+        assert result.rendering.text == expected
+
+
 def test_terms_stand_on_word_boundaries() -> None:
     assert applied("covenants spirited", "covenants alcohol") == ("covenants alcohol", [])
     assert applied("the spirit", "los alcoholes") == ("los alcoholes", [])

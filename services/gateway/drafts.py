@@ -106,6 +106,9 @@ class Drafts:
         except grpc.aio.AioRpcError as error:
             metrics.DRAFTS.labels(error.code().name.lower()).inc()
             return
+        if not translation.text:  # nothing of it is settled yet: what is shown stays
+            metrics.DRAFTS.labels("empty").inc()
+            return
         draft = (
             last.followed_by(translation.text, translation.model)
             if last

@@ -13,18 +13,13 @@ _MOST_DOUBLINGS = 5
 # Skipped at once: as long as most segments, so that a bad one is left behind in one or two skips.
 _PIECE_SAMPLES = 5 * SAMPLE_RATE_HERTZ
 
-# Reasons of stt, and of this gateway, that say nothing of the audio.
+# Reasons that say nothing of the audio: they are there between two crashes, too.
 _INNOCENT_REASONS = frozenset(
-    {
-        "IDLE_TIMEOUT",
-        "JOURNAL_FAILED",
-        "NOT_READY",
-        "OUT_OF_MEMORY",
-        "OVERLOADED",
-        "SHUTTING_DOWN",
-        "TOO_MANY_STREAMS",
-    }
+    {"IDLE_TIMEOUT", "NOT_READY", "OVERLOADED", "SHUTTING_DOWN", "TOO_MANY_STREAMS"}
 )
+# Reasons that explain the breaks before them, some of which gRPC reports as INTERNAL (see
+# services.errors.PeerStatus).
+_OTHER_CAUSES = frozenset({"JOURNAL_FAILED", "OUT_OF_MEMORY"})
 
 
 class SttBreaks:
@@ -52,6 +47,9 @@ class SttBreaks:
         """
         if settled_sample > self._settled_sample:
             self._settled_sample, self._count, self._skips = settled_sample, 0, 0
+        if reason in _OTHER_CAUSES:
+            self._count = 0
+            return settled_sample
         took_part = answered or reason == "ENGINE_FAILED"
         if took_part and reason not in _INNOCENT_REASONS and sent_sample > settled_sample:
             self._count += 1

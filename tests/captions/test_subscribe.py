@@ -7,6 +7,7 @@ import signal
 
 import grpc
 
+from glossa.gateway.v1 import gateway_pb2 as gateway
 from services.errors import error_info, reason_of
 from tests.captions.conftest import StartCaptions
 from tests.captions.displays import sessions, subscribed
@@ -103,6 +104,67 @@ async def test_partials_reach_displays_unless_they_are_old_news(
     assert [text for text in display.texts if text in texts] == display.texts[:-1]
     assert sum(event.HasField("caption_dropped") for event in display.events) == 1
     assert printer.texts == ["in the beginning", "en el principio era"]
+
+
+async def test_what_is_not_for_displays_is_passed_over_and_resumed_past(
+    journal: ScriptedJournal, start_captions: StartCaptions
+) -> None:
+    journal.start_session()
+    journal.append("sunday", transcript=final(1, "in the beginning"))
+    journal.append("sunday", segment_suppressed=gateway.SegmentSuppressed(text="Thank you."))
+    last = journal.append("sunday", alternative_translation=translated(1, "otra"))
+    captions = await start_captions()
+    async with subscribed(captions.address) as display:
+        (*_, caught_up) = await display.until_caught_up()
+    assert display.texts == ["in the beginning"]
+    assert caught_up.caught_up.sequence == last
+    async with subscribed(captions.address, after_sequence=last) as display:
+        await display.until_caught_up()
+        await display.until_sequence(
+            journal.append("sunday", translation=translated(1, "en el principio"))
+        )
+    assert display.texts == ["en el principio"]
+
+
+async def test_the_draft_of_a_text_that_is_never_translated_goes_in_its_language_alone(
+    journal: ScriptedJournal, start_captions: StartCaptions
+) -> None:
+    journal.start_session(targets=("es", "fr"))
+    captions = await start_captions()
+    async with (
+        subscribed(captions.address) as display,
+        subscribed(captions.address, languages=["fr"]) as french,
+    ):
+        await display.until_caught_up()
+        await french.until_caught_up()
+        journal.live(translation=draft(1, 4, "en el"))
+        journal.live(translation=draft(1, 4, "au", "fr"))
+        await french.until(lambda event: event.caption.language == "fr")
+        failed = gateway.TranslationFailed(segment_id=1, language="es", reason="TEXT_TOO_LONG")
+        sequence = journal.append("sunday", translation_failed=failed)
+        await display.until_sequence(sequence)
+        journal.live(translation=draft(1, 5, "au commencement", "fr"))
+        await french.until(lambda event: event.caption.revision == 5)
+    (dropped,) = [e.caption_dropped for e in display.events if e.HasField("caption_dropped")]
+    assert (dropped.segment_id, dropped.language) == (1, "es")
+    assert not any(event.HasField("caption_dropped") for event in french.events)
+    async with subscribed(captions.address) as later:
+        await later.until_caught_up()
+        assert later.texts == ["au commencement"]
+
+
+async def test_what_a_draft_will_keep_is_shown_as_stable(
+    journal: ScriptedJournal, start_captions: StartCaptions
+) -> None:
+    journal.start_session()
+    captions = await start_captions()
+    async with subscribed(captions.address) as display:
+        await display.until_caught_up()
+        kept = draft(1, 4, "en el principio")
+        kept.stable_text = "en el"
+        journal.live(translation=kept)
+        event = (await display.until(lambda event: event.caption.revision == 4))[-1]
+    assert (event.caption.stable_text, event.caption.unstable_text) == ("en el", "principio")
 
 
 async def test_a_display_that_joins_inside_a_sentence_sees_its_partial(

@@ -42,6 +42,7 @@ async def test_a_restarted_gateway_is_resumed_and_displays_lose_nothing(
         last = journal.say(2, "two", "dos")
         await journal.serve(f"127.0.0.1:{port('gateway', base)}")
         await display.until_sequence(last)
+        await journal.wait_followed()
         journal.live(transcript=partial(3, 1, "th", ""))
         await display.until(lambda event: event.caption.segment_id == 3)
     assert display.texts == ["one", "uno", "tw", "two", "dos", "th"]

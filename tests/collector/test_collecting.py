@@ -6,6 +6,8 @@ import grpc
 import pytest
 
 from glossa.collector.v1 import collector_pb2
+from glossa.gateway.v1 import gateway_pb2
+from glossa.types.v1 import types_pb2
 from services.errors import reason_of
 from tests.collector.conftest import Stack, until
 from tests.collector.upstream import (
@@ -34,6 +36,23 @@ async def test_collects_the_backlog_and_goes_on_live(stack: Stack) -> None:
     await stack.caught_up()
     stack.assert_each_pair_once()
     assert len(stack.collected()) == 24
+
+
+async def test_translations_of_a_second_mt_and_suppressed_segments_are_no_pairs(
+    stack: Stack,
+) -> None:
+    translation = types_pb2.Translation(segment_id=1, language="es", is_final=True, text="otra")
+    suppressed = gateway_pb2.SegmentSuppressed(reason="phantom", text="Thank you.")
+    others = [
+        gateway_pb2.JournalEvent(session_id="session-a", segment_suppressed=suppressed),
+        gateway_pb2.JournalEvent(session_id="session-a", alternative_translation=translation),
+    ]
+    stack.upstream.add([*others, pair_scored(1), *others, session_ended()])
+    await stack.start()
+    await stack.caught_up()
+    assert stack.collected() == {"session-a/1/es": 1}
+    stack.upstream.add(others)
+    await until(lambda: stack.cursor() == len(stack.upstream.events))
 
 
 async def test_stats_tell_bands_exclusions_and_the_cursor_of_all_and_of_one_session(

@@ -51,9 +51,11 @@ class Peer:
 class Stack:
     """The gateway under test, its peers, and stubs to talk to it."""
 
-    def __init__(self, folder: Path, **settings: object) -> None:
+    def __init__(self, folder: Path, *, compared: bool = False, **settings: object) -> None:
         base = free_port_base()
-        self.peers = {role: Peer(role, base) for role in ("stt", "mt", "qe")}
+        self.folder = folder
+        roles = ("stt", "mt", "qe", "mt_alternative") if compared else ("stt", "mt", "qe")
+        self.peers = {role: Peer(role, base) for role in roles}
         self.gateway = ServiceProcess(
             "gateway",
             base,
@@ -126,6 +128,12 @@ async def drained(call: grpc.aio.StreamStreamCall | grpc.aio.UnaryStreamCall) ->
     while (answer := await call.read()) is not grpc.aio.EOF:
         answers.append(answer)
     return answers
+
+
+async def received(call: grpc.aio.StreamStreamCall, end_sample: int) -> None:
+    """Waits until the gateway has everything below a sample."""
+    while (answer := await call.read()).receipt.received_sample < end_sample:
+        assert answer is not grpc.aio.EOF
 
 
 async def open_stream(

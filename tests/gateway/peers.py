@@ -34,6 +34,9 @@ UNSCORABLE_SENTENCE = 888  # qe fails on it every time
 GROWING_SENTENCE = 444  # mt streams its translation word by word
 DOUBTFUL_SENTENCE = 333  # mt flags its translation
 HANGING_DRAFT_SENTENCE = 555  # mt drafts it until the call is cancelled
+SUPPRESSED_SENTENCE = 222  # stt does not show it, and settles it only with what comes after it
+BREAKING_SENTENCE = 777  # stt breaks on it every time
+CORRECTED_SENTENCE = 111  # stt puts a term right in it and doubts the rest
 PAIRS = ["en>es", "en>fr"]
 MODELS = {"stt": ["en"], "mt": PAIRS, "mt_alternative": PAIRS, "qe": ["length_ratio"]}
 
@@ -62,10 +65,11 @@ class Stt(stt_pb2_grpc.SttServiceServicer):
             await abort(context, InvalidInput("UNSUPPORTED_LANGUAGE", "only en"))
         recogniser = _Recogniser(config.first_segment_id or 1)
         async for request in requests:
-            for response in recogniser.take(
-                request.audio.first_sample, np.frombuffer(request.audio.data, dtype=np.int16)
-            ):
+            samples = np.frombuffer(request.audio.data, dtype=np.int16)
+            for response in recogniser.take(request.audio.first_sample, samples):
                 yield response
+            if BREAKING_SENTENCE in samples:
+                await abort(context, EngineFailed("crashed"))
         for response in recogniser.flush():
             yield response
 
@@ -78,6 +82,7 @@ class _Recogniser:
         self.end = 0
         self.position = 0
         self.revision = 0
+        self.suppressed_start: int | None = None  # not settled yet
 
     def take(self, first_sample: int, samples: Pcm) -> list[stt_pb2.StreamingTranscribeResponse]:
         responses = []
@@ -92,6 +97,7 @@ class _Recogniser:
                 if value != self.value:
                     responses += self.flush()
                     self.value, self.start, self.revision = value, start, 0
+                    self.suppressed_start = None
                 self.end = end
                 responses.append(self._transcript(is_final=False))
             elif self.value and end - self.end >= SILENCE_SAMPLES:
@@ -99,12 +105,30 @@ class _Recogniser:
                 responses += self.flush()
             self.position = end
         if not self.value:
-            responses.append(stt_pb2.StreamingTranscribeResponse(settled_sample=self.position))
+            settled_sample = (
+                self.position if self.suppressed_start is None else self.suppressed_start
+            )
+            responses.append(stt_pb2.StreamingTranscribeResponse(settled_sample=settled_sample))
         return responses
 
     def flush(self) -> list[stt_pb2.StreamingTranscribeResponse]:
         if not self.value:
             return []
+        if self.value == SUPPRESSED_SENTENCE:
+            self.value = 0
+            self.suppressed_start = self.start
+            return [
+                stt_pb2.StreamingTranscribeResponse(
+                    settled_sample=self.start,
+                    segment_suppressed=stt_pb2.SegmentSuppressed(
+                        segment_id=self.segment_id,
+                        reason="phantom",
+                        start_offset_ms=samples_to_ms(self.start),
+                        end_offset_ms=samples_to_ms(self.end),
+                        text="Thank you.",
+                    ),
+                )
+            ]
         final = self._transcript(is_final=True)
         self.value = 0
         self.segment_id += 1
@@ -130,6 +154,9 @@ class _Recogniser:
             transcript.avg_logprob = -0.1
             transcript.no_speech_prob = 0.05
             transcript.compression_ratio = 1.0
+            if self.value == CORRECTED_SENTENCE:
+                transcript.flags.append("low_confidence")
+                transcript.corrections.add(heard="sent dense", intended="Sentence", word_index=0)
         return stt_pb2.StreamingTranscribeResponse(
             settled_sample=self.position if is_final else self.start, transcript=transcript
         )

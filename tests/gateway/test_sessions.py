@@ -10,7 +10,7 @@ import pytest
 
 from glossa.gateway.v1 import gateway_pb2, gateway_pb2_grpc
 from services.errors import reason_of
-from tests.gateway.conftest import Stack, audio, drained, open_stream
+from tests.gateway.conftest import Stack, audio, drained, open_stream, received
 from tests.gateway.peers import (
     POISON_SENTENCE,
     REFUSED_SENTENCE,
@@ -222,6 +222,7 @@ async def test_a_session_whose_speaker_stays_away_is_ended(own_stack: StartStack
     session_id = (await open_stream(call)).session_id
     for first_sample, data in chunks(sermon([5])[:4_800]):
         await call.write(audio(first_sample, data))
+    await received(call, 4_800)
     call.cancel()
     events = await stack.scored_events(session_id, 1)
     (ended,) = of_kind(events, "session_ended")

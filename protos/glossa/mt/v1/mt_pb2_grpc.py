@@ -35,7 +35,7 @@ class MtServiceServicer(object):
         """Translates one text. A call that its caller cancels stops the runtime at the next token.
 
         Reasons: UNSUPPORTED_LANGUAGE_PAIR, EMPTY_TEXT, TEXT_TOO_LONG, GLOSSARY_TOO_LARGE, NOT_READY, OVERLOADED (with
-        RetryInfo), ENGINE_FAILED, SHUTTING_DOWN.
+        RetryInfo), ENGINE_FAILED, OUT_OF_MEMORY, DEADLINE_PASSED, SHUTTING_DOWN.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

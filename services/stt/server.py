@@ -49,6 +49,12 @@ def read_corrections(folder: Path) -> dict[str, Corrections]:
     Raises:
         Unavailable: CORRECTIONS_UNREADABLE.
     """
+    if not folder.is_dir():
+        raise Unavailable(
+            "CORRECTIONS_UNREADABLE",
+            f"there is no folder {folder}; set GLOSSA_STT_CORRECTIONS_DIR to the one with "
+            f"{_CORRECTIONS_PREFIX}en.tsv and the like",
+        )
     return {
         path.stem.removeprefix(_CORRECTIONS_PREFIX): Corrections.read(path)
         for path in sorted(folder.glob(f"{_CORRECTIONS_PREFIX}*.tsv"))

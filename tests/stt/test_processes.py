@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import signal
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 
 import grpc
 import psutil
@@ -58,6 +59,23 @@ async def test_an_unknown_engine_is_one_clear_line(
     log = process.log_path.read_text()
     assert "UNKNOWN_ENGINE" in log
     assert "pocketsphinx" in log
+    assert "Traceback" not in log
+
+
+@pytest.mark.parametrize("rows", [None, "heard\tmeant\n"], ids=["no folder", "wrong header"])
+async def test_corrections_that_cannot_be_read_are_one_clear_line(
+    start_stt: Callable[..., ServiceProcess], tmp_path: Path, rows: str | None
+) -> None:
+    folder = tmp_path / "corrections"
+    if rows is not None:
+        folder.mkdir()
+        (folder / "corrections_en.tsv").write_text(rows)
+    process = start_stt(corrections_dir=folder)
+    wait_until(lambda: psutil.Process(process.pid).status() == psutil.STATUS_ZOMBIE)
+    assert process.stop() == 1
+    log = process.log_path.read_text()
+    assert "CORRECTIONS_UNREADABLE" in log
+    assert str(folder) in log
     assert "Traceback" not in log
 
 

@@ -22,7 +22,8 @@ from tests.stt.conftest import metric
 from tests.stt.stream import Heard, requests, transcribe
 from tests.tiny import whisper as tiny
 
-pytestmark = pytest.mark.engines
+# The first run builds the models.
+pytestmark = [pytest.mark.engines, pytest.mark.timeout(900)]
 
 ENGLISH = tiny.SENTENCES["en"][:2]
 SPANISH = tiny.SENTENCES["es"]
@@ -54,7 +55,7 @@ async def whisper_stt(
         models_dir=models_dir,
         device="cpu",
         final_workers=1,
-        corrections_dir=models_dir,  # has none: so small a model is thrown by a long prompt
+        corrections_dir=models_dir,  # none: so small a model is thrown by a long prompt
     )
     process.start()
     try:
@@ -183,6 +184,7 @@ async def test_what_whisper_invents_in_noise_is_kept_back_and_told(
         device="cpu",
         speech_threshold=0.0005,
         max_segment_ms=4000,
+        corrections_dir=models_dir,
     )
     await process.wait_ready()
     heard = await transcribe(process.address, requests(white_noise(4.5)))

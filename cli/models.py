@@ -13,6 +13,8 @@ VERBS = {
     "pull": Verb("cli.models", "pull", "Download models, or bring in a copy of them."),
     "list": Verb("cli.models", "list_models", "Show what is here and what is missing."),
     "verify": Verb("cli.models", "verify", "Compare the files with their manifests."),
+    "use": Verb("cli.model_use", "use", "Take another model into use while people speak."),
+    "rollback": Verb("cli.model_use", "rollback", "Go back to the model before."),
 }
 
 

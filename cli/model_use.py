@@ -1,0 +1,87 @@
+"""`./glossa models use` and `rollback`: change a model while people speak."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+_service = click.argument("service", type=click.Choice(["stt", "mt"]))
+_tier = click.option(
+    "--tier",
+    default="final",
+    show_default=True,
+    help="final; for stt also partial and fallback, for mt also draft.",
+)
+_address = click.option("--address", help="host:port  [default: the stack running here]")
+
+
+@click.command()
+@_service
+@click.argument("model", required=False, default="")
+@_tier
+@click.option("--engine", default="", help="Another engine or runtime, too.")
+@_address
+def use(service: str, model: str, tier: str, engine: str, address: str | None) -> None:
+    """Take MODEL into use in a running stt or mt, without interrupting anybody.
+
+    It is loaded beside the one in use and must pass a trial first; when anything is wrong, the old
+    one stays. Without MODEL it is the engine's own. After the next start the profile's model is
+    back: to keep another one, set GLOSSA_STT_MODEL or GLOSSA_MT_MODEL.
+
+    \b
+    ./glossa models use stt small.en
+    ./glossa models use mt translategemma-12b-it-Q4_K_M --engine gguf
+    """
+    from glossa.types.v1 import models_pb2
+
+    _ask(
+        service,
+        address,
+        "LoadModel",
+        models_pb2.LoadModelRequest(tier=tier, engine=engine, model=model),
+    )
+
+
+@click.command()
+@_service
+@_tier
+@_address
+def rollback(service: str, tier: str, address: str | None) -> None:
+    """Go back to the model that a running stt or mt used before."""
+    from glossa.types.v1 import models_pb2
+
+    _ask(service, address, "Rollback", models_pb2.RollbackRequest(tier=tier))
+
+
+def _ask(service: str, address: str | None, method: str, request: object) -> None:
+    import grpc
+
+    from cli.client import as_glossa_error
+    from cli.signals import run_until_signalled
+    from cli.stack import address_of
+    from glossa.types.v1 import models_pb2_grpc
+    from services.serving import CHANNEL_OPTIONS
+
+    # A large model from a slow disk.
+    load_timeout_s = 600.0
+
+    async def ask() -> None:
+        target = address or address_of(service)
+        async with grpc.aio.insecure_channel(target, options=CHANNEL_OPTIONS) as channel:
+            call = getattr(models_pb2_grpc.ModelServiceStub(channel), method)
+            click.echo(f"glossa: {service} loads the model and tries it ...", err=True)
+            try:
+                answer = await call(request, timeout=load_timeout_s)
+            except grpc.aio.AioRpcError as error:
+                raise as_glossa_error(error) from error
+            click.echo(
+                f"{service} {answer.current.tier}: {_named(answer.current)} "
+                f"(before: {_named(answer.previous)}), after {answer.load_ms / 1000:.1f} s"
+            )
+
+    run_until_signalled(ask(), signalled_status=130)
+
+
+def _named(model: Any) -> str:
+    return f"{model.engine}/{model.model}" if model.model else str(model.engine)

@@ -317,18 +317,34 @@ class SpeakerClient:
             return
 
     async def _look_up_end(self) -> Closed:
+        """How the session ended while we were away.
+
+        Raises:
+            WrongState: SESSION_ENDED, before it had all our audio.
+        """
         async with grpc.aio.insecure_channel(self._address, options=CHANNEL_OPTIONS) as channel:
-            stub = gateway_pb2_grpc.GatewayServiceStub(channel)
+            call = gateway_pb2_grpc.JournalServiceStub(channel).Follow(
+                gateway_pb2.FollowRequest(session_id=self.session_id, until_now=True),
+                timeout=OPEN_TIMEOUT_S,
+            )
             try:
-                answer = await stub.ListSessions(
-                    gateway_pb2.ListSessionsRequest(page_size=1000), timeout=OPEN_TIMEOUT_S
-                )
+                events = [answer.event async for answer in call if answer.HasField("event")]
             except grpc.aio.AioRpcError as error:
                 raise as_glossa_error(error) from error
-        for session in answer.sessions:
-            if session.session_id == self.session_id:
-                return Closed(self.session_id, session.final_count, session.last_sequence)
-        raise NotFound("UNKNOWN_SESSION", "the gateway no longer knows the session")
+        sequence, ended = next(
+            (event.sequence, event.session_ended)
+            for event in events
+            if event.HasField("session_ended")
+        )
+        missing = self._held.end_sample - ended.received_sample
+        if missing > 0:
+            raise WrongState(
+                "SESSION_ENDED",
+                f"session {self.session_id} was ended without the last "
+                f"{missing / SAMPLE_RATE_HERTZ:.1f} s of audio; start a new one to send them",
+                session_id=self.session_id,
+            )
+        return Closed(self.session_id, ended.final_count, sequence)
 
 
 class CaptionSubscriber:

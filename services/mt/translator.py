@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections import deque
-from collections.abc import AsyncGenerator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import structlog
@@ -236,6 +236,11 @@ class Translator:
             done.append(tried)
             text += translated + part.gap
             context = (*context, Earlier(part.text, translated))
+        return self._translation(course, text, done)
+
+    def _translation(self, course: _Course, text: str, done: Sequence[_Tried]) -> Translation:
+        """What the caller gets of a text whose parts are all translated; counts it."""
+        request = course.request
         applied = [tried.answer.applied for tried in done]
         if any(one.missing for one in applied):
             course.flags["missing_term"] = None

@@ -31,6 +31,7 @@ class SttBreaks:
 
     def __init__(self) -> None:
         self._settled_sample = -1
+        self._sent_sample = 0  # the greatest of the streams counted
         self._count = 0
         self._skips = 0
 
@@ -43,7 +44,8 @@ class SttBreaks:
             answered: stt answered in this stream.
 
         Returns:
-            The sample up to which audio is to be skipped; settled_sample when none is.
+            The sample up to which audio is to be skipped, of what was sent; settled_sample when
+            none is.
         """
         if settled_sample > self._settled_sample:
             self._settled_sample, self._count, self._skips = settled_sample, 0, 0
@@ -53,9 +55,10 @@ class SttBreaks:
         took_part = answered or reason == "ENGINE_FAILED"
         if took_part and reason not in _INNOCENT_REASONS and sent_sample > settled_sample:
             self._count += 1
+            self._sent_sample = max(self._sent_sample, sent_sample)
         if self._count < _BREAKS_NEEDED * 2 ** min(self._skips, _MOST_DOUBLINGS):
             return settled_sample
         self._count = 0
         self._skips += 1
-        self._settled_sample = min(sent_sample, settled_sample + _PIECE_SAMPLES)
+        self._settled_sample = min(self._sent_sample, settled_sample + _PIECE_SAMPLES)
         return self._settled_sample

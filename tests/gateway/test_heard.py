@@ -88,11 +88,12 @@ async def test_audio_that_always_breaks_stt_is_skipped_as_a_gap_with_its_reason(
     session_id = await stack.speak(np.concatenate([before, breaking, silence, sermon([2])]))
     events = await stack.scored_events(session_id, 2)
     assert said(events) == [sentence(1), sentence(2)]
-    (gap,) = of_kind(events, "audio_gap")
-    assert gap.reason in ("ENGINE_FAILED", "INTERNAL")  # see services.errors.PeerStatus
-    assert gap.first_sample <= len(before)
-    assert gap.next_sample - gap.first_sample <= 80_000
-    assert gap.next_sample >= len(before) + 1_600
+    gaps = of_kind(events, "audio_gap")  # a second one if little was sent before stt broke
+    assert gaps[0].first_sample <= len(before)
+    assert gaps[-1].next_sample >= len(before) + SPEECH_SAMPLES
+    assert all(gap.next_sample - gap.first_sample <= 80_000 for gap in gaps)
+    reasons = {gap.reason for gap in gaps}
+    assert reasons <= {"ENGINE_FAILED", "INTERNAL"}  # see services.errors.PeerStatus
 
 
 async def test_audio_after_a_gap_is_kept_before_the_gap_is_written_down(

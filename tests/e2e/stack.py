@@ -31,22 +31,25 @@ BANDS = ("accept", "moderate", "review", "reject")
 class UpStack:
     """`glossa up` as a process of its own."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, profile: str = "embedded", **settings: object) -> None:
+        """`settings` are variables over the profile's: `UpStack(f, GLOSSA_MT_RUNTIME="gguf")`."""
         self._folder = folder
+        self._profile = profile
+        self._settings = {name: str(value) for name, value in settings.items()}
         self._base = free_port_base()
         self._process: subprocess.Popen[bytes]
 
     async def start(self) -> None:
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("GLOSSA_")}
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith("GLOSSA_")}
         log_path = self._folder / "up.log"
         with log_path.open("wb") as log_file:
             self._process = subprocess.Popen(
                 [
-                    *(sys.executable, "-m", "cli", "up", "--profile", "embedded"),
+                    *(sys.executable, "-m", "cli", "up", "--profile", self._profile),
                     *("--state-dir", str(self._folder), "--port-base", str(self._base)),
                 ],
                 cwd=REPOSITORY,
-                env=environment,
+                env={**inherited, **self._settings},
                 stdout=log_file,
                 stderr=log_file,
                 start_new_session=True,
@@ -90,9 +93,11 @@ class UpStack:
                     return
                 await asyncio.sleep(0.05)
 
-    def speaker(self, *, speed: float, **request: Any) -> SpeakerClient:
+    def speaker(
+        self, *, speed: float, source: str = "en", target: str = "es", **request: Any
+    ) -> SpeakerClient:
         return SpeakerClient(
-            self.address("gateway"), SessionRequest("en", ("es",), **request), speed=speed
+            self.address("gateway"), SessionRequest(source, (target,), **request), speed=speed
         )
 
     async def events(self, session_id: str) -> list[gateway_pb2.JournalEvent]:

@@ -9,7 +9,7 @@ from tests.tiny.cache import built
 
 
 def gemma_mlx() -> Path:
-    """The weights of `gemma.gemma_hf` in float32, the quickest on a CPU; seconds once those are there."""
+    """The weights of `gemma.gemma_hf` in float32, the quickest on a CPU."""
     return built(
         "gemma-mlx",
         lambda folder: _convert(gemma.gemma_hf(), folder),

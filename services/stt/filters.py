@@ -108,7 +108,7 @@ def combined_no_speech_prob(
     """Voice activity's opinion and the engine's in one figure, [0, 1]: the greater doubt.
 
     Args:
-        speech_probability: mean voice activity over the segment, [0, 1].
+        speech_probability: voice activity's for the segment, [0, 1]; see SegmentClosed.
         engine_no_speech_prob: None when the engine gives none.
     """
     doubts = [1.0 - speech_probability]

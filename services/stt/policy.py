@@ -94,7 +94,9 @@ class SegmentClosed:
         speech_first_sample: start of the first window with speech.
         speech_end_sample: end of the last window with speech.
         endpoint_sample: where the end was decided.
-        speech_probability: mean over the windows of the segment, [0, 1].
+        speech_probability: mean over the better half of the windows from the first to the last with
+            speech, [0, 1]: whether somebody speaks in it, not for how much of the time. Over all of
+            them "Amen." would be in doubt for its trail, and slow speech for its pauses.
         music_share: of the windows of the segment, [0, 1].
         at_words: whether it ends where the settled words end.
     """
@@ -294,13 +296,16 @@ class Segmenter:
         self, end_sample: int, endpoint_sample: int, cause: CloseCause, *, at_words: bool = False
     ) -> SegmentClosed:
         kept = [w for w in self._windows if w.first_sample < end_sample]
+        speech_end_sample = min(self._speech_end(kept), end_sample)
         closed = SegmentClosed(
             first_sample=self._first_sample,
             end_sample=end_sample,
             speech_first_sample=kept[0].first_sample,
-            speech_end_sample=min(self._speech_end(kept), end_sample),
+            speech_end_sample=speech_end_sample,
             endpoint_sample=endpoint_sample,
-            speech_probability=sum(w.probability for w in kept) / len(kept),
+            speech_probability=_better_half_mean(
+                [w.probability for w in kept if w.first_sample < speech_end_sample]
+            ),
             music_share=sum(w.is_music for w in kept) / len(kept),
             cause=cause,
             at_words=at_words,
@@ -310,3 +315,8 @@ class Segmenter:
         self._gap = None
         self._floor = end_sample
         return closed
+
+
+def _better_half_mean(probabilities: Sequence[float]) -> float:
+    better = sorted(probabilities)[len(probabilities) // 2 :]
+    return sum(better) / len(better)

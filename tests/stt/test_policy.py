@@ -123,10 +123,23 @@ def test_after_a_gap_nothing_reaches_back_over_it() -> None:
     assert opened == SegmentOpened(100_000)
 
 
-def test_mean_probability_covers_the_segment() -> None:
-    (ended,) = closed(boundaries(windows((0.8, 50), (0.0, 50)), finish=False))
-    trail_windows = ms_to_samples(POLICY.trail_ms) // WINDOW
-    assert abs(ended.speech_probability - 0.8 * 50 / (50 + trail_windows)) < 1e-6
+def speech_probability(*runs: tuple[float, int]) -> float:
+    (ended,) = closed(boundaries(windows(*runs, (0.0, 50)), finish=False))
+    return ended.speech_probability
+
+
+def test_a_short_word_is_as_surely_speech_as_a_long_sentence() -> None:
+    # "Amen.": voice activity rises and falls gradually.
+    assert speech_probability((0.6, 2), (0.9, 6), (0.5, 2)) >= 0.85
+    assert abs(speech_probability((0.9, 100)) - 0.9) < 1e-6
+
+
+def test_pauses_between_words_are_no_doubt_of_the_speech() -> None:
+    assert speech_probability(*[(0.95, 12), (0.02, 12)] * 8) >= 0.9
+
+
+def test_what_seldom_sounds_like_speech_is_doubtful() -> None:
+    assert speech_probability(*[(0.6, 4), (0.1, 16)] * 8) < 0.4
 
 
 def test_in_silence_the_restart_sample_follows_closely() -> None:

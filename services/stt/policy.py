@@ -134,10 +134,6 @@ class Segmenter:
         self._position = 0
 
     @property
-    def is_open(self) -> bool:
-        return self._is_open
-
-    @property
     def restart_sample(self) -> int:
         """The sample from which the audio is still needed, finals apart.
 

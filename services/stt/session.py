@@ -238,8 +238,7 @@ class TranscriptionSession:
         )
         for boundary in self._segmenter.accept(heard):
             await self._cross(boundary)
-        if not self._segmenter.is_open:
-            self._audio.drop_before(self._segmenter.restart_sample)
+        self._audio.drop_before(self._segmenter.restart_sample)
 
     async def _finish_run(self, cause: Literal["gap", "finish"]) -> None:
         """The samples end here: the open segment is closed."""

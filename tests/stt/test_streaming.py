@@ -13,6 +13,8 @@ import pytest
 from services.stt import session
 from services.stt.corrections import Corrections
 from services.stt.engine import Decoding, HypothesisWord, Samples
+from services.stt.policy import SegmentationPolicy
+from services.stt.segment import RecentAudio
 from services.stt.tiers import Tiers
 from tests.speech import Pcm
 from tests.stt.scripted import (
@@ -120,6 +122,23 @@ async def test_a_forced_cut_ends_where_the_settled_words_end_and_shows_no_more()
         last = partials(events, final.segment_id)[-1]
         assert last.unstable_text == ""
         assert final.text == last.stable_text
+
+
+async def test_audio_is_let_go_though_speech_never_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept_samples = []
+
+    class Watched(RecentAudio):
+        def append(self, first_sample: int, window: Samples) -> None:
+            super().append(first_sample, window)
+            kept_samples.append(len(self.between(0, 10**9)))
+
+    monkeypatch.setattr(session, "RecentAudio", Watched)
+    script = Script()
+    pcm = script.say(LONG)
+    await heard_by(Manner(script), pcm, partial_results=False, speed=0)
+    longest_s = SegmentationPolicy().max_segment_ms / 1000
+    assert len(pcm) / 16_000 > 3 * longest_s
+    assert max(kept_samples) / 16_000 < longest_s + 1
 
 
 @pytest.mark.parametrize("seed", range(4))

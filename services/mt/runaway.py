@@ -69,25 +69,29 @@ def doubts(source: str, answer: str, pair: LanguagePair) -> tuple[Doubt, ...]:
     return tuple(found)
 
 
-def is_running_away(source_repeats: int, so_far: str, limit_characters: int) -> bool:
-    """Whether an answer that still grows should be stopped: it loops now, or is far too long.
+class Watch:
+    """Looks at an answer that still grows; what `doubts` excuses, it lets go on."""
 
-    Looks at its end alone, so that it can be asked after every token.
+    def __init__(self, source: str, pair: LanguagePair) -> None:
+        self._limit_characters = length_limit(source, pair)
+        self._source_repeats = most_repeats(source)
+        self._source_loops_in_a_word = bool(_CHARACTER_LOOP.search(source))
 
-    Args:
-        source_repeats: `most_repeats` of the source.
-        limit_characters: `length_limit` of the source.
-    """
-    if len(so_far) > limit_characters:
-        return True
-    end = _words(so_far[-600:])
-    for size in range(1, min(_LONGEST_LOOP_WORDS, len(end) // 2) + 1):
-        unit, repeats = end[-size:], 1
-        while end[-size * (repeats + 1) : -size * repeats] == unit:
-            repeats += 1
-        if repeats > _allowed_repeats(size) + source_repeats:
+    def is_running_away(self, so_far: str) -> bool:
+        """Whether it should be stopped: it loops now, or is far too long.
+
+        Looks at its end alone, so that it can be asked after every token.
+        """
+        if len(so_far) > self._limit_characters:
             return True
-    return bool(_CHARACTER_LOOP.search(so_far[-200:]))
+        end = _words(so_far[-600:])
+        for size in range(1, min(_LONGEST_LOOP_WORDS, len(end) // 2) + 1):
+            unit, repeats = end[-size:], 1
+            while end[-size * (repeats + 1) : -size * repeats] == unit:
+                repeats += 1
+            if repeats > _allowed_repeats(size) + self._source_repeats:
+                return True
+        return not self._source_loops_in_a_word and bool(_CHARACTER_LOOP.search(so_far[-200:]))
 
 
 def length_limit(source: str, pair: LanguagePair) -> int:
@@ -116,9 +120,11 @@ def mended(source: str, answer: str, pair: LanguagePair) -> str:
     """The part of a runaway answer that may be shown: before its loop, within the length limit."""
     text = _MARKER.split(answer)[0] if not _MARKER.search(source) else answer
     matches = list(_WORD.finditer(text))
-    start = _loop_start(_words(source), [match[0].casefold() for match in matches])
-    if start is not None:
+    source_words, words = _words(source), [match[0].casefold() for match in matches]
+    # Before a loop there may be another, of longer units.
+    while (start := _loop_start(source_words, words)) is not None:
         text = text[: matches[start].start()]
+        del words[start:]
     if loop := _CHARACTER_LOOP.search(text):
         text = text[: loop.start() + len(loop[1])]
     limit = length_limit(source, pair)

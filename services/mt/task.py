@@ -14,7 +14,8 @@ from services.mt.glossary import Glossary
 class Progress:
     """The newest text of one request, from an engine's thread to the event loop.
 
-    One slot: a text that nobody has taken yet is replaced by the next.
+    One slot: a text that nobody has taken yet is replaced by the next. It is filled and emptied in
+    the event loop alone, so that no text is lost between the two.
     """
 
     def __init__(self) -> None:
@@ -25,12 +26,15 @@ class Progress:
 
     def tell(self, text: str) -> None:
         """Takes the whole text so far; from any thread."""
-        self._newest = text
-        self._loop.call_soon_threadsafe(self._arrived.set)
+        self._loop.call_soon_threadsafe(self._take, text)
 
     def close(self) -> None:
         """Ends `texts`; in the event loop. What nobody has taken by then is not wanted any more."""
         self._is_closed = True
+        self._arrived.set()
+
+    def _take(self, text: str) -> None:
+        self._newest = text
         self._arrived.set()
 
     async def texts(self) -> AsyncIterator[str]:
@@ -70,8 +74,8 @@ class TextTask:
         self._progress = progress
         self._prefix = prefix
         self._is_cancelled = False
-        # Found out when the engine first tells something: most engines never do.
-        self._source_repeats: int | None = None
+        # Made when the engine first tells something: most engines never do.
+        self._watch: runaway.Watch | None = None
 
     @property
     def job(self) -> Job:
@@ -92,10 +96,9 @@ class TextTask:
     def tell(self, text: str, token_count: int) -> None:
         if self.first_token_at is None and token_count:
             self.first_token_at = time.monotonic()
-        if self._source_repeats is None:
-            self._source_repeats = runaway.most_repeats(self._job.text)
-        limit = runaway.length_limit(self._job.text, self._job.pair)
-        if runaway.is_running_away(self._source_repeats, text, limit):
+        if self._watch is None:
+            self._watch = runaway.Watch(self._job.text, self._job.pair)
+        if self._watch.is_running_away(text):
             self.ran_away = True
         elif self._progress is not None:
             self._progress.tell(self._prefix + text)

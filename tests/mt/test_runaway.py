@@ -20,7 +20,7 @@ SOURCE = "We thank you for the bread that we have today."
         ("Te damos gracias gracias gracias gracias gracias gracias gracias por el pan", "loop"),
         ("por el pan de hoy por el pan de hoy por el pan de hoy por el pan de hoy", "loop"),
         ("Te damos graciasasasasasasasasasasasasasasasas", "loop"),
-        ("Te damos gracias por el pan. " + "Y luego pasó otra cosa distinta, " * 1, None),
+        ("Te damos gracias por el pan. Y luego pasó otra cosa distinta,", None),
         (" ".join(f"palabra{number}" for number in range(40)), "length"),
         ("Te damos gracias por el pan<end_of_turn>", "leak"),
         ("Te damos gracias<|im_end|> por el pan", "leak"),
@@ -69,12 +69,27 @@ def test_the_length_that_is_too_long_depends_on_the_pair() -> None:
 
 
 def test_an_answer_is_running_away_only_once_it_loops_or_is_too_long() -> None:
-    repeats, limit = runaway.most_repeats(SOURCE), runaway.length_limit(SOURCE, EN_ES)
+    watch = runaway.Watch(SOURCE, EN_ES)
     growing = "te damos gracias por el pan"
     for end in range(len(growing)):
-        assert not runaway.is_running_away(repeats, growing[:end], limit)
-    assert runaway.is_running_away(repeats, growing + " el pan el pan el pan el pan", limit)
-    assert runaway.is_running_away(repeats, "x y " * 50, 100)
+        assert not watch.is_running_away(growing[:end])
+    assert watch.is_running_away(growing + " el pan el pan el pan el pan")
+    assert watch.is_running_away(growing + "anananananananananananananan")
+    assert watch.is_running_away(" ".join(map(str, range(1000))))
+
+
+@pytest.mark.parametrize(
+    ("source", "answer"),
+    [
+        ("Holy, holy, holy, holy, holy is the Lord", "Santo, santo, santo, santo, santo es"),
+        ("Nooooooooooooooo, he said", "Nooooooooooooooo, dijo"),
+        ("1000000000000000 is a number", "1000000000000000 es un número"),
+    ],
+)
+def test_what_the_source_does_too_is_not_stopped(source: str, answer: str) -> None:
+    watch = runaway.Watch(source, EN_ES)
+    assert not any(watch.is_running_away(answer[:end]) for end in range(len(answer) + 1))
+    assert runaway.doubts(source, answer, EN_ES) == ()
 
 
 @pytest.mark.parametrize(
@@ -95,8 +110,16 @@ def test_what_is_shown_of_a_runaway_answer_ends_where_its_loop_begins() -> None:
     assert endless.startswith(mended)
 
 
-@given(st.text(max_size=200), st.text(max_size=400))
+LOOPING = st.lists(
+    st.tuples(
+        st.sampled_from(["el pan ", "vino, ", "¡Amén! ", "ja", "Dios es "]), st.integers(1, 20)
+    )
+).map(lambda units: "".join(unit * times for unit, times in units))
+
+
+@given(st.text(max_size=200), st.one_of(st.text(max_size=400), LOOPING))
 def test_any_texts_are_judged_and_what_is_mended_does_not_loop(source: str, answer: str) -> None:
     runaway.doubts(source, answer, EN_ES)
     mended = runaway.mended(source, answer, EN_ES)
-    assert len(mended) <= max(runaway.length_limit(source, EN_ES), 0)
+    assert len(mended) <= runaway.length_limit(source, EN_ES)
+    assert not {"loop", "length"} & set(runaway.doubts(source, mended, EN_ES))

@@ -1,14 +1,16 @@
 """What becomes of a closed segment: decoded, judged, perhaps decoded once more, corrected.
 
 A doubtful or refused decode gets one second pass, by the fallback model where there is one, else at
-another temperature where the engine has one. The better of the two counts.
+another temperature where the engine has one; without the context, which may be what misled the
+first. The better of the two counts. Where finals wait there is none: on a slow machine the delay
+would grow without end.
 """
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import prometheus_client
@@ -88,6 +90,7 @@ class Finals:
 
     Args:
         phrases: words and names to expect.
+        is_behind: whether the stream's next segment waits while somebody speaks.
     """
 
     def __init__(
@@ -97,12 +100,14 @@ class Finals:
         phrases: tuple[str, ...],
         corrections: Corrections,
         context: SpokenContext,
+        is_behind: Callable[[], bool],
     ) -> None:
         self._tiers = tiers
         self._language = language
         self._phrases = phrases
         self._corrections = corrections
         self._context = context
+        self._is_behind = is_behind
 
     async def outcome(self, closed: ClosedSegment) -> Outcome:
         """Raises EngineFailed when the first pass failed."""
@@ -129,10 +134,12 @@ class Finals:
 
     async def _best_take(self, closed: ClosedSegment) -> tuple[_Take, tuple[FinalFlag, ...]]:
         async with self._tiers.final.lease() as recogniser:
-            first = await self._take(recogniser, closed, temperature=0.0)
+            start_ms = samples_to_ms(closed.boundary.first_sample)
+            decoding = Decoding(self._language, self._phrases, self._context.before(start_ms))
+            first = await self._take(recogniser, closed, decoding)
             if not _is_worth_another(first.verdict):
                 return first, first.verdict.flags
-            if recogniser.has_waiting_finals:  # they come first
+            if recogniser.has_waiting_finals or self._is_behind():  # they come first
                 SECOND_PASSES.labels("busy").inc()
                 return first, first.verdict.flags
         second = await self._second_take(closed)
@@ -151,26 +158,21 @@ class Finals:
         fallback = self._tiers.fallback(self._language)
         swap: Swap[Recogniser] = fallback or self._tiers.final
         temperature = 0.0 if fallback is not None else SECOND_TEMPERATURE
+        decoding = Decoding(self._language, self._phrases, temperature=temperature)
         async with swap.lease() as recogniser:
             if temperature and not recogniser.capabilities.uses_temperature:
                 return None
             try:
-                return await self._take(recogniser, closed, temperature=temperature)
+                return await self._take(recogniser, closed, decoding)
             except EngineFailed:  # the first take is there
                 SECOND_PASSES.labels("failed").inc()
                 return None
 
     async def _take(
-        self, recogniser: Recogniser, closed: ClosedSegment, *, temperature: float
+        self, recogniser: Recogniser, closed: ClosedSegment, decoding: Decoding
     ) -> _Take:
         boundary = closed.boundary
         start_ms = samples_to_ms(boundary.first_sample)
-        decoding = Decoding(
-            language=self._language,
-            phrases=self._phrases,
-            previous_text=self._context.before(start_ms),
-            temperature=temperature,
-        )
         samples: Samples = closed.samples
         recognition = await recogniser.transcribe(samples, decoding)
         hypothesis = recognition.hypothesis

@@ -109,7 +109,7 @@ class TranscriptionSession:
         self._context = SpokenContext()
         language = options.engine_language
         phrases = expected_phrases(options.phrases, corrections)
-        self._finals = Finals(tiers, language, phrases, corrections, self._context)
+        self._finals = Finals(tiers, language, phrases, corrections, self._context, self._is_behind)
         self._partials = Partials(
             self,
             tiers,
@@ -122,7 +122,7 @@ class TranscriptionSession:
         self._segmenter = Segmenter(policy)
         self._audio = RecentAudio()
         self._residue = np.zeros(0, dtype=np.float32)  # less than a window
-        self._has_begun = False
+        self._began: tuple[float, int] | None = None  # time.monotonic() and first sample
         self._position = 0  # after the last sample that came
         self._heard_sample = 0  # after the last whole window
         self._is_finished = False
@@ -189,8 +189,8 @@ class TranscriptionSession:
             if run.follows_gap:
                 await self._finish_run("gap")
                 self._context.note_gap(samples_to_ms(run.first_sample))
-            if not self._has_begun or run.follows_gap:
-                self._has_begun = True
+            if self._began is None or run.follows_gap:
+                self._began = self._began or (time.monotonic(), run.first_sample)
                 self._activity.reset()
                 self._music.reset()
                 self._position = run.first_sample
@@ -338,6 +338,17 @@ class TranscriptionSession:
             await self._tell_outcome(closed.segment, outcome)
         if self._settled_now() > self._told_settled_sample:
             await self._tell(None)
+
+    def _is_behind(self) -> bool:
+        """Whether a closed segment waits and the audio comes no faster than it is spoken.
+
+        A recording comes as fast as it is taken: a segment always waits then, and nobody for it.
+        """
+        if self._closed.empty() or self._is_finished or self._began is None:
+            return False
+        began_at_s, first_sample = self._began
+        heard_s = samples_to_ms(self._position - first_sample) / 1000
+        return heard_s <= time.monotonic() - began_at_s
 
     # Partials.
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 
 from services.errors import EngineFailed
-from services.stt.engine import Decoding, HypothesisWord
+from services.stt import session
+from services.stt.engine import Decoding, HypothesisWord, Samples
 from services.stt.finals import SECOND_PASSES, SECOND_TEMPERATURE
+from services.stt.segment import RecentAudio
 from services.stt.tiers import Tiers
 from tests.stt.scripted import (
     Manner,
@@ -84,6 +89,66 @@ async def test_both_refused_is_suppressed_with_its_text() -> None:
     manner = Manner(script, avg_logprob=by_temperature(-2.0, -1.5))
     (one,) = suppressed(await events_of(script, manner))
     assert (one.reason, one.text) == ("low_confidence", TEXT)
+
+
+async def test_the_second_pass_is_not_told_the_context_that_may_have_misled_the_first() -> None:
+    script = Script()
+
+    def hear(words: list[HypothesisWord], decoding: Decoding) -> list[HypothesisWord]:
+        return words[:1] * 40 if decoding.previous_text else words
+
+    pause = silence_ms(900)
+    pcm = np.concatenate([script.say("in the beginning"), pause, script.say(TEXT), pause])
+    with scripted(final=Manner(script, hear=hear)):
+        async with Tiers(settings()).loaded() as tiers:
+            _, final = finals(await transcribe(tiers, pcm, partial_results=False))
+    assert (final.text, final.flags) == (TEXT, ("second_pass",))
+
+
+class Hurried:
+    """A clock for which audio that comes at any speed comes slowly."""
+
+    @staticmethod
+    def monotonic() -> float:
+        return 1000 * time.monotonic()
+
+
+@pytest.mark.parametrize(
+    ("clock", "temperature"),
+    [(Hurried, 0.0), (time, SECOND_TEMPERATURE)],
+    ids=["live", "a recording"],
+)
+async def test_a_speaker_whose_next_segment_waits_gets_no_second_pass(
+    monkeypatch: pytest.MonkeyPatch, clock: object, temperature: float
+) -> None:
+    script = Script()
+    texts = ("one and", "two and", "three and", "four and", "five and")
+    segments = [np.concatenate([script.say(text), silence_ms(900)]) for text in texts]
+    fourth_sample = sum(map(len, segments[:3]))
+    others_wait = threading.Event()
+
+    class Watched(RecentAudio):
+        def append(self, first_sample: int, window: Samples) -> None:
+            super().append(first_sample, window)
+            if first_sample > fourth_sample:
+                others_wait.set()
+
+    def hear(words: list[HypothesisWord], _: Decoding) -> list[HypothesisWord]:
+        if words and words[0].text == "one":
+            assert others_wait.wait(20)
+        return words
+
+    monkeypatch.setattr(session, "RecentAudio", Watched)
+    monkeypatch.setattr(session, "time", clock)
+    manner = Manner(script, hear=hear, avg_logprob=lambda _: -0.7)
+    with scripted(final=manner):
+        async with Tiers(settings()).loaded() as tiers:
+            pcm = np.concatenate(segments)
+            events = await transcribe(tiers, pcm, partial_results=False, speed=0)
+    assert [final.text for final in finals(events)] == list(texts)
+    warm_ups = settings().final_workers
+    _, decoding_after_the_first = manner.decodings[warm_ups + 1]
+    assert decoding_after_the_first.temperature == temperature
 
 
 async def test_the_fallback_model_is_asked_and_named() -> None:

@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 
 from services.audio import SAMPLE_RATE_HERTZ, samples_to_ms
-from services.errors import EngineFailed, OutOfMemory, Unavailable
+from services.errors import EngineFailed, OutOfMemory, WrongState
 from services.stt.engine import Decoding, Hypothesis, Samples
 from services.stt.recogniser import Recogniser
 
@@ -38,7 +38,7 @@ async def smoke_test(recogniser: Recogniser, languages: Iterable[str]) -> None:
         languages: those being spoken; the model's first when there are none.
 
     Raises:
-        Unavailable: SMOKE_TEST_FAILED, saying what was wrong.
+        WrongState: SMOKE_TEST_FAILED, saying what was wrong; another try would not help.
         OutOfMemory: there is room for the model and none for decoding.
     """
     clip = smoke_clip()
@@ -72,8 +72,8 @@ def _problem(hypothesis: Hypothesis, duration_ms: int) -> str | None:
     return None
 
 
-def _failed(recogniser: Recogniser, problem: str) -> Unavailable:
-    return Unavailable(
+def _failed(recogniser: Recogniser, problem: str) -> WrongState:
+    return WrongState(
         "SMOKE_TEST_FAILED",
         f"{recogniser.label} {problem}; the model before it stays in use",
         model=recogniser.label,

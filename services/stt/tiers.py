@@ -155,9 +155,9 @@ class Tiers:
         Raises:
             NotFound: NO_SUCH_TIER.
             InvalidInput: MODEL_MISSING; UNSUPPORTED_LANGUAGE, of an open stream.
-            WrongState: LOAD_IN_PROGRESS.
+            WrongState: LOAD_IN_PROGRESS, SMOKE_TEST_FAILED.
             Unavailable: UNKNOWN_ENGINE, ENGINE_NOT_INSTALLED, MODEL_MISSING (a file of it),
-                OUT_OF_MEMORY, ENGINE_FAILED, SMOKE_TEST_FAILED.
+                OUT_OF_MEMORY, ENGINE_FAILED.
         """
         tier = self._tier(tier_name)
         engine = engine or tier.choice.engine

@@ -60,7 +60,7 @@ class LocalAgreement:
         earlier = self._previous[_settled_count(self._stable, self._previous) :]
         start = _settled_count(self._stable, words)
         end = start
-        later = words[start : len(words) - self._held_back_words]
+        later = words[start : max(start, len(words) - self._held_back_words)]
         for then, now in zip(earlier, later, strict=False):
             if not _agree(then.text, now.text):
                 break

@@ -111,7 +111,7 @@ class Partials:
                     has_failed = not await self._follow(swap, recogniser)
                 finally:
                     waking.cancel()
-            if has_failed:
+            if has_failed and swap.current is recogniser:
                 await swap.replaced()
 
     async def _wake_when_replaced(self, swap: Swap[Recogniser]) -> None:

@@ -90,6 +90,7 @@ class Manner:
     no_speech_prob: float | None = None
     uses_temperature: bool = True
     word_times: bool = True
+    live_decoders: int = 0
     load_error: Exception | None = None
     gate: threading.Lock = field(default_factory=threading.Lock)
     decodings: list[tuple[float, Decoding]] = field(default_factory=list)  # seconds of audio
@@ -110,7 +111,7 @@ class ScriptedEngine:
         self._is_closed = False
         self.capabilities = Capabilities(
             languages=manner.languages,
-            live_decoders=0,
+            live_decoders=manner.live_decoders,
             word_times=manner.word_times,
             held_back_words=0,
             partial_step_ms=800,

@@ -61,6 +61,10 @@ def test_an_engine_that_rewrites_its_last_words_has_them_held_back() -> None:
     assert after(*passes, held_back_words=2) == ("in the beginning", "god made")
 
 
+def test_a_pass_of_fewer_words_than_are_held_back_settles_none() -> None:
+    assert after("in the", "in the", held_back_words=3) == ("", "in the")
+
+
 def test_stable_text_stays_when_a_later_pass_disagrees() -> None:
     stable, _ = after("in the beginning", "in the beginning", "inner the beginning")
     assert stable == "in the beginning"

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
-from services.errors import GlossaError, OutOfMemory
-from services.stt.engine import Decoding, HypothesisWord
+from services.errors import EngineFailed, GlossaError, OutOfMemory, WrongState
+from services.stt.engine import Decoding, HypothesisWord, LiveDecoder
 from services.stt.events import Event, Partial
+from services.stt.redecoding import Redecoder
 from services.stt.tiers import ModelInUse, Tiers
 from tests.speech import Pcm
 from tests.stt.scripted import (
     Manner,
     Script,
+    ScriptedEngine,
     finals,
     partials,
     said,
@@ -86,6 +89,32 @@ async def test_the_old_model_is_closed_while_a_quiet_stream_is_open(tmp_path: Pa
             await asyncio.wait({stream})
 
 
+async def test_partials_go_on_though_a_model_is_replaced_while_its_decoder_fails_to_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opening, is_replaced = threading.Event(), threading.Event()
+
+    def open_live(engine: ScriptedEngine, decoding: Decoding) -> LiveDecoder:
+        if engine.model == "final":
+            opening.set()
+            assert is_replaced.wait(20)
+            raise EngineFailed("it broke")
+        return Redecoder(engine, decoding)
+
+    monkeypatch.setattr(ScriptedEngine, "open_live", open_live)
+    script = Script()
+    manners = {"final": Manner(script, live_decoders=1), "other": Manner(script, live_decoders=1)}
+    with scripted(**manners):
+        async with Tiers(settings(models(tmp_path, "other"))).loaded() as tiers:
+            pcm = with_silence(script.say(LONG))
+            stream = asyncio.create_task(transcribe(tiers, pcm))
+            assert await asyncio.to_thread(opening.wait, 20)
+            await tiers.load("", "", "other")
+            is_replaced.set()
+            events = await stream
+    assert {partial.model for partial in partials(events)} == {"scripted/other"}
+
+
 async def test_rollback_goes_back_and_forth(tmp_path: Path) -> None:
     script = Script()
     manners = {"final": Manner(script), "other": Manner(script)}
@@ -116,23 +145,25 @@ class _Fickle:
 
 
 @pytest.mark.parametrize(
-    ("manner", "reason"),
+    ("manner", "reason", "error"),
     [
-        (Manner(Script(), avg_logprob=silent_nan), "SMOKE_TEST_FAILED"),
-        (Manner(Script(), hear=off_the_clip), "SMOKE_TEST_FAILED"),
-        (Manner(Script(), hear=_Fickle()), "SMOKE_TEST_FAILED"),
-        (Manner(Script(), load_error=OutOfMemory("no room")), "OUT_OF_MEMORY"),
-        (Manner(Script(), load_error=MemoryError()), "OUT_OF_MEMORY"),
+        (Manner(Script(), avg_logprob=silent_nan), "SMOKE_TEST_FAILED", WrongState),
+        (Manner(Script(), hear=off_the_clip), "SMOKE_TEST_FAILED", WrongState),
+        (Manner(Script(), hear=_Fickle()), "SMOKE_TEST_FAILED", WrongState),
+        (Manner(Script(), load_error=OutOfMemory("no room")), "OUT_OF_MEMORY", OutOfMemory),
+        (Manner(Script(), load_error=MemoryError()), "OUT_OF_MEMORY", OutOfMemory),
     ],
     ids=["nan", "word times", "not deterministic", "device memory", "memory"],
 )
 async def test_a_model_that_cannot_be_used_leaves_the_old_one_in_use(
-    tmp_path: Path, manner: Manner, reason: str
+    tmp_path: Path, manner: Manner, reason: str, error: type[GlossaError]
 ) -> None:
     script = Script()
     with scripted(final=Manner(script), broken=manner):
         async with Tiers(settings(models(tmp_path, "broken"))).loaded() as tiers:
-            assert await reason_of(tiers.load("final", "", "broken")) == reason
+            with pytest.raises(error) as raised:
+                await tiers.load("final", "", "broken")
+            assert raised.value.reason == reason
             assert tiers.in_use[0].model == "final"
             assert manner.closed == (0 if manner.load_error else 1)
             pcm = with_silence(script.say("in the beginning"))

@@ -70,7 +70,6 @@ class FinalFigures:
         no_speech_prob: `combined_no_speech_prob`, [0, 1]; NaN counts as 1.
         compression_ratio: of the text.
         duration_s: from the first speech to the last; infinity when unknown.
-        is_music: whether music was playing or people were singing for most of it.
         engine_no_speech_prob: the engine's own opinion, [0, 1]; None when it gives none.
     """
 
@@ -79,7 +78,6 @@ class FinalFigures:
     no_speech_prob: float
     compression_ratio: float
     duration_s: float = math.inf
-    is_music: bool = False
     engine_no_speech_prob: float | None = None
 
 
@@ -143,7 +141,7 @@ def _reason(
     final: FinalFigures, limits: Limits, flags: tuple[Flag, ...], previous_text: str
 ) -> SuppressionReason | None:
     words = spoken_words(final.text)
-    if final.is_music or (words and is_marked_as_sung(final.text)):
+    if words and is_marked_as_sung(final.text):
         return "music"
     if not words:
         return "no_words"

@@ -43,7 +43,6 @@ def test_a_good_final_is_shown_without_flags() -> None:
         ({"text": "... ♪ -"}, "no_words"),
         ({"text": "[Music] (applause) *sighs*"}, "no_words"),
         ({"text": "♪ Amazing grace ♪"}, "music"),
-        ({"is_music": True}, "music"),
         ({"no_speech_prob": 0.61}, "no_speech"),
         ({"no_speech_prob": 0.6}, None),
         ({"compression_ratio": 2.41}, "repetition"),

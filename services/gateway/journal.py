@@ -132,6 +132,7 @@ class Journal:
 
         def write(transaction: Transaction) -> bool:
             nonlocal dropped_count
+            transaction.settle(session_id, settled_sample)
             sequence = transaction.append_once(
                 session_id, segment_id=transcript.segment_id, transcript=transcript
             )
@@ -141,7 +142,6 @@ class Journal:
                 "UPDATE sessions SET final_count = final_count + 1 WHERE session_id = ?",
                 (session_id,),
             )
-            transaction.settle(session_id, settled_sample)
             stages: tuple[Stage, ...] = ("translate", "alternative") if compared else ("translate",)
             for language in target_languages:
                 for stage in stages:
@@ -168,6 +168,7 @@ class Journal:
         """
 
         def write(transaction: Transaction) -> bool:
+            transaction.settle(session_id, settled_sample)  # also what was decoded otherwise
             row = transaction.connection.execute(
                 "SELECT event FROM events WHERE session_id = ? AND kind = 'segment_suppressed' "
                 "ORDER BY sequence DESC LIMIT 1",
@@ -178,7 +179,6 @@ class Journal:
                 if suppressed.start_offset_ms < known.end_offset_ms or suppressed == known:
                     return False
             transaction.append(session_id, segment_suppressed=suppressed)
-            transaction.settle(session_id, settled_sample)
             return True
 
         return await self._write(write)

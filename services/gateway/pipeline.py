@@ -102,7 +102,8 @@ class Pipeline:
             if self._settings.mt_alternative_address:
                 tasks.create_task(self._alternatives.run())
             else:
-                await self._journal.drop_alternatives()
+                with contextlib.suppress(Unavailable):  # the journal cannot be written now
+                    await self._journal.drop_alternatives()
 
     async def _translate(self, owed: Owed) -> None:
         context = await self._context(owed)
@@ -292,14 +293,21 @@ class _Worker:
                 return True
             async with self._calls:
                 await self._pay(owed)
-        except grpc.aio.AioRpcError as error:
+        except (grpc.aio.AioRpcError, Unavailable) as error:
+            is_ours = isinstance(error, Unavailable)
+            reason = error.reason if is_ours else reason_of(error)
+            if reason == "JOURNAL_FAILED":  # it cannot be written now; the text is not the cause
+                return False
             is_poison = (
                 failures.attempts + 1 >= _POISON_ATTEMPTS
                 and self._paid_count > failures.paid_before
             )
-            if is_permanent(error) or is_poison or time.monotonic() > failures.give_up_at:
-                failures.refused_for = reason_of(error)
-                log.error(
+            is_refused = not is_ours and is_permanent(error)
+            if is_refused or is_poison or time.monotonic() > failures.give_up_at:
+                failures.refused_for = reason
+                # What is only compared is missed by nobody.
+                say = log.warning if self._stage == "alternative" else log.error
+                say(
                     "given_up",
                     stage=self._stage,
                     session_id=owed.session_id,
@@ -308,8 +316,6 @@ class _Worker:
                     reason=failures.refused_for,
                 )
             metrics.WORK.labels(self._stage, owed.language, "retried").inc()
-            return False
-        except Unavailable:  # the journal cannot be written now
             return False
         self._paid_count += 1
         metrics.WORK.labels(self._stage, owed.language, "done").inc()

@@ -31,6 +31,7 @@ SILENCE_SAMPLES = 3_200
 REFUSED_SENTENCE = 666  # mt refuses it for good
 POISON_SENTENCE = 999  # mt fails on it every time
 UNSCORABLE_SENTENCE = 888  # qe fails on it every time
+SILENT_SENTENCE = 998  # mt ends the stream of its translation without one every time
 GROWING_SENTENCE = 444  # mt streams its translation word by word
 DOUBTFUL_SENTENCE = 333  # mt flags its translation
 HANGING_DRAFT_SENTENCE = 555  # mt drafts it until the call is cancelled
@@ -194,6 +195,8 @@ class Mt(mt_pb2_grpc.MtServiceServicer):
             await abort(context, InvalidInput("TEXT_TOO_LONG", "refused"))
         if text == sentence(POISON_SENTENCE):
             await abort(context, EngineFailed("crashed"))
+        if text == sentence(SILENT_SENTENCE):
+            return
         answer = self._answer(request.request)
         if text == sentence(GROWING_SENTENCE):
             words = answer.text.split()

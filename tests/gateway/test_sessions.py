@@ -14,6 +14,7 @@ from tests.gateway.conftest import Stack, audio, drained, open_stream, received
 from tests.gateway.peers import (
     POISON_SENTENCE,
     REFUSED_SENTENCE,
+    SILENT_SENTENCE,
     UNSCORABLE_SENTENCE,
     sentence,
     sermon,
@@ -186,15 +187,19 @@ async def test_a_text_that_mt_refuses_is_journalled_as_such(stack: Stack) -> Non
     assert (ended.final_count, ended.untranslated_count) == (3, 1)
 
 
+@pytest.mark.parametrize(
+    ("number", "reason"),
+    [(POISON_SENTENCE, "ENGINE_FAILED"), (SILENT_SENTENCE, "MT_ENDED_EARLY")],
+)
 async def test_texts_that_break_the_engine_are_given_up_and_the_rest_goes_on(
-    stack: Stack,
+    stack: Stack, number: int, reason: str
 ) -> None:
     """More of them than calls fit in flight: they do not keep the others from their turn."""
-    numbers = [POISON_SENTENCE, 1] * 6
+    numbers = [number, 1] * 6
     session_id = await stack.speak(sermon(numbers))
     events = await stack.scored_events(session_id, 6)
     failed = of_kind(events, "translation_failed")
-    assert [failure.reason for failure in failed] == ["ENGINE_FAILED"] * 6
+    assert [failure.reason for failure in failed] == [reason] * 6
 
 
 async def test_a_pair_that_cannot_be_scored_counts_as_one_without_signals(stack: Stack) -> None:

@@ -24,17 +24,31 @@ def captions(
     from cli.signals import run_until_signalled
     from cli.stack import address_of
 
+    target = address or address_of("captions")
+
     async def follow() -> None:
         with CaptionScreen() as screen:
+            told = ""
+
+            def broken(reason: str) -> None:
+                nonlocal told
+                if reason != told:  # it is tried again and again
+                    told = reason
+                    screen.note(
+                        f"no captions from {target} now ({reason}); trying again. "
+                        "./glossa up starts the services"
+                    )
+
             subscriber = CaptionSubscriber(
-                address or address_of("captions"),
+                target,
                 session_id=session_id,
                 languages=languages,
                 after_sequence=after_sequence,
                 finals_only=finals_only,
-                on_broken=lambda reason: screen.note(f"no captions now ({reason}); trying again"),
+                on_broken=broken,
             )
             async for event in subscriber.events():
+                told = ""
                 screen.show(event)
 
     run_until_signalled(follow())

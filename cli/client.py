@@ -56,6 +56,10 @@ def as_glossa_error(error: grpc.aio.AioRpcError) -> GlossaError:
     """A failed call as the error that the service raised; Unavailable when the network did it."""
     info = error_info(error)
     reason = info.reason if info is not None else error.code().name
+    if info is None and error.code() is grpc.StatusCode.UNAVAILABLE:
+        return Unavailable(
+            reason, f"nobody answers; ./glossa up starts the services ({error.details()})"
+        )
     if error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED:
         return Overloaded(reason, error.details() or reason)
     kind = _TERMINAL.get(error.code(), Unavailable)
@@ -225,7 +229,8 @@ class SpeakerClient:
                     f"no gateway at {self._address} for {limit_s:.0f} s ({error.reason}); "
                     "is the stack running? ./glossa up",
                 ) from error
-            self._on_event(Broken(error.reason))
+            if not failures:  # once, however often it is tried
+                self._on_event(Broken(error.reason))
             await asyncio.sleep(_BACKOFFS_S[min(failures, len(_BACKOFFS_S) - 1)])
             failures += 1
 

@@ -16,7 +16,7 @@ from cli.options import (
 
 
 @click.command()
-@click.argument("source", metavar="FILE", required=False)
+@click.argument("source", metavar="[FILE]", required=False)
 @profile_option
 @source_language_option
 @target_language_option

@@ -8,7 +8,7 @@ from cli.options import source_language_option, target_language_option
 
 
 @click.command()
-@click.argument("source", metavar="FILE|URL", required=False)
+@click.argument("source", metavar="[FILE|URL]", required=False)
 @click.option("--mic", is_flag=True, help="Take the microphone.")
 @click.option("--device", default="", help="Which one: its number, or part of its name.")
 @click.option("--list-devices", is_flag=True, help="List the microphones and end.")
@@ -77,6 +77,8 @@ def _list_devices() -> None:
         for found in devices:
             rate_hertz = int(found["default_samplerate"])
             click.echo(f"{found['index']:3}  {found['name']}  ({rate_hertz} Hz)")
+        if not devices:
+            click.echo("glossa: there is no input device; plug one in", err=True)
         return 0 if devices else 1
 
     run_until_signalled(show())

@@ -12,9 +12,10 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from cli.catalogue import WITHOUT_MODEL
 from cli.child import Child, Health, log_tail
 from cli.stack import address_of, free_port_base, plan, running_stack
-from services.errors import Unavailable
+from services.errors import InvalidInput, Unavailable
 
 # Apart from where stacks are: verbs that find no stack would talk to this one.
 _PORT_BASE = 19_300
@@ -52,7 +53,7 @@ async def lone_service(
         report: gets a line for people when it takes long.
 
     Raises:
-        InvalidInput: UNKNOWN_PROFILE.
+        InvalidInput: UNKNOWN_PROFILE, or ENGINE_WITHOUT_MODELS when `settings` name a model for it.
         Unavailable: START_FAILED with the end of its log.
     """
     with tempfile.TemporaryDirectory(prefix=f"glossa-{name}-") as folder:
@@ -60,6 +61,7 @@ async def lone_service(
         stack_plan = plan(profile, Path(folder), base, {**os.environ, **settings})
         log_path = Path(folder) / f"{name}.log"
         environment = stack_plan.child_environment()
+        _check_model(name, settings, environment)
         child = await Child.start(
             name,
             [sys.executable, "-P", "-m", f"services.{name}"],
@@ -96,6 +98,19 @@ async def service_for(name: str, address: str | None, lone: Lone | None) -> Asyn
     profile, settings = lone
     async with lone_service(name, profile, settings, report) as service:
         yield service.address
+
+
+def _check_model(name: str, settings: Mapping[str, str], environment: Mapping[str, str]) -> None:
+    """Refuses a model that would not be looked at."""
+    engine = environment.get("GLOSSA_STT_ENGINE" if name == "stt" else "GLOSSA_MT_RUNTIME", "")
+    model = settings.get(f"GLOSSA_{name.upper()}_MODEL")
+    if model and engine in WITHOUT_MODEL:
+        raise InvalidInput(
+            "ENGINE_WITHOUT_MODELS",
+            f"{engine} takes no model, and {model!r} would not be used; name the "
+            + ("engine" if name == "stt" else "runtime")
+            + " that it is for, too",
+        )
 
 
 async def _wait_ready(child: Child, log_path: Path, report: Callable[[str], None]) -> None:

@@ -30,6 +30,8 @@ def pull_models(
         return _tell(error)
     if not chosen:
         _say(f"the profile {profile} needs no models")
+    if source is not None and not source.exists():
+        return _tell(InvalidInput("NO_SUCH_FOLDER", f"there is no {source}"))
     status = 0
     for model in chosen:
         if not again and is_whole(models_dir / model.folder):

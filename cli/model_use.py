@@ -70,7 +70,7 @@ def _ask(service: str, address: str | None, method: str, request: object) -> Non
         target = address or address_of(service)
         async with grpc.aio.insecure_channel(target, options=CHANNEL_OPTIONS) as channel:
             call = getattr(models_pb2_grpc.ModelServiceStub(channel), method)
-            click.echo(f"glossa: {service} loads the model and tries it ...", err=True)
+            click.echo(f"glossa: asking {service} at {target} to load and try it ...", err=True)
             try:
                 answer = await call(request, timeout=load_timeout_s)
             except grpc.aio.AioRpcError as error:

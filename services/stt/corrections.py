@@ -206,7 +206,7 @@ class Corrections:
         return Corrected(tuple(shown), tuple(corrections))
 
     def intended_terms(self) -> tuple[str, ...]:
-        """Names and terms that the rows intend, each once: worth telling an engine beforehand."""
+        """Names and terms that the rows intend, each once, in their order."""
         return tuple(dict.fromkeys(row.intended for row in self._rows if row.kind != "reference"))
 
     def _match(self, heard: _Heard, index: int) -> tuple[str, int] | None:

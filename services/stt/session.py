@@ -48,8 +48,12 @@ PENDING_FINALS = 2
 PENDING_EVENTS = 64
 # Without other news, settled_sample is told this often.
 SETTLED_INTERVAL_MS = 1000
-# Words and names that a decode is told of; more than a recogniser's prompt holds.
+# Words and names of a session's own that a decode is told of; more than a prompt holds.
 MAX_PHRASES = 500
+# Terms that recognisers mishear are added up to so many in all. Each of these takes about three of
+# the 223 tokens of Whisper's prompt, in each decode and whatever is spoken of; the others are left
+# to the corrections.
+USUAL_PHRASES = 24
 
 
 @dataclass(frozen=True)
@@ -85,8 +89,10 @@ def idle_timeout(timeout_s: float) -> DeadlinePassed:
 
 
 def expected_phrases(phrases: tuple[str, ...], corrections: Corrections) -> tuple[str, ...]:
-    """The session's own first, then the terms that recognisers mishear."""
-    return tuple(dict.fromkeys((*phrases, *corrections.intended_terms())))[:MAX_PHRASES]
+    """The session's own, then the first terms of the corrections where those leave room."""
+    own = tuple(dict.fromkeys(phrases))[:MAX_PHRASES]
+    both = tuple(dict.fromkeys((*own, *corrections.intended_terms())))
+    return both[: max(len(own), USUAL_PHRASES)]
 
 
 class TranscriptionSession:

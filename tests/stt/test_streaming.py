@@ -15,6 +15,7 @@ from services.stt.corrections import Corrections
 from services.stt.engine import Decoding, HypothesisWord, Samples
 from services.stt.policy import SegmentationPolicy
 from services.stt.segment import RecentAudio
+from services.stt.session import MAX_PHRASES, USUAL_PHRASES, expected_phrases
 from services.stt.tiers import Tiers
 from tests.speech import Pcm
 from tests.stt.scripted import (
@@ -237,6 +238,19 @@ async def test_phrases_come_before_the_terms_of_the_corrections(tmp_path: Path) 
     pcm = with_silence(script.say("grace and peace"))
     await heard_by(manner, pcm, phrases=("Malachi",), corrections=corrections(tmp_path))
     assert manner.decodings[-1][1].phrases == ("Malachi", "Philippians", "Zechariah")
+
+
+def test_the_terms_of_the_corrections_fill_what_few_phrases_leave(tmp_path: Path) -> None:
+    rows = "".join(f"heard{n}\tTerm{n}\tname\tno\t\n" for n in range(100))
+    path = tmp_path / "corrections_en.tsv"
+    path.write_text(f"heard\tintended\tkind\tcontext_needed\tcontext\n{rows}")
+    terms = Corrections.read(path)
+    assert expected_phrases((), terms) == tuple(f"Term{n}" for n in range(USUAL_PHRASES))
+    few = expected_phrases(("Malachi", "Term1", "Malachi"), terms)
+    assert few[:3] == ("Malachi", "Term1", "Term0")
+    assert len(few) == USUAL_PHRASES
+    many = tuple(f"phrase {n}" for n in range(MAX_PHRASES))
+    assert expected_phrases(many, terms) == many
 
 
 def corrections(folder: Path) -> Corrections:

@@ -74,18 +74,16 @@ def capabilities(languages: Iterable[str]) -> Capabilities:
 
 
 def prompt_tokens(decoding: Decoding, encode: Callable[[str], list[int]]) -> list[int]:
-    """Phrases, then the newest of the previous text: at most PROMPT_TOKENS.
+    """Phrases, then the newest of the previous text: at most PROMPT_TOKENS, half of them phrases.
 
     Whisper takes a prompt for what was said before: its style and spellings carry over, the end of
-    it the most.
+    it the most. After one that is nearly all list, small models go on with the list.
     """
     previous = encode(" " + _plain(decoding.previous_text)) if decoding.previous_text else []
-    # A long glossary never takes more than half from what was said.
-    budget = PROMPT_TOKENS - min(len(previous), PROMPT_TOKENS // 2)
     phrases: list[int] = []
     for phrase in decoding.phrases:
         tokens = encode(f" {_plain(phrase)}," if phrase.strip() else "")
-        if len(phrases) + len(tokens) > budget:
+        if len(phrases) + len(tokens) > PROMPT_TOKENS // 2:
             break
         phrases += tokens
     left = PROMPT_TOKENS - len(phrases)

@@ -204,6 +204,7 @@ class _SttServicer(stt_pb2_grpc.SttServiceServicer):
             first_segment_id=max(1, config.first_segment_id),
             partial_interval_ms=settings.partial_interval_ms,
             idle_timeout_s=settings.idle_timeout_s,
+            music_hold=settings.music_hold,
         )
 
     async def _first_request(

@@ -76,6 +76,7 @@ class StreamOptions:
     first_segment_id: int
     partial_interval_ms: int
     idle_timeout_s: float
+    music_hold: bool = True  # whether captions rest while somebody sings
 
 
 def shutting_down() -> Unavailable:
@@ -109,7 +110,7 @@ class TranscriptionSession:
     ) -> None:
         self._options = options
         self._activity = activity
-        self._music = MusicDetector()
+        self._music = MusicDetector() if options.music_hold else None
         self._is_music = False
         self._stopping = stopping
         self._context = SpokenContext()
@@ -198,7 +199,8 @@ class TranscriptionSession:
             if self._began is None or run.follows_gap:
                 self._began = self._began or (time.monotonic(), run.first_sample)
                 self._activity.reset()
-                self._music.reset()
+                if self._music is not None:
+                    self._music.reset()
                 self._position = run.first_sample
             await self._hear(run.samples.astype(np.float32) / 32768.0)
             await self._tell_settled_now_and_then()
@@ -234,7 +236,8 @@ class TranscriptionSession:
         self._audio.append(first_sample, window[:length])
         self._heard_sample = first_sample + length
         probability = self._activity.probability(window)
-        self._is_music = self._music.accept(window, probability)
+        if self._music is not None:
+            self._is_music = self._music.accept(window, probability)
         heard = Window(
             first_sample,
             first_sample + length,

@@ -62,6 +62,10 @@ class SttSettings(ServiceSettings):
     partial_interval_ms: int = Field(
         0, ge=0, le=5000, description="audio between two partials; 0: what suits the engine"
     )
+    music_hold: bool = Field(
+        True,
+        description="whether captions rest while somebody sings; false where speech is chanted",
+    )
     corrections_dir: Path = Field(
         Path(__file__).parent,
         description="folder of corrections_<language>.tsv: misheard terms and what is meant",

@@ -184,6 +184,7 @@ async def transcribe(
     phrases: tuple[str, ...] = (),
     corrections: Corrections | None = None,
     partial_results: bool = True,
+    music_hold: bool = True,
     speed: float = 20.0,
     on_event: Callable[[Event], None] = lambda _: None,
     policy: SegmentationPolicy | None = None,
@@ -201,6 +202,7 @@ async def transcribe(
         first_segment_id=1,
         partial_interval_ms=0,
         idle_timeout_s=60.0,
+        music_hold=music_hold,
     )
     session = TranscriptionSession(
         options,

@@ -313,3 +313,14 @@ async def test_singing_rests_captions_and_speech_resumes_them(
     shown = " ".join(f"{p.stable_text} {p.unstable_text}" for p in partials(events))
     assert not set(shown.split()) & set(sung.split())
     assert manner.decodings[-1][1].previous_text == ""
+
+
+async def test_singing_is_captioned_where_captions_are_not_to_rest(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    script = Script()
+    chanted = " ".join(distinct_words(12))
+    pcm = with_silence(script.say(chanted))
+    monkeypatch.setattr(session, "MusicDetector", lambda: ScriptedMusic(1, 12))
+    assert said(await heard_by(Manner(script), pcm)) == ""
+    assert said(await heard_by(Manner(script), pcm, music_hold=False)) == chanted

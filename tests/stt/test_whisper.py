@@ -8,13 +8,12 @@ import numpy as np
 import pytest
 
 from services.audio import SAMPLE_RATE_HERTZ
-from services.errors import EngineFailed, InvalidInput, OutOfMemory
+from services.errors import InvalidInput
 from services.stt.engine import Decoding
 from services.stt.engines.whisper import (
     CONTEXT_TOKENS,
     PROMPT_TOKENS,
     TimedWord,
-    as_engine_failed,
     capabilities,
     hypothesis_of,
     new_tokens_limit,
@@ -120,25 +119,3 @@ def test_more_than_a_window_is_refused() -> None:
     assert len(window_of(np.tile(ONE_SECOND, 30))) == 30 * SAMPLE_RATE_HERTZ
     with pytest.raises(InvalidInput, match=r"30\.1 s"):
         window_of(np.zeros(int(30.1 * SAMPLE_RATE_HERTZ), np.float32))
-
-
-@pytest.mark.parametrize(
-    ("raised", "expected"),
-    [
-        (RuntimeError("CUDA failed with error out of memory"), OutOfMemory),
-        (RuntimeError("[metal::malloc] Attempting to allocate 9 bytes"), OutOfMemory),
-        (MemoryError(), OutOfMemory),
-        (RuntimeError("cuBLAS failed"), EngineFailed),
-        (Exception("expected value at line 1"), EngineFailed),
-    ],
-)
-def test_what_a_library_raises_has_its_reason(
-    raised: Exception, expected: type[EngineFailed]
-) -> None:
-    with (
-        pytest.raises(EngineFailed, match="whisper could not decode") as caught,
-        as_engine_failed("whisper", "decode"),
-    ):
-        raise raised
-    assert type(caught.value) is expected
-    assert caught.value.__cause__ is raised

@@ -7,15 +7,16 @@ word as a window of its own, which doubles the cost and is where "Thank you." co
 
 from __future__ import annotations
 
-import contextlib
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from typing import NamedTuple
 
 import numpy as np
 
+from services import runtime_failures
 from services.audio import SAMPLE_RATE_HERTZ, samples_to_ms
-from services.errors import EngineFailed, GlossaError, InvalidInput, OutOfMemory
+from services.errors import EngineFailed, InvalidInput
 from services.stt.engine import Capabilities, Decoding, Hypothesis, HypothesisWord, Samples
 
 WINDOW_S = 30
@@ -35,17 +36,6 @@ _BROKEN_AVG_LOGPROB = -10.0
 
 # Control tokens as text: a phrase must not end the prompt.
 _CONTROL_MARKS = ("<|", "|>")
-# CTranslate2 and MLX word it in their own ways.
-_OUT_OF_MEMORY = (
-    "out of memory",
-    "outofmemory",
-    "insufficient memory",
-    "failed to allocate",
-    "cannot allocate",
-    "unable to allocate",
-    "attempting to allocate",
-    "bad_alloc",
-)
 
 
 class TimedWord(NamedTuple):
@@ -137,26 +127,13 @@ def hypothesis_of(
     )
 
 
-@contextlib.contextmanager
-def as_engine_failed(engine: str, doing: str) -> Iterator[None]:
+def as_engine_failed(engine: str, doing: str) -> AbstractContextManager[None]:
     """Raises what a library raises inside as EngineFailed, as OutOfMemory when it had no room.
 
     Args:
         doing: what was being done, for the message: "load its model".
     """
-    try:
-        yield
-    except GlossaError:
-        raise
-    # A library raises what it likes; whatever it is, it ends in a clear line and not in the server.
-    except Exception as error:
-        said = str(error).strip().partition("\n")[0] or type(error).__name__
-        message = f"the speech engine {engine} could not {doing}: {said}"
-        if isinstance(error, MemoryError) or any(
-            words in str(error).lower() for words in _OUT_OF_MEMORY
-        ):
-            raise OutOfMemory(message, engine=engine) from error
-        raise EngineFailed(message, engine=engine) from error
+    return runtime_failures.as_engine_failed("speech engine", engine, doing)
 
 
 def closed(engine: str) -> EngineFailed:

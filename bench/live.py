@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from bench.settings_option import settings_option
 from cli.options import json_option, profile_option
 
 
@@ -18,16 +19,12 @@ from cli.options import json_option, profile_option
 @click.option(
     "--seconds", default=60, show_default=True, help="Audio of each session, in real time."
 )
-@click.option(
-    "--set",
-    "settings",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="A GLOSSA_* variable of the stack, such as GLOSSA_GATEWAY_JOURNAL_SYNCHRONOUS=normal.",
+@settings_option(
+    "A GLOSSA_* variable of the stack, such as GLOSSA_GATEWAY_JOURNAL_SYNCHRONOUS=normal."
 )
 @json_option
 def command(
-    profile: str, sessions: str, seconds: int, settings: tuple[str, ...], as_json: bool
+    profile: str, sessions: str, seconds: int, settings: dict[str, str], as_json: bool
 ) -> None:
     """Overhead of live captions for one and several sessions.
 
@@ -42,8 +39,6 @@ def command(
     from bench.overhead import measure
 
     counts = [int(count) for count in sessions.split(",")]
-    figures = asyncio.run(
-        measure(profile, counts, seconds, dict(item.split("=", 1) for item in settings))
-    )
+    figures = asyncio.run(measure(profile, counts, seconds, settings))
     if as_json:
         click.echo(json.dumps(figures))

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import click
 
+from bench.settings_option import settings_option
 from cli.options import json_option
 
 
 @click.command(name="mt")
-@click.argument("runtimes", metavar="RUNTIME[:MODEL]...", nargs=-1)
+@click.argument("runtimes", metavar="[RUNTIME[:MODEL]]...", nargs=-1)
 @click.option("--source", "source_language", default="en", show_default=True)
 @click.option("--target", "target_language", default="es", show_default=True)
 @click.option(
@@ -27,13 +28,7 @@ from cli.options import json_option
     type=click.IntRange(min=1),
     help="So many texts in a row: is the last as quick as the first, and the memory flat?",
 )
-@click.option(
-    "--set",
-    "settings",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="A GLOSSA_MT_* variable, such as GLOSSA_MT_DEVICE=cuda.",
-)
+@settings_option("A GLOSSA_MT_* variable, such as GLOSSA_MT_DEVICE=cuda.")
 @json_option
 def command(
     runtimes: tuple[str, ...],
@@ -44,14 +39,15 @@ def command(
     draft: bool,
     parallel: int,
     stress: int | None,
-    settings: tuple[str, ...],
+    settings: dict[str, str],
     as_json: bool,
 ) -> None:
     """Latency, speed and memory of translation runtimes, one service after another.
 
     Latency is what the gateway sees: from its request to the last message. tok/s counts the new
     tokens against the time in the runtime. Peak memory is that of the service's processes; GPU
-    memory is what nvidia-smi says of them. With references, BLEU and chrF++ (sacrebleu) too.
+    memory is what nvidia-smi says of them. With references, BLEU and chrF++ (sacrebleu) too. A
+    glossary term is kept where its target stands in the translation, in whatever form.
 
     \b
     ./glossa bench mt apertium
@@ -69,7 +65,7 @@ def command(
             lines_path,
             limit,
             Load(source_language, target_language, draft, parallel, stress),
-            dict(item.split("=", 1) for item in settings),
+            settings,
         )
         if as_json:
             click.echo(json.dumps(figures, ensure_ascii=False))

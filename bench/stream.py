@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from bench.settings_option import settings_option
 from cli.options import json_option, profile_option
 
 
@@ -33,7 +34,7 @@ from cli.options import json_option, profile_option
     show_default=True,
     help="Logs go here.",
 )
-@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE", help="A GLOSSA_* variable.")
+@settings_option("A GLOSSA_* variable.")
 @json_option
 def command(
     profile: str,
@@ -43,7 +44,7 @@ def command(
     limit: int | None,
     speed: float,
     output: Path,
-    settings: tuple[str, ...],
+    settings: dict[str, str],
     as_json: bool,
 ) -> None:
     """How captions come: latency, flicker and errors of a stack on recordings.
@@ -69,7 +70,7 @@ def command(
             audio,
             Wanted(source_language, target_languages, speed, limit),
             output,
-            dict(item.split("=", 1) for item in settings),
+            settings,
         )
         if as_json:
             click.echo(json.dumps(figures, ensure_ascii=False))

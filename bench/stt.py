@@ -6,11 +6,12 @@ from pathlib import Path
 
 import click
 
+from bench.settings_option import settings_option
 from cli.options import json_option
 
 
 @click.command(name="stt")
-@click.argument("engines", metavar="ENGINE[:MODEL]...", nargs=-1)
+@click.argument("engines", metavar="[ENGINE[:MODEL]]...", nargs=-1)
 @click.option("--source", "source_language", default="en", show_default=True)
 @click.option(
     "--audio",
@@ -24,13 +25,7 @@ from cli.options import json_option
     type=click.IntRange(min=1),
     help="So many segments in a row: is the last as quick as the first, and the memory flat?",
 )
-@click.option(
-    "--set",
-    "settings",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="A GLOSSA_STT_* variable, such as GLOSSA_STT_DEVICE=cuda.",
-)
+@settings_option("A GLOSSA_STT_* variable, such as GLOSSA_STT_DEVICE=cuda.")
 @json_option
 def command(
     engines: tuple[str, ...],
@@ -39,7 +34,7 @@ def command(
     limit: int | None,
     partials: bool,
     stress: int | None,
-    settings: tuple[str, ...],
+    settings: dict[str, str],
     as_json: bool,
 ) -> None:
     """Speed, errors and memory of recognisers, one service after another.
@@ -64,7 +59,7 @@ def command(
             engines or ("pocketsphinx",),
             audio,
             Load(source_language, limit, partials, stress),
-            dict(item.split("=", 1) for item in settings),
+            settings,
         )
         if as_json:
             click.echo(json.dumps(figures, ensure_ascii=False))

@@ -24,6 +24,9 @@ from cli.lone_service import lone_service
 from cli.spoken import SAMPLE_TEXT
 from glossa.mt.v1 import mt_pb2, mt_pb2_grpc
 from services.errors import InvalidInput
+from services.mt import glossary_file
+from services.mt.glossary import Glossary, term_accuracy
+from services.mt.settings import MtSettings
 from services.serving import CHANNEL_OPTIONS
 
 _TIMEOUT_S = 120.0
@@ -52,7 +55,7 @@ class _Run:
     memory_bytes: list[int] = field(default_factory=list)  # after each text
     flags: Counter[str] = field(default_factory=Counter)
     errors: Counter[str] = field(default_factory=Counter)
-    pairs: list[tuple[str, str]] = field(default_factory=list)  # translation, reference
+    translations: list[tuple[str, str, str]] = field(default_factory=list)  # with text, reference
     load_s: float = 0.0
     peak_bytes: int = 0
     gpu_bytes: int | None = None
@@ -69,13 +72,14 @@ async def measure(
 
     Returns:
         {spec: {model, texts, latency_ms, first_token_ms, tokens_per_s, peak_memory_mb,
-        gpu_memory_mb, load_s, flags, errors, bleu, chrf}}, with --stress {latency_drift,
-        memory_growth} too.
+        gpu_memory_mb, load_s, flags, errors, bleu, chrf, terms: {kept, wanted}}}, with --stress
+        {latency_drift, memory_growth} too.
 
     Raises:
         GlossaError: a runtime cannot be started.
     """
     texts = _texts(lines_path, limit)
+    glossary = _glossary(load, settings)
     figures = {}
     for spec in specs:
         runtime, _, model = spec.partition(":")
@@ -95,7 +99,7 @@ async def measure(
             ):
                 await _send_all(mt_pb2_grpc.MtServiceStub(channel), texts, load, run, watch, spec)
             run.peak_bytes, run.gpu_bytes = watch.peak_bytes, gpu_bytes(service.pid)
-        figures[spec] = _figures(run, load)
+        figures[spec] = _figures(run, load, glossary)
     _print_table(figures, load)
     return figures
 
@@ -107,6 +111,22 @@ def _texts(path: Path | None, limit: int) -> list[tuple[str, str]]:
     if not rows:
         raise InvalidInput("EMPTY_FILE", f"{path} holds no lines")
     return [(row[0].strip(), row[1].strip() if len(row) > 1 else "") for row in rows]
+
+
+def _glossary(load: Load, settings: Mapping[str, str]) -> Glossary:
+    """The one that the services measured use, in the direction measured; empty for other pairs.
+
+    Raises:
+        Unavailable: GLOSSARY_UNREADABLE.
+    """
+    known = MtSettings()
+    path = Path(settings.get("GLOSSA_MT_GLOSSARY_FILE") or known.glossary_file)
+    pair = (known.glossary_source_language, known.glossary_target_language)
+    terms = glossary_file.read(path)
+    if (load.source_language, load.target_language) == pair:
+        return Glossary(terms)
+    is_reversed = (load.target_language, load.source_language) == pair
+    return Glossary(glossary_file.reverse(terms)) if is_reversed else Glossary()
 
 
 async def _send_all(
@@ -171,11 +191,10 @@ async def _send(
             run.tokens_per_s.append(answer.token_count / answer.generation_ms * 1000)
     run.flags.update(answer.flags)
     run.memory_bytes.append(watch.now())
-    if reference:
-        run.pairs.append((answer.text, reference))
+    run.translations.append((answer.text, text, reference))
 
 
-def _figures(run: _Run, load: Load) -> dict[str, Any]:
+def _figures(run: _Run, load: Load, glossary: Glossary) -> dict[str, Any]:
     figures: dict[str, Any] = {
         "model": run.model,
         "texts": len(run.latencies_ms),
@@ -187,7 +206,8 @@ def _figures(run: _Run, load: Load) -> dict[str, Any]:
         "load_s": round(run.load_s, 1),
         "flags": dict(run.flags),
         "errors": dict(run.errors),
-        **_quality(run.pairs),
+        **_quality([(text, reference) for text, _, reference in run.translations if reference]),
+        "terms": _terms(run, glossary),
     }
     if load.stress:
         tenth = max(1, len(run.memory_bytes) // 10)
@@ -214,6 +234,20 @@ def _quality(pairs: Sequence[tuple[str, str]]) -> dict[str, float | None]:
     }
 
 
+def _terms(run: _Run, glossary: Glossary) -> dict[str, int]:
+    """The glossary's terms in the texts, and those of them that stand in the translations."""
+    kept = wanted = 0
+    for translation, text, _ in run.translations:
+        text_kept, text_wanted = term_accuracy(text, translation, glossary)
+        kept, wanted = kept + text_kept, wanted + text_wanted
+    return {"kept": kept, "wanted": wanted}
+
+
+def _shown_terms(row: Mapping[str, Any]) -> str:
+    terms = row["terms"]
+    return f"{terms['kept']} of {terms['wanted']}" if terms["wanted"] else ""
+
+
 def _print_table(figures: Mapping[str, Any], load: Load) -> None:
     kind = "drafts" if load.draft else "finals"
     print_side_by_side(
@@ -229,6 +263,7 @@ def _print_table(figures: Mapping[str, Any], load: Load) -> None:
             "GPU memory, MB": figure("gpu_memory_mb"),
             "BLEU": figure("bleu"),
             "chrF++": figure("chrf"),
+            "glossary terms kept": _shown_terms,
             "latency, last tenth / first": figure("latency_drift"),
             "memory growth": figure("memory_growth"),
         },

@@ -23,6 +23,7 @@ def test_mt_gives_a_row_a_runtime_and_scores_references(tmp_path: Path) -> None:
     assert figures["latency_ms"]["p50"] > 0
     assert figures["peak_memory_mb"] > 0
     assert figures["bleu"] > 50
+    assert figures["terms"] == {"kept": 2, "wanted": 2}
     assert figures["errors"] == {}
 
 
@@ -32,6 +33,12 @@ def test_mt_under_stress_shows_drift_and_growth() -> None:
     assert figures["texts"] == 40
     assert figures["latency_drift"] > 0
     assert -1 < figures["memory_growth"] < 1
+
+
+def test_a_variable_that_is_none_of_the_services_is_refused() -> None:
+    done = run_verb("bench", "mt", "--set", "RUNTIME=apertium")
+    assert done.returncode == 2
+    assert "docs/settings.md" in done.stderr
 
 
 def test_a_runtime_that_cannot_be_started_is_a_line_and_no_traceback() -> None:

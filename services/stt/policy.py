@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from services.audio import ms_to_samples
 
-CloseCause = Literal["silence", "sentence", "length", "gap", "finish"]
+CloseCause = Literal["silence", "music", "sentence", "length", "gap", "finish"]
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,8 @@ class SegmentationPolicy:
     cut_search_ms: int = 4_000
     # A recogniser's word times are this far off (Whisper's come in steps of 20 ms from attention).
     word_time_error_ms: int = 96
+    # When singing is found to be over, it has been for so long (music.MusicDetector).
+    music_release_ms: int = 1_088
     # How long the voice activity model needs to hear a stream before its answers are good.
     warm_up_ms: int = 320
 
@@ -155,6 +157,7 @@ class Segmenter:
         else:
             self._windows.append(window)
             yield from self._close_on_silence(window)
+            yield from self._cut_after_music(window)
             yield from self._close_on_sentence(window)
             yield from self._close_on_length(window)
 
@@ -192,6 +195,20 @@ class Segmenter:
         if silence_samples >= ms_to_samples(self._policy.end_silence_ms):
             yield self._close(self._trail_end(), window.end_sample, "silence")
 
+    def _cut_after_music(self, window: Window) -> Iterator[Boundary]:
+        """Parts speech from the singing before it, with which it would be thrown away."""
+        if window.is_music or not any(before.is_music for before in self._windows[-2:-1]):
+            return
+        release_samples = ms_to_samples(self._policy.music_release_ms)
+        first_spoken = window.end_sample - release_samples
+        self._windows = [
+            replace(w, is_music=False) if w.first_sample >= first_spoken else w
+            for w in self._windows
+        ]
+        sung = [w for w in self._windows if w.first_sample < first_spoken]
+        if sung:
+            yield from self._cut(sung[-1].end_sample, window, "music", at_words=False)
+
     def _close_on_sentence(self, window: Window) -> Iterator[Boundary]:
         gap = self._gap
         if gap is None or not gap.ends_sentence:
@@ -214,7 +231,7 @@ class Segmenter:
         self,
         cut_sample: int,
         window: Window,
-        cause: Literal["sentence", "length"],
+        cause: Literal["music", "sentence", "length"],
         *,
         at_words: bool,
     ) -> Iterator[Boundary]:

@@ -270,7 +270,7 @@ class TranscriptionSession:
             return
         segment = self._segments[-1]
         segment.is_open = False
-        segment.is_cut = boundary.cause in ("sentence", "length")
+        segment.is_cut = boundary.cause in ("music", "sentence", "length")
         if boundary.at_words and segment.has_unstable_text:
             # What was shown after the cut is the next segment's.
             await self.tell_partial(segment, segment.stable_text, "", segment.model)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -215,12 +217,45 @@ def test_a_gap_of_the_segment_before_is_forgotten() -> None:
 
 
 def test_the_share_of_music_is_of_the_segments_own_windows() -> None:
-    heard = [
-        Window(w.first_sample, w.end_sample, w.probability, w.level, is_music=index < 60)
-        for index, w in enumerate(windows((0.9, 80), (0.0, 30)))
+    (ended,) = closed(boundaries(sung(windows((0.9, 80), (0.0, 30)), range(20, 200))))
+    trail = ms_to_samples(POLICY.trail_ms) // WINDOW
+    assert abs(ended.music_share - (60 + trail) / (80 + trail)) < 1e-6
+
+
+def sung(heard: list[Window], *held: range) -> list[Window]:
+    return [
+        replace(window, is_music=any(index in part for part in held))
+        for index, window in enumerate(heard)
     ]
-    (ended,) = closed(boundaries(heard, finish=False))
-    assert abs(ended.music_share - 60 / (80 + ms_to_samples(POLICY.trail_ms) // WINDOW)) < 1e-6
+
+
+def test_speech_that_follows_singing_without_a_pause_is_a_segment_of_its_own() -> None:
+    release = ms_to_samples(POLICY.music_release_ms) // WINDOW
+    heard = sung(windows((0.9, 300), (0.0, 30)), range(40, 200 + release))
+    song, speech = closed(boundaries(heard, finish=False))
+    assert (song.cause, speech.cause) == ("music", "silence")
+    assert speech.first_sample == song.end_sample
+    assert abs(song.end_sample - 200 * WINDOW) <= 2 * WINDOW
+    assert song.music_share > 0.7
+    assert speech.music_share == 0.0
+
+
+@given(st.lists(st.tuples(st.integers(0, 1500), st.integers(1, 200)), max_size=10))
+def test_wherever_singing_is_held_what_sounds_like_speech_is_in_segments_that_touch(
+    held: list[tuple[int, int]],
+) -> None:
+    ranges = [range(start, start + length) for start, length in held]
+    segments = closed(boundaries(sung(windows((0.95, 1500)), *ranges)))
+    ends = [segment.end_sample for segment in segments]
+    assert [segment.first_sample for segment in segments] == [0, *ends[:-1]]
+    assert 1500 * WINDOW - ends[-1] < POLICY.min_speech_windows * WINDOW
+
+
+def test_a_short_sentence_during_which_the_hold_ends_is_no_singing() -> None:
+    release = ms_to_samples(POLICY.music_release_ms) // WINDOW
+    heard = sung(windows((0.0, 60), (0.9, release + 4), (0.0, 30)), range(60 + release - 1))
+    (speech,) = closed(boundaries(heard, finish=False))
+    assert speech.music_share < 0.1
 
 
 script = st.lists(

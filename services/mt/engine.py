@@ -30,23 +30,23 @@ RUNTIMES = {
         "services.mt.engines.apertium:load", "apt-get install apertium apertium-eng-spa"
     ),
     "marian": RuntimeEntry(
-        "services.mt.engines.marian:load", "pip install 'glossa[marian]'", "opus-mt"
+        "services.mt.engines.marian:load", "pip install -e '.[marian]'", "opus-mt"
     ),
     "gguf": RuntimeEntry(
         "services.mt.engines.gguf:load",
-        "pip install 'glossa[gguf]'",
+        "pip install -e '.[gguf]'",
         "translategemma-4b-it-Q4_K_M",
     ),
     "bitsandbytes": RuntimeEntry(
         "services.mt.engines.bitsandbytes:load",
-        "pip install 'glossa[bitsandbytes]'",
+        "pip install -e '.[bitsandbytes]'",
         "translategemma-4b-it",
     ),
     "mlx": RuntimeEntry(
-        "services.mt.engines.mlx:load", "pip install 'glossa[mlx]'", "translategemma-4b-it-4bit"
+        "services.mt.engines.mlx:load", "pip install -e '.[mlx]'", "translategemma-4b-it-4bit"
     ),
     "exl2": RuntimeEntry(
-        "services.mt.engines.exl2:load", "pip install 'glossa[exl2]'", "translategemma-4b-it-exl3"
+        "services.mt.engines.exl2:load", "pip install -e '.[exl2]'", "translategemma-4b-it-exl3"
     ),
 }
 

@@ -70,7 +70,7 @@ def load(settings: QeSettings) -> Engine:
     except ModuleNotFoundError as error:
         raise Unavailable(
             "ENGINE_MISSING",
-            f"engine {settings.engine!r} needs the module {error.name}: pip install glossa[qe]",
+            f"engine {settings.engine!r} needs the module {error.name}: pip install -e '.[qe]'",
             engine=settings.engine,
         ) from error
     engine: Engine = getattr(module, function)(settings)

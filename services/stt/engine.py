@@ -182,16 +182,16 @@ class EngineEntry:
 
 ENGINES = {
     "pocketsphinx": EngineEntry(
-        "services.stt.engines.pocketsphinx:load", "pip install 'glossa[stt]'", own_model="en-us"
+        "services.stt.engines.pocketsphinx:load", "pip install -e '.[stt]'", own_model="en-us"
     ),
     "faster_whisper": EngineEntry(
         "services.stt.engines.faster_whisper:load",
-        "pip install 'glossa[faster-whisper]'",
+        "pip install -e '.[faster-whisper]'",
         "large-v3-turbo",
     ),
     "mlx_whisper": EngineEntry(
         "services.stt.engines.mlx_whisper:load",
-        "pip install 'glossa[mlx-whisper]'",
+        "pip install -e '.[mlx-whisper]'",
         "mlx-whisper-large-v3-turbo",
     ),
 }

@@ -38,4 +38,4 @@ def test_a_missing_library_is_named_with_what_installs_it(runtime: str, library:
     )
     needs = f"ENGINE_NOT_INSTALLED the translation runtime {runtime} needs "
     assert finished.stdout.startswith(needs)
-    assert f"pip install 'glossa[{runtime}]'" in finished.stdout
+    assert f"pip install -e '.[{runtime}]'" in finished.stdout

@@ -212,7 +212,7 @@ async def test_a_wrong_glossary_is_one_clear_line(own_mt: MakeMt, tmp_path: Path
 @pytest.mark.parametrize(
     ("settings", "says"),
     [
-        ({"runtime": "marian", "model": "x"}, ("ENGINE_NOT_INSTALLED", "glossa[marian]")),
+        ({"runtime": "marian", "model": "x"}, ("ENGINE_NOT_INSTALLED", ".[marian]")),
         ({"draft_runtime": "marian", "draft_model": "x"}, ("ENGINE_NOT_INSTALLED", "marian")),
     ],
 )

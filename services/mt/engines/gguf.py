@@ -24,8 +24,8 @@ from services.mt.engines.jinja_template import chat_template
 NAME = "gguf"
 # Library -> what installs it, best first. Its engine is the module of the same name beside this.
 LIBRARIES = {
-    "llama_cpp": "pip install 'glossa[gguf]' (llama-cpp-python, built in some minutes)",
-    "xllamacpp": "pip install 'glossa[xllamacpp]' (ready built)",
+    "llama_cpp": "pip install -e '.[gguf]' (llama-cpp-python, built in some minutes)",
+    "xllamacpp": "pip install -e '.[xllamacpp]' (ready built)",
 }
 # A large file may be split; llama.cpp finds the other parts by the first.
 _LATER_PART = re.compile(r"-(?!0*1-of)\d+-of-\d+\.gguf$")

@@ -66,7 +66,7 @@ def load(options: EngineOptions) -> Engine:
     if importlib.util.find_spec("pocketsphinx") is None:
         raise Unavailable(
             "ENGINE_NOT_INSTALLED",
-            "the speech engine pocketsphinx is not installed: pip install 'glossa[stt]'",
+            "the speech engine pocketsphinx is not installed: pip install -e '.[stt]'",
             missing="pocketsphinx",
         )
     return PocketSphinx(options.final_workers, options.live_decoders)

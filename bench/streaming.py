@@ -117,8 +117,10 @@ async def _stream(addresses: Mapping[str, str], recording: Recording, wanted: Wa
                 if caption.is_final and spoken_s is not None:
                     streamed.lags_ms[caption.language].append((now_s - spoken_s) * 1000)
             case "caption_dropped":
-                for log in streamed.logs.values():
-                    log.drop(event.caption_dropped.segment_id, arrived_ms)
+                dropped = event.caption_dropped
+                for language, log in streamed.logs.items():
+                    if dropped.language in ("", language):
+                        log.drop(dropped.segment_id, arrived_ms)
 
     trial = Trial(
         addresses,

@@ -7,6 +7,7 @@ gives the segment up; where the segment is decoded again each time, steps are le
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from dataclasses import replace
 from typing import Protocol
 
@@ -26,12 +27,14 @@ from services.stt.sentences import last_sentence_end
 from services.stt.tiers import Tiers
 from services.swap import Swap
 
+# A stream that got no decoder asks again: other streams end, and what broke is started again.
+RETRY_S = 5.0
 # A live decoder that is further behind than this gives up the segment's partials.
 MAX_BACKLOG_MS = 4000
 
 PARTIALS_SKIPPED = prometheus_client.Counter(
     "glossa_stt_partials_skipped_total",
-    "Partials not made: no_decoder (a stream's), behind (a segment's), busy or failed (one).",
+    "Partials not made: no_decoder (a stream's, for 5 s), behind (a segment's), busy or failed (one).",
     ["reason"],
 )
 
@@ -112,7 +115,9 @@ class Partials:
                 finally:
                     waking.cancel()
             if has_failed and swap.current is recogniser:
-                await swap.replaced()
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(RETRY_S):
+                        await swap.replaced()
 
     async def _wake_when_replaced(self, swap: Swap[Recogniser]) -> None:
         await swap.replaced()

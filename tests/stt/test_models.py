@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from services.errors import EngineFailed, GlossaError, OutOfMemory, WrongState
+from services.stt import partials as partial_steps
 from services.stt.engine import Decoding, HypothesisWord, LiveDecoder
 from services.stt.events import Event, Partial
 from services.stt.redecoding import Redecoder
@@ -113,6 +114,20 @@ async def test_partials_go_on_though_a_model_is_replaced_while_its_decoder_fails
             is_replaced.set()
             events = await stream
     assert {partial.model for partial in partials(events)} == {"scripted/other"}
+
+
+async def test_a_stream_that_found_no_free_decoder_gets_one_when_another_ends(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(partial_steps, "RETRY_S", 0.05)
+    script = Script()
+    short, long = with_silence(script.say("and so we pray")), with_silence(script.say(LONG))
+    with scripted(final=Manner(script)):
+        async with Tiers(settings(live_decoders=1)).loaded() as tiers:
+            first = asyncio.create_task(transcribe(tiers, short))
+            second = asyncio.create_task(transcribe(tiers, long))
+            assert partials(await first)
+            assert partials(await second)
 
 
 async def test_rollback_goes_back_and_forth(tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ MAX_BACKLOG_MS = 4000
 
 PARTIALS_SKIPPED = prometheus_client.Counter(
     "glossa_stt_partials_skipped_total",
-    "Partials not made: no_decoder (a stream's, for 5 s), behind (a segment's), busy or failed (one).",
+    "Partials not made: no_decoder (5 s of a stream), behind (a segment), busy or failed (one).",
     ["reason"],
 )
 

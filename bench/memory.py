@@ -16,7 +16,11 @@ _NVIDIA_SMI_TIMEOUT_S = 10.0
 
 def resident_bytes(pid: int) -> int:
     """Resident memory of a process and everything it started."""
-    return sum(member.memory_info().rss for member in _family(pid))
+    resident = 0
+    for member in _family(pid):
+        with contextlib.suppress(psutil.NoSuchProcess):  # it ended just now
+            resident += member.memory_info().rss
+    return resident
 
 
 def gpu_bytes(pid: int) -> int | None:

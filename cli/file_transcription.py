@@ -133,6 +133,7 @@ def _object(final: types_pb2.Transcript) -> dict[str, Any]:
         found.pop(name, None)
     # JSON has numbers large enough for the int64 of a sermon; protobuf's mapping makes them text.
     for holder in (found, *found.get("words", [])):
+        holder.setdefault("start_offset_ms", 0)  # what is zero is left out of protobuf's mapping
         for name, value in holder.items():
             if name.endswith("_ms") or name == "segment_id":
                 holder[name] = float(value) if "." in str(value) else int(value)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 from cli.options import profile_option
@@ -60,6 +62,8 @@ def translate(
     chosen = runtime is not None or model is not None or was_given(context, "profile")
     if address is not None and chosen:
         raise click.UsageError("--mt names a running service; it already has its runtime")
+    if not text and sys.stdin.isatty():
+        click.echo("glossa: type or paste lines, then Ctrl-D", err=True)
     settings = {"GLOSSA_MT_RUNTIME": runtime or "", "GLOSSA_MT_MODEL": model or ""}
     if runtime is not None:  # what the profile drafts with is not what is tried
         settings |= {"GLOSSA_MT_DRAFT_RUNTIME": "", "GLOSSA_MT_DRAFT_MODEL": ""}

@@ -32,7 +32,7 @@ def find_model(model: str, models_dir: Path, *, needs: Iterable[str] = ()) -> Pa
         raise Unavailable(
             "MODEL_MISSING",
             f"there is no model {model!r}, neither as a path nor in {models_dir}; "
-            "get it with ./glossa models pull",
+            "get it with ./glossa models pull (list --all names those that there are)",
             model=model,
             models_dir=models_dir,
         )

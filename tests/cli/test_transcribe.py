@@ -38,6 +38,7 @@ def test_json_has_timed_words_as_numbers(recording: Path) -> None:
     (line,) = done.stdout.splitlines()
     final = json.loads(line)
     assert final["segment_id"] == 1
+    assert final["start_offset_ms"] == 0  # there though protobuf leaves it out
     assert 0 < final["words"][-1]["start_offset_ms"] < final["words"][-1]["end_offset_ms"]
     assert final["text"].split()[-1] == final["words"][-1]["text"]
 

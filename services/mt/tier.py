@@ -64,6 +64,7 @@ class Tier:
         )
         self._first_rest_s = first_rest_s
         self._rest_s = 0.0  # 0: it works
+        self._rests_since = 0.0
         self._rests_until = 0.0
 
     @property
@@ -124,11 +125,19 @@ class Tier:
         self._rests_until = time.monotonic() + self._rest_s
         return True
 
-    def rest(self, error: GlossaError) -> None:
-        """It failed: leave it alone for a while, longer each time."""
+    def rest(self, error: GlossaError, asked_at: float) -> None:
+        """It failed: leave it alone for a while, longer each time.
+
+        Args:
+            asked_at: time.monotonic() at which the text came that failed. Those that came before
+                a rest began and fail with the others say nothing new.
+        """
+        if self._rest_s and asked_at < self._rests_since:
+            return
         doubled = self._rest_s * 2 or self._first_rest_s
         self._rest_s = min(doubled, LONGEST_REST_S)
-        self._rests_until = time.monotonic() + self._rest_s
+        self._rests_since = time.monotonic()
+        self._rests_until = self._rests_since + self._rest_s
         metrics.DEGRADED.set(1)
         log.warning(
             "tier_rests",
@@ -160,15 +169,17 @@ class Tier:
         took_ms = 0.0
 
         async def make() -> LoadedEngine:
-            nonlocal took_ms
+            nonlocal took_ms, outcome
             loaded = await self._load_and_try(choice)
+            # From here on nothing stops it, though the caller may leave before the old one closed.
             self._before = previous.choice
+            outcome = "OK"
             took_ms = (time.monotonic() - started_at) * 1000
+            self.recover()
             return loaded
 
         try:
             await self._swap.replace(make)
-            outcome = "OK"
         except GlossaError as error:
             outcome = error.reason
             raise
@@ -181,7 +192,6 @@ class Tier:
                 model=choice.options.model,
                 outcome=outcome,
             )
-        self.recover()
         return Replaced(self.loaded, previous, took_ms)
 
     async def _load_and_try(self, choice: Choice) -> LoadedEngine:

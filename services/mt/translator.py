@@ -276,12 +276,13 @@ class Translator:
         can_shed = tier is not self.draft and job.pair in self.draft.capabilities.pairs
         if can_shed and not tier.may_try():
             return await self._shed(job, course, prefix, "RESTING")
+        asked_at = time.monotonic()
         try:
             first = await self._ask(tier, job, course, prefix)
         except EngineFailed as error:
             if not can_shed:
                 raise
-            tier.rest(error)
+            tier.rest(error, asked_at)
             return await self._shed(job, course, prefix, error.reason)
         tier.recover()
         if not first.doubts:

@@ -139,10 +139,20 @@ async def test_a_batch_that_does_not_fit_is_done_in_smaller_ones(serve: Serve) -
     assert max(len(call) for call in final.calls[3:]) <= 2, "the next ones are smaller"
 
 
-async def test_one_text_that_breaks_the_engine_fails_no_other_of_its_batch(serve: Serve) -> None:
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (lambda: EngineFailed("broke on a text"), "ENGINE_FAILED"),
+        (lambda: InvalidInput("EMPTY_TEXT", "nothing but control tokens"), "EMPTY_TEXT"),
+        (lambda: ZeroDivisionError("a bug"), "ENGINE_FAILED"),
+    ],
+)
+async def test_one_text_that_an_engine_cannot_do_fails_no_other_of_its_batch(
+    serve: Serve, error: Callable[[], Exception], reason: str
+) -> None:
     def say(job: Job) -> str:
         if "poison" in job.text:
-            raise EngineFailed("broke on a text")
+            raise error()
         return "Uno."
 
     final = Script(say, Capabilities((EN_ES,), max_batch=4))
@@ -154,7 +164,7 @@ async def test_one_text_that_breaks_the_engine_fails_no_other_of_its_batch(serve
     await reached(lambda: len(mt.app.translator().final._queue._finals) == 2)
     final.calls_go.set()
     assert (await first).text == (await good).text == "Uno."
-    assert reason_of(await failure(bad)) == "ENGINE_FAILED"
+    assert reason_of(await failure(bad)) == reason
 
 
 async def test_what_no_engine_may_raise_fails_its_text_and_nothing_else(serve: Serve) -> None:
@@ -207,15 +217,16 @@ async def test_a_stream_grows_and_ends_with_the_whole_text_and_its_terms(serve: 
 async def test_the_text_is_sent_while_the_engine_still_works(serve: Serve) -> None:
     final = Script(lambda job: "uno dos tres", STREAMING)
     final.calls_go.clear()
-    final.words_go.clear()
     mt = await serve(final=final)
     messages = aiter(mt.stream("One two three."))
     await arrival(final)
+    for text in ("uno", "uno dos"):
+        await asyncio.to_thread(final.tasks[0].tell, text, 1)
+        message = await anext(messages)
+        assert (message.translation.text, message.is_final) == (text.capitalize(), False)
     final.calls_go.set()
-    final.words_go.set()
-    # One word at a time: the engine waits before each until the one before was sent.
-    first = await anext(messages)
-    assert not first.is_final or first.translation.text == "Uno dos tres"
+    *_, last = [message async for message in messages]
+    assert (last.translation.text, last.is_final) == ("Uno dos tres", True)
 
 
 async def test_a_slow_reader_gets_the_newest_text_and_the_last_one(serve: Serve) -> None:
@@ -399,15 +410,41 @@ async def test_a_final_without_memory_is_answered_by_the_draft_tier_until_it_rec
     assert counted("glossa_mt_degraded_bool") == 0
 
 
-async def test_a_tier_without_memory_rests_longer_each_time(serve: Serve) -> None:
-    def say(job: Job) -> str:
-        raise OutOfMemory("no room")
+def _no_room(job: Job) -> str:
+    raise OutOfMemory("no room")
 
-    final = Script(say)
+
+async def test_a_tier_without_memory_rests_longer_each_time(serve: Serve) -> None:
+    final = Script(_no_room)
     mt = await serve(final=final, draft=says("Borrador."))
+    tier = mt.app.translator().final
+    tier._first_rest_s = 60.0
     for _ in range(20):
         assert (await mt.translate("A text.")).text == "Borrador."
     assert len(final.calls) == 1, "it is left alone"
+    tier._first_rest_s, tier._rest_s = 1.0, 0.0
+    rests = []
+    for _ in range(8):
+        tier._rests_until = 0.0
+        assert (await mt.translate("A text.")).text == "Borrador."
+        rests.append(tier._rest_s)
+    assert rests == [1, 2, 4, 8, 16, 32, 60, 60]
+
+
+async def test_texts_that_fail_together_count_as_one_failure(serve: Serve) -> None:
+    final = Script(_no_room)
+    final.calls_go.clear()
+    mt = await serve(final=final, draft=says("Borrador."))
+    tier = mt.app.translator().final
+    tier._first_rest_s = 20.0
+    calls = [mt.translate("First.")]
+    await arrival(final)
+    calls += [mt.translate(f"Text {number}.") for number in range(6)]
+    await reached(lambda: len(tier._queue._finals) == 6)
+    final.calls_go.set()
+    assert {answer.text for answer in await asyncio.gather(*calls)} == {"Borrador."}
+    assert len(final.calls) == 7
+    assert tier._rest_s == 20.0
 
 
 async def test_without_a_draft_tier_the_reason_is_told_and_the_next_text_tried(

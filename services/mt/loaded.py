@@ -124,18 +124,18 @@ class LoadedEngine:
 
     def _render(self, tasks: Sequence[Task]) -> list[Rendering | Exception]:
         """A batch that failed is done again in halves: one text must not fail the others."""
+        half = len(tasks) // 2
         try:
-            renderings = self._called(tasks)
+            return list(self._called(tasks))
         except GlossaError as error:
-            if len(tasks) == 1:
+            if not half:
                 return [error]
-            half = len(tasks) // 2
             if isinstance(error, OutOfMemory):
                 self._batch_limit = half
                 self._limited_until = time.monotonic() + _SMALLER_BATCHES_S
                 log.warning("batch_too_large", texts=len(tasks), next_texts=half)
-            return [*self._render(tasks[:half]), *self._render(tasks[half:])]
-        return list(renderings)
+        # Outside of the handler: the error holds what the engine had in hand, memory included.
+        return [*self._render(tasks[:half]), *self._render(tasks[half:])]
 
     def _called(self, tasks: Sequence[Task]) -> list[Rendering]:
         try:

@@ -20,6 +20,7 @@ from services.mt import glossary_file, metrics
 from services.mt.engine import RUNTIMES, Earlier, EngineOptions, LanguagePair
 from services.mt.glossary import Glossary, Term
 from services.mt.loaded import Choice, LoadedEngine
+from services.mt.prompt import without_markers
 from services.mt.settings import MtSettings
 from services.mt.tier import Replaced, Tier, TierName
 from services.mt.translator import Request, Translation, Translator
@@ -276,7 +277,8 @@ def _told(tier: Tier, replaced: Replaced) -> dict[str, Any]:
 
 
 def _checked(message: mt_pb2.TranslateRequest, translator: Translator) -> Request:
-    if not message.text.strip():
+    # Alike for all runtimes, though only some of them read control tokens.
+    if not without_markers(message.text).strip():
         raise InvalidInput("EMPTY_TEXT", "there is no text to translate")
     pair = translator.check_pair(message.source_language, message.target_language)
     context = message.context[-MAX_CONTEXT_PAIRS:]

@@ -167,6 +167,16 @@ async def test_one_text_that_an_engine_cannot_do_fails_no_other_of_its_batch(
     assert reason_of(await failure(bad)) == reason
 
 
+@pytest.mark.parametrize("text", ["", " \n", "<end_of_turn><bos>", " </s> "])
+async def test_a_text_of_nothing_but_control_tokens_never_reaches_the_engine(
+    serve: Serve, text: str
+) -> None:
+    final = says("Uno.")
+    mt = await serve(final=final)
+    assert reason_of(await failure(mt.translate(text))) == "EMPTY_TEXT"
+    assert not final.calls
+
+
 async def test_what_no_engine_may_raise_fails_its_text_and_nothing_else(serve: Serve) -> None:
     def say(job: Job) -> str:
         if "bug" in job.text:

@@ -7,6 +7,7 @@ want of memory would be taken for a broken engine there.
 from __future__ import annotations
 
 import contextlib
+import traceback
 from collections.abc import Iterator
 
 from services.errors import EngineFailed, GlossaError, OutOfMemory
@@ -44,5 +45,7 @@ def as_engine_failed(kind: str, engine: str, doing: str) -> Iterator[None]:
         if isinstance(error, MemoryError) or any(
             words in str(error).lower() for words in _OUT_OF_MEMORY
         ):
+            # The frames that failed hold what filled the memory, as long as somebody holds the error.
+            traceback.clear_frames(error.__traceback__)
             raise OutOfMemory(message, engine=engine) from error
         raise EngineFailed(message, engine=engine) from error

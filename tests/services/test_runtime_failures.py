@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
@@ -44,3 +46,20 @@ def test_what_has_a_reason_keeps_it() -> None:
     with pytest.raises(InvalidInput) as caught, whisper.as_engine_failed("tiny", "decode"):
         raise refusal
     assert caught.value is refusal
+
+
+def test_a_failure_for_want_of_memory_lets_go_of_what_filled_it() -> None:
+    class Tensor:
+        """Something large."""
+
+    def fill() -> None:
+        tensor = Tensor()
+        held.append(weakref.ref(tensor))
+        raise MemoryError
+
+    held: list[weakref.ref[Tensor]] = []
+    with pytest.raises(OutOfMemory) as caught, failures.as_engine_failed("tiny", "decode"):
+        fill()
+    gc.collect()
+    assert caught.value.__cause__ is not None  # the error is still held, with its traceback
+    assert held[0]() is None

@@ -54,6 +54,10 @@ class _Run:
     peak_bytes: int = 0
     gpu_bytes: int | None = None
 
+    @property
+    def segment_count(self) -> int:
+        return len(self.decode_ms) + self.suppressed.total()
+
     def take(self, final: types_pb2.Transcript, memory_bytes: int) -> None:
         self.model = final.model
         self.speech_s += (final.end_offset_ms - final.start_offset_ms) / 1000
@@ -110,11 +114,16 @@ async def _listen_to_all(
     started_at = time.monotonic()
     with Progress(console=console, disable=not console.is_terminal, transient=True) as progress:
         bar = progress.add_task(spec, total=total)
+        silent_count = 0  # recordings in a row in which nothing was found
         for recording in endless:
+            before = run.segment_count
             await _listen(address, recording, load, run, watch)
-            done = len(run.decode_ms) + run.suppressed.total() if load.stress else None
-            progress.update(bar, completed=done, advance=None if load.stress else 1)
-            if load.stress and done is not None and done >= load.stress:
+            progress.update(bar, completed=run.segment_count if load.stress else None)
+            if not load.stress:
+                progress.advance(bar)
+                continue
+            silent_count = silent_count + 1 if run.segment_count == before else 0
+            if run.segment_count >= load.stress or silent_count == len(recordings):
                 break
     run.wall_s = time.monotonic() - started_at
 

@@ -45,7 +45,7 @@ def as_engine_failed(kind: str, engine: str, doing: str) -> Iterator[None]:
         if isinstance(error, MemoryError) or any(
             words in str(error).lower() for words in _OUT_OF_MEMORY
         ):
-            # The frames that failed hold what filled the memory, as long as somebody holds the error.
+            # The frames that failed hold what filled the memory for as long as the error is held.
             traceback.clear_frames(error.__traceback__)
             raise OutOfMemory(message, engine=engine) from error
         raise EngineFailed(message, engine=engine) from error

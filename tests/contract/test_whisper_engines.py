@@ -252,7 +252,8 @@ def run_with_hub(hub: Listener, home: Path, code: str, *arguments: str) -> str:
     done = subprocess.run(
         [sys.executable, "-c", code, *arguments],
         env={
-            **os.environ,
+            # Engines that ran before in this process may have switched the hub off in it.
+            **{name: value for name, value in os.environ.items() if name != "HF_HUB_OFFLINE"},
             "HF_ENDPOINT": address,
             "HF_HOME": str(home),
             "HTTP_PROXY": address,

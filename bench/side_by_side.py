@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -19,7 +20,7 @@ def print_side_by_side(
     table = Table(title=title)
     table.add_column("")
     for name in measured:
-        table.add_column(name, justify="right", overflow="fold")
+        table.add_column(_short(name), justify="right", overflow="fold")
     for heading, cell in lines.items():
         cells = [cell(figures) for figures in measured.values()]
         if any(text.strip("- /") for text in cells):
@@ -30,6 +31,12 @@ def print_side_by_side(
             if figures.get(counted):
                 listed = ", ".join(f"{key} {count}" for key, count in figures[counted].items())
                 console.print(f"{name}: {counted}: {listed}")
+
+
+def _short(spec: str) -> str:
+    """gguf:/long/way/to/model.gguf as gguf:model.gguf"""
+    runtime, colon, model = spec.partition(":")
+    return f"{runtime}{colon}{Path(model).name}"
 
 
 def figure(name: str) -> Cell:

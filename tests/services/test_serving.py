@@ -16,7 +16,7 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from glossa.stt.v1 import stt_pb2, stt_pb2_grpc
 from glossa.types.v1 import types_pb2
 from services.audio import BYTES_PER_SAMPLE, SAMPLE_RATE_HERTZ
-from services.errors import reason_of
+from services.errors import PeerStatus, reason_of
 from services.serving import CHANNEL_OPTIONS, HEARTBEAT_STALE_S
 from tests.services.conftest import Trial, TrialStarter
 from tests.services.trial import SERVICE_NAMES
@@ -252,10 +252,13 @@ async def _wait_until_open(trial: Trial, method: str) -> None:
 async def _reflected_names(channel: grpc.aio.Channel) -> set[str]:
     stub = reflection_pb2_grpc.ServerReflectionStub(channel)
     call = stub.ServerReflectionInfo(timeout=10, wait_for_ready=True)
+    status = PeerStatus(call)
     try:
         await call.write(reflection_pb2.ServerReflectionRequest(list_services=""))
         await call.done_writing()
         answer = await call.read()
         return {service.name for service in answer.list_services_response.service}
+    except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
+        raise await status.error() from None
     finally:
         call.cancel()

@@ -28,6 +28,7 @@ from services.mt import glossary_file
 from services.mt.glossary import Glossary, term_accuracy
 from services.mt.settings import MtSettings
 from services.serving import CHANNEL_OPTIONS
+from services.settings import load as read_settings
 
 _TIMEOUT_S = 120.0
 _WARM_UP_TEXTS = 3  # the first ones pay for what is made on first use
@@ -119,7 +120,7 @@ def _glossary(load: Load, settings: Mapping[str, str]) -> Glossary:
     Raises:
         Unavailable: GLOSSARY_UNREADABLE.
     """
-    known = MtSettings()
+    known = read_settings(MtSettings)
     path = Path(settings.get("GLOSSA_MT_GLOSSARY_FILE") or known.glossary_file)
     pair = (known.glossary_source_language, known.glossary_target_language)
     terms = glossary_file.read(path)

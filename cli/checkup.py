@@ -46,9 +46,9 @@ async def examine(profile: str | None) -> tuple[list[Finding], str]:
 
 
 def _next_step(findings: list[Finding], profile: str, description: dict[str, Any] | None) -> str:
-    first = next((finding for finding in findings if not finding.good), None)
-    if first is not None:
-        return f"{first.advice or 'see above'} ({first.subject})"
+    wrong = [finding for finding in findings if not finding.good]
+    if wrong:
+        return str(wrong[0]) + (f" (the first of {len(wrong)})" if len(wrong) > 1 else "")
     if description is not None:
         return f"open {description['page_url']}"
     chosen = "" if profile == "embedded" else f" --profile {profile}"

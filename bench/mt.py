@@ -7,12 +7,12 @@ from pathlib import Path
 import click
 
 from bench.settings_option import settings_option
-from cli.options import json_option
+from cli.options import json_option, source_language_option
 
 
 @click.command(name="mt")
 @click.argument("runtimes", metavar="[RUNTIME[:MODEL]]...", nargs=-1)
-@click.option("--source", "source_language", default="en", show_default=True)
+@source_language_option
 @click.option("--target", "target_language", default="es", show_default=True)
 @click.option(
     "--lines",

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from bench.settings_option import settings_option
-from cli.options import json_option, profile_option
+from cli.options import json_option, profile_option, source_language_option, target_language_option
 
 
 @click.command(name="stream")
@@ -17,8 +17,8 @@ from cli.options import json_option, profile_option
     type=click.Path(exists=True, path_type=Path),
     help="A recording, or a folder of them with manifest.jsonl or .txt files.  [default: sample]",
 )
-@click.option("--source", "source_language", default="en", show_default=True)
-@click.option("--target", "target_languages", multiple=True, default=("es",), show_default=True)
+@source_language_option
+@target_language_option
 @click.option("--limit", type=click.IntRange(min=1), help="Recordings of the folder to take.")
 @click.option(
     "--speed",

@@ -7,12 +7,12 @@ from pathlib import Path
 import click
 
 from bench.settings_option import settings_option
-from cli.options import json_option
+from cli.options import json_option, source_language_option
 
 
 @click.command(name="stt")
 @click.argument("engines", metavar="[ENGINE[:MODEL]]...", nargs=-1)
-@click.option("--source", "source_language", default="en", show_default=True)
+@source_language_option
 @click.option(
     "--audio",
     type=click.Path(exists=True, path_type=Path),

@@ -29,9 +29,15 @@ json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON object as the last line of stdout."
 )
 source_language_option = click.option(
-    "--source-language", default="en", show_default=True, help="Language spoken (BCP 47)."
+    "--source",
+    "--source-language",
+    "source_language",
+    default="en",
+    show_default=True,
+    help="Language spoken or written (BCP 47).",
 )
 target_language_option = click.option(
+    "--target",
     "--target-language",
     "target_languages",
     multiple=True,

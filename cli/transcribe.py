@@ -4,19 +4,12 @@ from __future__ import annotations
 
 import click
 
-from cli.options import profile_option
+from cli.options import profile_option, source_language_option
 
 
 @click.command()
 @click.argument("file", metavar="FILE|URL")
-@click.option(
-    "--source",
-    "--source-language",
-    "source_language",
-    default="en",
-    show_default=True,
-    help="Language spoken (BCP 47).",
-)
+@source_language_option
 @click.option("--engine", help="Start this recogniser alone, and end it afterwards.")
 @click.option("--model", help="Its model: a folder, or a name in the models folder.")
 @profile_option

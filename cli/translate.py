@@ -6,19 +6,12 @@ import sys
 
 import click
 
-from cli.options import profile_option
+from cli.options import profile_option, source_language_option
 
 
 @click.command()
 @click.argument("text", nargs=-1)
-@click.option(
-    "--source",
-    "--source-language",
-    "source_language",
-    default="en",
-    show_default=True,
-    help="Language of the text (BCP 47).",
-)
+@source_language_option
 @click.option(
     "--target",
     "--target-language",

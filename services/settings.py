@@ -33,6 +33,7 @@ PORT_OFFSETS = {
     "redis": 13,
     "mt_alternative": 14,
     "mt_alternative_http": 15,
+    "collector_web": 16,
 }
 
 

@@ -46,11 +46,16 @@ class SessionEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class SessionForgotten:
+    """Everything of a session was deleted."""
+
+
+@dataclass(frozen=True, slots=True)
 class CaughtUp:
     sequence: int
 
 
-Body = SessionStarted | Caption | CaptionDropped | SessionEnded | CaughtUp
+Body = SessionStarted | Caption | CaptionDropped | SessionEnded | SessionForgotten | CaughtUp
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
 from services.collector.bands import Band
 
@@ -29,6 +30,8 @@ class Pair:
         avg_logprob: mean natural logarithm of the word probabilities, <= 0.
         no_speech_prob: probability that there was no speech, [0, 1].
         compression_ratio: len(text) / len(zlib(text)) of the transcript.
+        flags: what stt and mt find doubtful, as Transcript.flags and Translation.flags name it.
+        missing_terms: glossary terms of the source, (source, target), that the target lacks.
     """
 
     sequence: int
@@ -47,6 +50,8 @@ class Pair:
     avg_logprob: float | None
     no_speech_prob: float | None
     compression_ratio: float | None
+    flags: tuple[str, ...] = ()
+    missing_terms: tuple[tuple[str, str], ...] = ()
 
     @property
     def pair_id(self) -> str:
@@ -79,3 +84,54 @@ class ExcludedPair:
 
 
 Verdict = ScoredPair | ExcludedPair
+
+
+class Decision(StrEnum):
+    """What a person decided about a pair; the value is what entries and files say."""
+
+    ACCEPTED = "accepted"
+    FIXED = "fixed"
+    REJECTED = "rejected"
+    WITHDRAWN = "withdrawn"  # the decision before is taken back: the pair is open again
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewedPair:
+    """A person's decision about a pair.
+
+    Args:
+        machine: the pair as it was recognised, translated and judged.
+        sequence: of the journal event that the decision came in.
+        time: of the decision, in UTC.
+        source_text: as it shall be; after WITHDRAWN as it is shown again.
+        target_text: as it shall be; after WITHDRAWN as it is shown again.
+        revision: counts the decisions on this pair from 1; the greatest wins.
+    """
+
+    machine: Verdict
+    sequence: int
+    time: datetime
+    decision: Decision
+    source_text: str
+    target_text: str
+    reviewer: str
+    review_id: str
+    revision: int
+
+    @property
+    def pair(self) -> Pair:
+        """The machine's pair."""
+        return self.machine.pair
+
+    @property
+    def is_gold(self) -> bool:
+        """Whether both texts were found right by a person."""
+        return self.decision in (Decision.ACCEPTED, Decision.FIXED)
+
+
+@dataclass(frozen=True, slots=True)
+class ForgottenSession:
+    """A session of which nothing may be kept."""
+
+    sequence: int
+    session_id: str

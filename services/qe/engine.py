@@ -21,12 +21,25 @@ ENGINES = {"heuristic": "services.qe.engines.heuristic:load"}
 
 @dataclass(frozen=True)
 class Pair:
-    """A text and its translation, neither blank; languages are BCP 47 primary subtags."""
+    """A text and its translation, neither blank; languages are BCP 47 primary subtags.
+
+    Args:
+        target_model: runtime and model of the translation ("gguf/..."); empty when not known.
+        independent_text: what another model made of the same source; empty when there is none.
+        independent_model: runtime and model of that.
+        required_terms: glossary terms of the source, (source, target).
+        missing_terms: those of them that are not in the translation.
+    """
 
     source_text: str
     target_text: str
     source_language: str
     target_language: str
+    target_model: str = ""
+    independent_text: str = ""
+    independent_model: str = ""
+    required_terms: tuple[tuple[str, str], ...] = ()
+    missing_terms: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ class SubscribeRequest(_message.Message):
     def __init__(self, session_id: _Optional[str] = ..., languages: _Optional[_Iterable[str]] = ..., after_sequence: _Optional[int] = ..., finals_only: bool = ...) -> None: ...
 
 class SubscribeResponse(_message.Message):
-    __slots__ = ("sequence", "session_id", "time", "session_started", "caption", "caption_dropped", "session_ended", "caught_up", "journal_id")
+    __slots__ = ("sequence", "session_id", "time", "session_started", "caption", "caption_dropped", "session_ended", "caught_up", "session_forgotten", "journal_id")
     SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     SESSION_ID_FIELD_NUMBER: _ClassVar[int]
     TIME_FIELD_NUMBER: _ClassVar[int]
@@ -28,6 +28,7 @@ class SubscribeResponse(_message.Message):
     CAPTION_DROPPED_FIELD_NUMBER: _ClassVar[int]
     SESSION_ENDED_FIELD_NUMBER: _ClassVar[int]
     CAUGHT_UP_FIELD_NUMBER: _ClassVar[int]
+    SESSION_FORGOTTEN_FIELD_NUMBER: _ClassVar[int]
     JOURNAL_ID_FIELD_NUMBER: _ClassVar[int]
     sequence: int
     session_id: str
@@ -37,8 +38,9 @@ class SubscribeResponse(_message.Message):
     caption_dropped: CaptionDropped
     session_ended: SessionEnded
     caught_up: CaughtUp
+    session_forgotten: SessionForgotten
     journal_id: str
-    def __init__(self, sequence: _Optional[int] = ..., session_id: _Optional[str] = ..., time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., session_started: _Optional[_Union[SessionStarted, _Mapping]] = ..., caption: _Optional[_Union[Caption, _Mapping]] = ..., caption_dropped: _Optional[_Union[CaptionDropped, _Mapping]] = ..., session_ended: _Optional[_Union[SessionEnded, _Mapping]] = ..., caught_up: _Optional[_Union[CaughtUp, _Mapping]] = ..., journal_id: _Optional[str] = ...) -> None: ...
+    def __init__(self, sequence: _Optional[int] = ..., session_id: _Optional[str] = ..., time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., session_started: _Optional[_Union[SessionStarted, _Mapping]] = ..., caption: _Optional[_Union[Caption, _Mapping]] = ..., caption_dropped: _Optional[_Union[CaptionDropped, _Mapping]] = ..., session_ended: _Optional[_Union[SessionEnded, _Mapping]] = ..., caught_up: _Optional[_Union[CaughtUp, _Mapping]] = ..., session_forgotten: _Optional[_Union[SessionForgotten, _Mapping]] = ..., journal_id: _Optional[str] = ...) -> None: ...
 
 class Caption(_message.Message):
     __slots__ = ("segment_id", "language", "revision", "is_final", "stable_text", "unstable_text", "start_offset_ms", "end_offset_ms", "is_source", "is_corrected", "endpoint_offset_ms", "engine_ms", "model")
@@ -93,6 +95,10 @@ class SessionEnded(_message.Message):
     FINAL_COUNT_FIELD_NUMBER: _ClassVar[int]
     final_count: int
     def __init__(self, final_count: _Optional[int] = ...) -> None: ...
+
+class SessionForgotten(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
 
 class CaughtUp(_message.Message):
     __slots__ = ("sequence",)

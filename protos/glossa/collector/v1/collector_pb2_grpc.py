@@ -6,7 +6,7 @@ from glossa.collector.v1 import collector_pb2 as glossa_dot_collector_dot_v1_dot
 
 
 class CollectorServiceStub(object):
-    """What operators and exports call. Training reads the Redis streams themselves.
+    """What operators, exports and reviewers call. Training reads the Redis streams themselves.
     """
 
     def __init__(self, channel):
@@ -25,10 +25,45 @@ class CollectorServiceStub(object):
                 request_serializer=glossa_dot_collector_dot_v1_dot_collector__pb2.ExportPairsRequest.SerializeToString,
                 response_deserializer=glossa_dot_collector_dot_v1_dot_collector__pb2.ExportPairsResponse.FromString,
                 )
+        self.ListForReview = channel.unary_unary(
+                '/glossa.collector.v1.CollectorService/ListForReview',
+                request_serializer=glossa_dot_collector_dot_v1_dot_collector__pb2.ListForReviewRequest.SerializeToString,
+                response_deserializer=glossa_dot_collector_dot_v1_dot_collector__pb2.ListForReviewResponse.FromString,
+                )
+        self.LeaseReview = channel.unary_unary(
+                '/glossa.collector.v1.CollectorService/LeaseReview',
+                request_serializer=glossa_dot_collector_dot_v1_dot_collector__pb2.LeaseReviewRequest.SerializeToString,
+                response_deserializer=glossa_dot_collector_dot_v1_dot_collector__pb2.LeaseReviewResponse.FromString,
+                )
+        self.RenewReview = channel.unary_unary(
+                '/glossa.collector.v1.CollectorService/RenewReview',
+                request_serializer=glossa_dot_collector_dot_v1_dot_collector__pb2.RenewReviewRequest.SerializeToString,
+                response_deserializer=glossa_dot_collector_dot_v1_dot_collector__pb2.RenewReviewResponse.FromString,
+                )
+        self.ReleaseReview = channel.unary_unary(
+                '/glossa.collector.v1.CollectorService/ReleaseReview',
+                request_serializer=glossa_dot_collector_dot_v1_dot_collector__pb2.ReleaseReviewRequest.SerializeToString,
+                response_deserializer=glossa_dot_collector_dot_v1_dot_collector__pb2.ReleaseReviewResponse.FromString,
+                )
+        self.SubmitReview = channel.unary_unary(
+                '/glossa.collector.v1.CollectorService/SubmitReview',
+                request_serializer=glossa_dot_collector_dot_v1_dot_collector__pb2.SubmitReviewRequest.SerializeToString,
+                response_deserializer=glossa_dot_collector_dot_v1_dot_collector__pb2.SubmitReviewResponse.FromString,
+                )
+        self.UndoReview = channel.unary_unary(
+                '/glossa.collector.v1.CollectorService/UndoReview',
+                request_serializer=glossa_dot_collector_dot_v1_dot_collector__pb2.UndoReviewRequest.SerializeToString,
+                response_deserializer=glossa_dot_collector_dot_v1_dot_collector__pb2.UndoReviewResponse.FromString,
+                )
+        self.FetchReviewAudio = channel.unary_stream(
+                '/glossa.collector.v1.CollectorService/FetchReviewAudio',
+                request_serializer=glossa_dot_collector_dot_v1_dot_collector__pb2.FetchReviewAudioRequest.SerializeToString,
+                response_deserializer=glossa_dot_collector_dot_v1_dot_collector__pb2.FetchReviewAudioResponse.FromString,
+                )
 
 
 class CollectorServiceServicer(object):
-    """What operators and exports call. Training reads the Redis streams themselves.
+    """What operators, exports and reviewers call. Training reads the Redis streams themselves.
     """
 
     def Stats(self, request, context):
@@ -40,6 +75,62 @@ class CollectorServiceServicer(object):
 
     def ExportPairs(self, request, context):
         """Sends the pairs of the bands asked for, oldest first. Reasons: QUEUE_UNAVAILABLE, INVALID_BAND.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListForReview(self, request, context):
+        """Lists pairs that a person should look at, most doubtful first, whoever looks at them now. Reasons:
+        QUEUE_UNAVAILABLE, INVALID_PAGE_SIZE.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def LeaseReview(self, request, context):
+        """Gives a reviewer the most doubtful pair that nobody else has, for a while; no item when none is left. A reviewer has
+        one pair at a time: asked again, the same one comes. Reasons: QUEUE_UNAVAILABLE, INVALID_REVIEWER, UNKNOWN_PAIR,
+        LEASED (to another reviewer), ALREADY_REVIEWED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RenewReview(self, request, context):
+        """Keeps a pair for a while longer. Reasons: QUEUE_UNAVAILABLE, LEASE_LOST.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReleaseReview(self, request, context):
+        """Gives a pair back undecided. Skipped, it comes to this reviewer again only after all the others. Reasons:
+        QUEUE_UNAVAILABLE, LEASE_LOST.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SubmitReview(self, request, context):
+        """Writes a verdict to the journal. The pair is gold, or out of training, once the collector has read it there. Reasons:
+        QUEUE_UNAVAILABLE, LEASE_LOST, GATEWAY_UNAVAILABLE, and those of GatewayService.ReviewPair.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UndoReview(self, request, context):
+        """Takes a reviewer's last verdict back and gives them that pair again. Reasons: QUEUE_UNAVAILABLE, NOTHING_TO_UNDO,
+        LEASED (another reviewer has the pair open), GATEWAY_UNAVAILABLE.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def FetchReviewAudio(self, request, context):
+        """Sends a pair's audio as a WAV file, in pieces. Reasons: UNKNOWN_PAIR, AUDIO_NOT_STORED, QUEUE_UNAVAILABLE,
+        GATEWAY_UNAVAILABLE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -58,6 +149,41 @@ def add_CollectorServiceServicer_to_server(servicer, server):
                     request_deserializer=glossa_dot_collector_dot_v1_dot_collector__pb2.ExportPairsRequest.FromString,
                     response_serializer=glossa_dot_collector_dot_v1_dot_collector__pb2.ExportPairsResponse.SerializeToString,
             ),
+            'ListForReview': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListForReview,
+                    request_deserializer=glossa_dot_collector_dot_v1_dot_collector__pb2.ListForReviewRequest.FromString,
+                    response_serializer=glossa_dot_collector_dot_v1_dot_collector__pb2.ListForReviewResponse.SerializeToString,
+            ),
+            'LeaseReview': grpc.unary_unary_rpc_method_handler(
+                    servicer.LeaseReview,
+                    request_deserializer=glossa_dot_collector_dot_v1_dot_collector__pb2.LeaseReviewRequest.FromString,
+                    response_serializer=glossa_dot_collector_dot_v1_dot_collector__pb2.LeaseReviewResponse.SerializeToString,
+            ),
+            'RenewReview': grpc.unary_unary_rpc_method_handler(
+                    servicer.RenewReview,
+                    request_deserializer=glossa_dot_collector_dot_v1_dot_collector__pb2.RenewReviewRequest.FromString,
+                    response_serializer=glossa_dot_collector_dot_v1_dot_collector__pb2.RenewReviewResponse.SerializeToString,
+            ),
+            'ReleaseReview': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReleaseReview,
+                    request_deserializer=glossa_dot_collector_dot_v1_dot_collector__pb2.ReleaseReviewRequest.FromString,
+                    response_serializer=glossa_dot_collector_dot_v1_dot_collector__pb2.ReleaseReviewResponse.SerializeToString,
+            ),
+            'SubmitReview': grpc.unary_unary_rpc_method_handler(
+                    servicer.SubmitReview,
+                    request_deserializer=glossa_dot_collector_dot_v1_dot_collector__pb2.SubmitReviewRequest.FromString,
+                    response_serializer=glossa_dot_collector_dot_v1_dot_collector__pb2.SubmitReviewResponse.SerializeToString,
+            ),
+            'UndoReview': grpc.unary_unary_rpc_method_handler(
+                    servicer.UndoReview,
+                    request_deserializer=glossa_dot_collector_dot_v1_dot_collector__pb2.UndoReviewRequest.FromString,
+                    response_serializer=glossa_dot_collector_dot_v1_dot_collector__pb2.UndoReviewResponse.SerializeToString,
+            ),
+            'FetchReviewAudio': grpc.unary_stream_rpc_method_handler(
+                    servicer.FetchReviewAudio,
+                    request_deserializer=glossa_dot_collector_dot_v1_dot_collector__pb2.FetchReviewAudioRequest.FromString,
+                    response_serializer=glossa_dot_collector_dot_v1_dot_collector__pb2.FetchReviewAudioResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'glossa.collector.v1.CollectorService', rpc_method_handlers)
@@ -66,7 +192,7 @@ def add_CollectorServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class CollectorService(object):
-    """What operators and exports call. Training reads the Redis streams themselves.
+    """What operators, exports and reviewers call. Training reads the Redis streams themselves.
     """
 
     @staticmethod
@@ -100,5 +226,124 @@ class CollectorService(object):
         return grpc.experimental.unary_stream(request, target, '/glossa.collector.v1.CollectorService/ExportPairs',
             glossa_dot_collector_dot_v1_dot_collector__pb2.ExportPairsRequest.SerializeToString,
             glossa_dot_collector_dot_v1_dot_collector__pb2.ExportPairsResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def ListForReview(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/glossa.collector.v1.CollectorService/ListForReview',
+            glossa_dot_collector_dot_v1_dot_collector__pb2.ListForReviewRequest.SerializeToString,
+            glossa_dot_collector_dot_v1_dot_collector__pb2.ListForReviewResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def LeaseReview(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/glossa.collector.v1.CollectorService/LeaseReview',
+            glossa_dot_collector_dot_v1_dot_collector__pb2.LeaseReviewRequest.SerializeToString,
+            glossa_dot_collector_dot_v1_dot_collector__pb2.LeaseReviewResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def RenewReview(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/glossa.collector.v1.CollectorService/RenewReview',
+            glossa_dot_collector_dot_v1_dot_collector__pb2.RenewReviewRequest.SerializeToString,
+            glossa_dot_collector_dot_v1_dot_collector__pb2.RenewReviewResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def ReleaseReview(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/glossa.collector.v1.CollectorService/ReleaseReview',
+            glossa_dot_collector_dot_v1_dot_collector__pb2.ReleaseReviewRequest.SerializeToString,
+            glossa_dot_collector_dot_v1_dot_collector__pb2.ReleaseReviewResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def SubmitReview(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/glossa.collector.v1.CollectorService/SubmitReview',
+            glossa_dot_collector_dot_v1_dot_collector__pb2.SubmitReviewRequest.SerializeToString,
+            glossa_dot_collector_dot_v1_dot_collector__pb2.SubmitReviewResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def UndoReview(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/glossa.collector.v1.CollectorService/UndoReview',
+            glossa_dot_collector_dot_v1_dot_collector__pb2.UndoReviewRequest.SerializeToString,
+            glossa_dot_collector_dot_v1_dot_collector__pb2.UndoReviewResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def FetchReviewAudio(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(request, target, '/glossa.collector.v1.CollectorService/FetchReviewAudio',
+            glossa_dot_collector_dot_v1_dot_collector__pb2.FetchReviewAudioRequest.SerializeToString,
+            glossa_dot_collector_dot_v1_dot_collector__pb2.FetchReviewAudioResponse.FromString,
             options, channel_credentials,
             insecure, call_credentials, compression, wait_for_ready, timeout, metadata)

@@ -8,6 +8,11 @@ from typing import ClassVar as _ClassVar, Iterable as _Iterable, Mapping as _Map
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class ForgetReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    FORGET_REASON_UNSPECIFIED: _ClassVar[ForgetReason]
+    FORGET_REASON_REQUESTED: _ClassVar[ForgetReason]
+
 class EndReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     END_REASON_UNSPECIFIED: _ClassVar[EndReason]
@@ -15,6 +20,8 @@ class EndReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     END_REASON_OPERATOR: _ClassVar[EndReason]
     END_REASON_ABANDONED: _ClassVar[EndReason]
     END_REASON_REFUSED: _ClassVar[EndReason]
+FORGET_REASON_UNSPECIFIED: ForgetReason
+FORGET_REASON_REQUESTED: ForgetReason
 END_REASON_UNSPECIFIED: EndReason
 END_REASON_FINISHED: EndReason
 END_REASON_OPERATOR: EndReason
@@ -124,7 +131,7 @@ class CaughtUp(_message.Message):
     def __init__(self, sequence: _Optional[int] = ...) -> None: ...
 
 class JournalEvent(_message.Message):
-    __slots__ = ("sequence", "session_id", "time", "session_started", "transcript", "translation", "pair_scored", "correction", "audio_gap", "session_ended", "translation_failed", "segment_suppressed", "alternative_translation")
+    __slots__ = ("sequence", "session_id", "time", "session_started", "transcript", "translation", "pair_scored", "correction", "audio_gap", "session_ended", "translation_failed", "segment_suppressed", "alternative_translation", "pair_reviewed", "session_forgotten")
     SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     SESSION_ID_FIELD_NUMBER: _ClassVar[int]
     TIME_FIELD_NUMBER: _ClassVar[int]
@@ -138,6 +145,8 @@ class JournalEvent(_message.Message):
     TRANSLATION_FAILED_FIELD_NUMBER: _ClassVar[int]
     SEGMENT_SUPPRESSED_FIELD_NUMBER: _ClassVar[int]
     ALTERNATIVE_TRANSLATION_FIELD_NUMBER: _ClassVar[int]
+    PAIR_REVIEWED_FIELD_NUMBER: _ClassVar[int]
+    SESSION_FORGOTTEN_FIELD_NUMBER: _ClassVar[int]
     sequence: int
     session_id: str
     time: _timestamp_pb2.Timestamp
@@ -151,7 +160,9 @@ class JournalEvent(_message.Message):
     translation_failed: TranslationFailed
     segment_suppressed: SegmentSuppressed
     alternative_translation: _types_pb2.Translation
-    def __init__(self, sequence: _Optional[int] = ..., session_id: _Optional[str] = ..., time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., session_started: _Optional[_Union[SessionStarted, _Mapping]] = ..., transcript: _Optional[_Union[_types_pb2.Transcript, _Mapping]] = ..., translation: _Optional[_Union[_types_pb2.Translation, _Mapping]] = ..., pair_scored: _Optional[_Union[PairScored, _Mapping]] = ..., correction: _Optional[_Union[Correction, _Mapping]] = ..., audio_gap: _Optional[_Union[AudioGap, _Mapping]] = ..., session_ended: _Optional[_Union[SessionEnded, _Mapping]] = ..., translation_failed: _Optional[_Union[TranslationFailed, _Mapping]] = ..., segment_suppressed: _Optional[_Union[SegmentSuppressed, _Mapping]] = ..., alternative_translation: _Optional[_Union[_types_pb2.Translation, _Mapping]] = ...) -> None: ...
+    pair_reviewed: PairReviewed
+    session_forgotten: SessionForgotten
+    def __init__(self, sequence: _Optional[int] = ..., session_id: _Optional[str] = ..., time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., session_started: _Optional[_Union[SessionStarted, _Mapping]] = ..., transcript: _Optional[_Union[_types_pb2.Transcript, _Mapping]] = ..., translation: _Optional[_Union[_types_pb2.Translation, _Mapping]] = ..., pair_scored: _Optional[_Union[PairScored, _Mapping]] = ..., correction: _Optional[_Union[Correction, _Mapping]] = ..., audio_gap: _Optional[_Union[AudioGap, _Mapping]] = ..., session_ended: _Optional[_Union[SessionEnded, _Mapping]] = ..., translation_failed: _Optional[_Union[TranslationFailed, _Mapping]] = ..., segment_suppressed: _Optional[_Union[SegmentSuppressed, _Mapping]] = ..., alternative_translation: _Optional[_Union[_types_pb2.Translation, _Mapping]] = ..., pair_reviewed: _Optional[_Union[PairReviewed, _Mapping]] = ..., session_forgotten: _Optional[_Union[SessionForgotten, _Mapping]] = ...) -> None: ...
 
 class SegmentSuppressed(_message.Message):
     __slots__ = ("reason", "start_offset_ms", "end_offset_ms", "text")
@@ -204,6 +215,38 @@ class Correction(_message.Message):
     text: str
     author: str
     def __init__(self, segment_id: _Optional[int] = ..., language: _Optional[str] = ..., revision: _Optional[int] = ..., text: _Optional[str] = ..., author: _Optional[str] = ...) -> None: ...
+
+class PairReviewed(_message.Message):
+    __slots__ = ("segment_id", "language", "revision", "verdict", "source_text", "target_text", "reviewer", "review_id", "pair")
+    SEGMENT_ID_FIELD_NUMBER: _ClassVar[int]
+    LANGUAGE_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    VERDICT_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_TEXT_FIELD_NUMBER: _ClassVar[int]
+    TARGET_TEXT_FIELD_NUMBER: _ClassVar[int]
+    REVIEWER_FIELD_NUMBER: _ClassVar[int]
+    REVIEW_ID_FIELD_NUMBER: _ClassVar[int]
+    PAIR_FIELD_NUMBER: _ClassVar[int]
+    segment_id: int
+    language: str
+    revision: int
+    verdict: _types_pb2.Verdict
+    source_text: str
+    target_text: str
+    reviewer: str
+    review_id: str
+    pair: PairScored
+    def __init__(self, segment_id: _Optional[int] = ..., language: _Optional[str] = ..., revision: _Optional[int] = ..., verdict: _Optional[_Union[_types_pb2.Verdict, str]] = ..., source_text: _Optional[str] = ..., target_text: _Optional[str] = ..., reviewer: _Optional[str] = ..., review_id: _Optional[str] = ..., pair: _Optional[_Union[PairScored, _Mapping]] = ...) -> None: ...
+
+class SessionForgotten(_message.Message):
+    __slots__ = ("reason", "event_count", "audio_bytes")
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    EVENT_COUNT_FIELD_NUMBER: _ClassVar[int]
+    AUDIO_BYTES_FIELD_NUMBER: _ClassVar[int]
+    reason: ForgetReason
+    event_count: int
+    audio_bytes: int
+    def __init__(self, reason: _Optional[_Union[ForgetReason, str]] = ..., event_count: _Optional[int] = ..., audio_bytes: _Optional[int] = ...) -> None: ...
 
 class SessionEnded(_message.Message):
     __slots__ = ("reason", "final_count", "untranslated_count", "received_sample")
@@ -290,6 +333,54 @@ class CorrectSegmentResponse(_message.Message):
     SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     sequence: int
     def __init__(self, sequence: _Optional[int] = ...) -> None: ...
+
+class ReviewPairRequest(_message.Message):
+    __slots__ = ("session_id", "segment_id", "language", "verdict", "source_text", "target_text", "reviewer", "review_id")
+    SESSION_ID_FIELD_NUMBER: _ClassVar[int]
+    SEGMENT_ID_FIELD_NUMBER: _ClassVar[int]
+    LANGUAGE_FIELD_NUMBER: _ClassVar[int]
+    VERDICT_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_TEXT_FIELD_NUMBER: _ClassVar[int]
+    TARGET_TEXT_FIELD_NUMBER: _ClassVar[int]
+    REVIEWER_FIELD_NUMBER: _ClassVar[int]
+    REVIEW_ID_FIELD_NUMBER: _ClassVar[int]
+    session_id: str
+    segment_id: int
+    language: str
+    verdict: _types_pb2.Verdict
+    source_text: str
+    target_text: str
+    reviewer: str
+    review_id: str
+    def __init__(self, session_id: _Optional[str] = ..., segment_id: _Optional[int] = ..., language: _Optional[str] = ..., verdict: _Optional[_Union[_types_pb2.Verdict, str]] = ..., source_text: _Optional[str] = ..., target_text: _Optional[str] = ..., reviewer: _Optional[str] = ..., review_id: _Optional[str] = ...) -> None: ...
+
+class ReviewPairResponse(_message.Message):
+    __slots__ = ("sequence", "revision")
+    SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    sequence: int
+    revision: int
+    def __init__(self, sequence: _Optional[int] = ..., revision: _Optional[int] = ...) -> None: ...
+
+class ForgetSessionRequest(_message.Message):
+    __slots__ = ("session_id",)
+    SESSION_ID_FIELD_NUMBER: _ClassVar[int]
+    session_id: str
+    def __init__(self, session_id: _Optional[str] = ...) -> None: ...
+
+class ForgetSessionResponse(_message.Message):
+    __slots__ = ("sequence", "event_count", "audio_bytes", "remaining_row_count", "remaining_audio_bytes")
+    SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    EVENT_COUNT_FIELD_NUMBER: _ClassVar[int]
+    AUDIO_BYTES_FIELD_NUMBER: _ClassVar[int]
+    REMAINING_ROW_COUNT_FIELD_NUMBER: _ClassVar[int]
+    REMAINING_AUDIO_BYTES_FIELD_NUMBER: _ClassVar[int]
+    sequence: int
+    event_count: int
+    audio_bytes: int
+    remaining_row_count: int
+    remaining_audio_bytes: int
+    def __init__(self, sequence: _Optional[int] = ..., event_count: _Optional[int] = ..., audio_bytes: _Optional[int] = ..., remaining_row_count: _Optional[int] = ..., remaining_audio_bytes: _Optional[int] = ...) -> None: ...
 
 class EndSessionRequest(_message.Message):
     __slots__ = ("session_id",)

@@ -30,6 +30,16 @@ class GatewayServiceStub(object):
                 request_serializer=glossa_dot_gateway_dot_v1_dot_gateway__pb2.CorrectSegmentRequest.SerializeToString,
                 response_deserializer=glossa_dot_gateway_dot_v1_dot_gateway__pb2.CorrectSegmentResponse.FromString,
                 )
+        self.ReviewPair = channel.unary_unary(
+                '/glossa.gateway.v1.GatewayService/ReviewPair',
+                request_serializer=glossa_dot_gateway_dot_v1_dot_gateway__pb2.ReviewPairRequest.SerializeToString,
+                response_deserializer=glossa_dot_gateway_dot_v1_dot_gateway__pb2.ReviewPairResponse.FromString,
+                )
+        self.ForgetSession = channel.unary_unary(
+                '/glossa.gateway.v1.GatewayService/ForgetSession',
+                request_serializer=glossa_dot_gateway_dot_v1_dot_gateway__pb2.ForgetSessionRequest.SerializeToString,
+                response_deserializer=glossa_dot_gateway_dot_v1_dot_gateway__pb2.ForgetSessionResponse.FromString,
+                )
         self.EndSession = channel.unary_unary(
                 '/glossa.gateway.v1.GatewayService/EndSession',
                 request_serializer=glossa_dot_gateway_dot_v1_dot_gateway__pb2.EndSessionRequest.SerializeToString,
@@ -74,6 +84,25 @@ class GatewayServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ReviewPair(self, request, context):
+        """Writes a person's verdict on a scored pair. Texts that differ from those shown now become corrections, in the same
+        transaction; displays show them at once. With a review_id that is known, changes nothing and answers as the first
+        time. Reasons: UNKNOWN_SESSION, UNKNOWN_PAIR (it has no score), INVALID_VERDICT (unset; accepted with other texts
+        than those shown; withdrawn where nothing stands), EMPTY_TEXT, TEXT_TOO_LONG, INVALID_REVIEW_ID.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ForgetSession(self, request, context):
+        """Deletes everything of a session that has ended: its events, what it is still owed, its audio. What remains is one
+        event, session_forgotten, by which followers forget it too. Asked again, it answers with the same sequence.
+        Reasons: UNKNOWN_SESSION, SESSION_OPEN.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def EndSession(self, request, context):
         """Ends a session now, as its client's half-close would. Reasons: UNKNOWN_SESSION, SESSION_ENDED.
         """
@@ -98,6 +127,16 @@ def add_GatewayServiceServicer_to_server(servicer, server):
                     servicer.CorrectSegment,
                     request_deserializer=glossa_dot_gateway_dot_v1_dot_gateway__pb2.CorrectSegmentRequest.FromString,
                     response_serializer=glossa_dot_gateway_dot_v1_dot_gateway__pb2.CorrectSegmentResponse.SerializeToString,
+            ),
+            'ReviewPair': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReviewPair,
+                    request_deserializer=glossa_dot_gateway_dot_v1_dot_gateway__pb2.ReviewPairRequest.FromString,
+                    response_serializer=glossa_dot_gateway_dot_v1_dot_gateway__pb2.ReviewPairResponse.SerializeToString,
+            ),
+            'ForgetSession': grpc.unary_unary_rpc_method_handler(
+                    servicer.ForgetSession,
+                    request_deserializer=glossa_dot_gateway_dot_v1_dot_gateway__pb2.ForgetSessionRequest.FromString,
+                    response_serializer=glossa_dot_gateway_dot_v1_dot_gateway__pb2.ForgetSessionResponse.SerializeToString,
             ),
             'EndSession': grpc.unary_unary_rpc_method_handler(
                     servicer.EndSession,
@@ -163,6 +202,40 @@ class GatewayService(object):
         return grpc.experimental.unary_unary(request, target, '/glossa.gateway.v1.GatewayService/CorrectSegment',
             glossa_dot_gateway_dot_v1_dot_gateway__pb2.CorrectSegmentRequest.SerializeToString,
             glossa_dot_gateway_dot_v1_dot_gateway__pb2.CorrectSegmentResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def ReviewPair(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/glossa.gateway.v1.GatewayService/ReviewPair',
+            glossa_dot_gateway_dot_v1_dot_gateway__pb2.ReviewPairRequest.SerializeToString,
+            glossa_dot_gateway_dot_v1_dot_gateway__pb2.ReviewPairResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def ForgetSession(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/glossa.gateway.v1.GatewayService/ForgetSession',
+            glossa_dot_gateway_dot_v1_dot_gateway__pb2.ForgetSessionRequest.SerializeToString,
+            glossa_dot_gateway_dot_v1_dot_gateway__pb2.ForgetSessionResponse.FromString,
             options, channel_credentials,
             insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
 

@@ -35,7 +35,7 @@ class ContextPair(_message.Message):
     def __init__(self, source: _Optional[str] = ..., target: _Optional[str] = ...) -> None: ...
 
 class TranslateResponse(_message.Message):
-    __slots__ = ("text", "model", "glossary_terms", "engine_ms", "unknown_word_count", "token_count", "first_token_ms", "generation_ms", "flags")
+    __slots__ = ("text", "model", "glossary_terms", "engine_ms", "unknown_word_count", "token_count", "first_token_ms", "generation_ms", "flags", "required_terms", "missing_terms")
     TEXT_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
     GLOSSARY_TERMS_FIELD_NUMBER: _ClassVar[int]
@@ -45,6 +45,8 @@ class TranslateResponse(_message.Message):
     FIRST_TOKEN_MS_FIELD_NUMBER: _ClassVar[int]
     GENERATION_MS_FIELD_NUMBER: _ClassVar[int]
     FLAGS_FIELD_NUMBER: _ClassVar[int]
+    REQUIRED_TERMS_FIELD_NUMBER: _ClassVar[int]
+    MISSING_TERMS_FIELD_NUMBER: _ClassVar[int]
     text: str
     model: str
     glossary_terms: _containers.RepeatedCompositeFieldContainer[_types_pb2.GlossaryTerm]
@@ -54,7 +56,9 @@ class TranslateResponse(_message.Message):
     first_token_ms: float
     generation_ms: float
     flags: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, text: _Optional[str] = ..., model: _Optional[str] = ..., glossary_terms: _Optional[_Iterable[_Union[_types_pb2.GlossaryTerm, _Mapping]]] = ..., engine_ms: _Optional[float] = ..., unknown_word_count: _Optional[int] = ..., token_count: _Optional[int] = ..., first_token_ms: _Optional[float] = ..., generation_ms: _Optional[float] = ..., flags: _Optional[_Iterable[str]] = ...) -> None: ...
+    required_terms: _containers.RepeatedCompositeFieldContainer[_types_pb2.GlossaryTerm]
+    missing_terms: _containers.RepeatedCompositeFieldContainer[_types_pb2.GlossaryTerm]
+    def __init__(self, text: _Optional[str] = ..., model: _Optional[str] = ..., glossary_terms: _Optional[_Iterable[_Union[_types_pb2.GlossaryTerm, _Mapping]]] = ..., engine_ms: _Optional[float] = ..., unknown_word_count: _Optional[int] = ..., token_count: _Optional[int] = ..., first_token_ms: _Optional[float] = ..., generation_ms: _Optional[float] = ..., flags: _Optional[_Iterable[str]] = ..., required_terms: _Optional[_Iterable[_Union[_types_pb2.GlossaryTerm, _Mapping]]] = ..., missing_terms: _Optional[_Iterable[_Union[_types_pb2.GlossaryTerm, _Mapping]]] = ...) -> None: ...
 
 class StreamTranslateRequest(_message.Message):
     __slots__ = ("request",)

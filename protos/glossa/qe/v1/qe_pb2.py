@@ -15,7 +15,7 @@ _sym_db = _symbol_database.Default()
 from glossa.types.v1 import types_pb2 as glossa_dot_types_dot_v1_dot_types__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15glossa/qe/v1/qe.proto\x12\x0cglossa.qe.v1\x1a\x1bglossa/types/v1/types.proto\"1\n\x0cScoreRequest\x12!\n\x05pairs\x18\x01 \x03(\x0b\x32\x12.glossa.qe.v1.Pair\"b\n\x04Pair\x12\x13\n\x0bsource_text\x18\x01 \x01(\t\x12\x13\n\x0btarget_text\x18\x02 \x01(\t\x12\x17\n\x0fsource_language\x18\x03 \x01(\t\x12\x17\n\x0ftarget_language\x18\x04 \x01(\t\"8\n\rScoreResponse\x12\'\n\x06scores\x18\x01 \x03(\x0b\x32\x17.glossa.qe.v1.PairScore\"5\n\tPairScore\x12(\n\x07signals\x18\x01 \x03(\x0b\x32\x17.glossa.types.v1.Signal2M\n\tQeService\x12@\n\x05Score\x12\x1a.glossa.qe.v1.ScoreRequest\x1a\x1b.glossa.qe.v1.ScoreResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15glossa/qe/v1/qe.proto\x12\x0cglossa.qe.v1\x1a\x1bglossa/types/v1/types.proto\"1\n\x0cScoreRequest\x12!\n\x05pairs\x18\x01 \x03(\x0b\x32\x12.glossa.qe.v1.Pair\"\x9a\x02\n\x04Pair\x12\x13\n\x0bsource_text\x18\x01 \x01(\t\x12\x13\n\x0btarget_text\x18\x02 \x01(\t\x12\x17\n\x0fsource_language\x18\x03 \x01(\t\x12\x17\n\x0ftarget_language\x18\x04 \x01(\t\x12\x14\n\x0ctarget_model\x18\x05 \x01(\t\x12\x18\n\x10independent_text\x18\x06 \x01(\t\x12\x19\n\x11independent_model\x18\x07 \x01(\t\x12\x35\n\x0erequired_terms\x18\x08 \x03(\x0b\x32\x1d.glossa.types.v1.GlossaryTerm\x12\x34\n\rmissing_terms\x18\t \x03(\x0b\x32\x1d.glossa.types.v1.GlossaryTerm\"8\n\rScoreResponse\x12\'\n\x06scores\x18\x01 \x03(\x0b\x32\x17.glossa.qe.v1.PairScore\"5\n\tPairScore\x12(\n\x07signals\x18\x01 \x03(\x0b\x32\x17.glossa.types.v1.Signal2M\n\tQeService\x12@\n\x05Score\x12\x1a.glossa.qe.v1.ScoreRequest\x1a\x1b.glossa.qe.v1.ScoreResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -24,12 +24,12 @@ if _descriptor._USE_C_DESCRIPTORS == False:
   DESCRIPTOR._options = None
   _globals['_SCOREREQUEST']._serialized_start=68
   _globals['_SCOREREQUEST']._serialized_end=117
-  _globals['_PAIR']._serialized_start=119
-  _globals['_PAIR']._serialized_end=217
-  _globals['_SCORERESPONSE']._serialized_start=219
-  _globals['_SCORERESPONSE']._serialized_end=275
-  _globals['_PAIRSCORE']._serialized_start=277
-  _globals['_PAIRSCORE']._serialized_end=330
-  _globals['_QESERVICE']._serialized_start=332
-  _globals['_QESERVICE']._serialized_end=409
+  _globals['_PAIR']._serialized_start=120
+  _globals['_PAIR']._serialized_end=402
+  _globals['_SCORERESPONSE']._serialized_start=404
+  _globals['_SCORERESPONSE']._serialized_end=460
+  _globals['_PAIRSCORE']._serialized_start=462
+  _globals['_PAIRSCORE']._serialized_end=515
+  _globals['_QESERVICE']._serialized_start=517
+  _globals['_QESERVICE']._serialized_end=594
 # @@protoc_insertion_point(module_scope)

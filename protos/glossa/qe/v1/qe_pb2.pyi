@@ -13,16 +13,26 @@ class ScoreRequest(_message.Message):
     def __init__(self, pairs: _Optional[_Iterable[_Union[Pair, _Mapping]]] = ...) -> None: ...
 
 class Pair(_message.Message):
-    __slots__ = ("source_text", "target_text", "source_language", "target_language")
+    __slots__ = ("source_text", "target_text", "source_language", "target_language", "target_model", "independent_text", "independent_model", "required_terms", "missing_terms")
     SOURCE_TEXT_FIELD_NUMBER: _ClassVar[int]
     TARGET_TEXT_FIELD_NUMBER: _ClassVar[int]
     SOURCE_LANGUAGE_FIELD_NUMBER: _ClassVar[int]
     TARGET_LANGUAGE_FIELD_NUMBER: _ClassVar[int]
+    TARGET_MODEL_FIELD_NUMBER: _ClassVar[int]
+    INDEPENDENT_TEXT_FIELD_NUMBER: _ClassVar[int]
+    INDEPENDENT_MODEL_FIELD_NUMBER: _ClassVar[int]
+    REQUIRED_TERMS_FIELD_NUMBER: _ClassVar[int]
+    MISSING_TERMS_FIELD_NUMBER: _ClassVar[int]
     source_text: str
     target_text: str
     source_language: str
     target_language: str
-    def __init__(self, source_text: _Optional[str] = ..., target_text: _Optional[str] = ..., source_language: _Optional[str] = ..., target_language: _Optional[str] = ...) -> None: ...
+    target_model: str
+    independent_text: str
+    independent_model: str
+    required_terms: _containers.RepeatedCompositeFieldContainer[_types_pb2.GlossaryTerm]
+    missing_terms: _containers.RepeatedCompositeFieldContainer[_types_pb2.GlossaryTerm]
+    def __init__(self, source_text: _Optional[str] = ..., target_text: _Optional[str] = ..., source_language: _Optional[str] = ..., target_language: _Optional[str] = ..., target_model: _Optional[str] = ..., independent_text: _Optional[str] = ..., independent_model: _Optional[str] = ..., required_terms: _Optional[_Iterable[_Union[_types_pb2.GlossaryTerm, _Mapping]]] = ..., missing_terms: _Optional[_Iterable[_Union[_types_pb2.GlossaryTerm, _Mapping]]] = ...) -> None: ...
 
 class ScoreResponse(_message.Message):
     __slots__ = ("scores",)

@@ -10,8 +10,21 @@ class AudioEncoding(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     AUDIO_ENCODING_UNSPECIFIED: _ClassVar[AudioEncoding]
     AUDIO_ENCODING_PCM_S16LE: _ClassVar[AudioEncoding]
+
+class Verdict(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    VERDICT_UNSPECIFIED: _ClassVar[Verdict]
+    VERDICT_ACCEPTED: _ClassVar[Verdict]
+    VERDICT_FIXED: _ClassVar[Verdict]
+    VERDICT_REJECTED: _ClassVar[Verdict]
+    VERDICT_WITHDRAWN: _ClassVar[Verdict]
 AUDIO_ENCODING_UNSPECIFIED: AudioEncoding
 AUDIO_ENCODING_PCM_S16LE: AudioEncoding
+VERDICT_UNSPECIFIED: Verdict
+VERDICT_ACCEPTED: Verdict
+VERDICT_FIXED: Verdict
+VERDICT_REJECTED: Verdict
+VERDICT_WITHDRAWN: Verdict
 
 class AudioFormat(_message.Message):
     __slots__ = ("encoding", "sample_rate_hertz", "channel_count")
@@ -94,7 +107,7 @@ class TermCorrection(_message.Message):
     def __init__(self, heard: _Optional[str] = ..., intended: _Optional[str] = ..., word_index: _Optional[int] = ...) -> None: ...
 
 class Translation(_message.Message):
-    __slots__ = ("segment_id", "language", "revision", "is_final", "text", "model", "engine_ms", "glossary_terms", "stable_text", "token_count", "first_token_ms", "generation_ms", "flags")
+    __slots__ = ("segment_id", "language", "revision", "is_final", "text", "model", "engine_ms", "glossary_terms", "stable_text", "token_count", "first_token_ms", "generation_ms", "flags", "required_terms", "missing_terms")
     SEGMENT_ID_FIELD_NUMBER: _ClassVar[int]
     LANGUAGE_FIELD_NUMBER: _ClassVar[int]
     REVISION_FIELD_NUMBER: _ClassVar[int]
@@ -108,6 +121,8 @@ class Translation(_message.Message):
     FIRST_TOKEN_MS_FIELD_NUMBER: _ClassVar[int]
     GENERATION_MS_FIELD_NUMBER: _ClassVar[int]
     FLAGS_FIELD_NUMBER: _ClassVar[int]
+    REQUIRED_TERMS_FIELD_NUMBER: _ClassVar[int]
+    MISSING_TERMS_FIELD_NUMBER: _ClassVar[int]
     segment_id: int
     language: str
     revision: int
@@ -121,7 +136,9 @@ class Translation(_message.Message):
     first_token_ms: float
     generation_ms: float
     flags: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, segment_id: _Optional[int] = ..., language: _Optional[str] = ..., revision: _Optional[int] = ..., is_final: bool = ..., text: _Optional[str] = ..., model: _Optional[str] = ..., engine_ms: _Optional[float] = ..., glossary_terms: _Optional[_Iterable[_Union[GlossaryTerm, _Mapping]]] = ..., stable_text: _Optional[str] = ..., token_count: _Optional[int] = ..., first_token_ms: _Optional[float] = ..., generation_ms: _Optional[float] = ..., flags: _Optional[_Iterable[str]] = ...) -> None: ...
+    required_terms: _containers.RepeatedCompositeFieldContainer[GlossaryTerm]
+    missing_terms: _containers.RepeatedCompositeFieldContainer[GlossaryTerm]
+    def __init__(self, segment_id: _Optional[int] = ..., language: _Optional[str] = ..., revision: _Optional[int] = ..., is_final: bool = ..., text: _Optional[str] = ..., model: _Optional[str] = ..., engine_ms: _Optional[float] = ..., glossary_terms: _Optional[_Iterable[_Union[GlossaryTerm, _Mapping]]] = ..., stable_text: _Optional[str] = ..., token_count: _Optional[int] = ..., first_token_ms: _Optional[float] = ..., generation_ms: _Optional[float] = ..., flags: _Optional[_Iterable[str]] = ..., required_terms: _Optional[_Iterable[_Union[GlossaryTerm, _Mapping]]] = ..., missing_terms: _Optional[_Iterable[_Union[GlossaryTerm, _Mapping]]] = ...) -> None: ...
 
 class GlossaryTerm(_message.Message):
     __slots__ = ("source", "target")

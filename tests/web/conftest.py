@@ -1,27 +1,29 @@
-"""The live page of a real captions process that follows a scripted journal."""
+"""The pages of real service processes in a real browser; each test has its own."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 
 import pytest
-from selenium.webdriver import Chrome
+from playwright.async_api import Browser
 
 from services.settings import port
 from tests.captions.conftest import StartCaptions, base, journal, start_captions
-from tests.web.browser import Page, browser, require_chromium
+from tests.web.browser import LivePage, browser, require_chromium
 
 __all__ = ["StartCaptions", "base", "journal", "start_captions"]
 
 
-@pytest.fixture(scope="module")
-def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
+@pytest.fixture
+async def chromium() -> AsyncIterator[Browser]:
     require_chromium()
-    with browser(tmp_path_factory.mktemp("browser") / "profile") as driver:
-        yield driver
+    async with browser() as chromium:
+        yield chromium
 
 
 @pytest.fixture
-def page(driver: Chrome, base: int) -> Iterator[Page]:
-    yield Page(driver, f"http://127.0.0.1:{port('captions_web', base)}")
-    driver.get("about:blank")
+async def page(chromium: Browser, base: int) -> AsyncIterator[LivePage]:
+    """The live page of the captions process on the ports of `base`; not opened yet."""
+    context = await chromium.new_context(viewport={"width": 1280, "height": 800}, locale="en-US")
+    yield await LivePage.new(context, f"http://127.0.0.1:{port('captions_web', base)}")
+    await context.close()

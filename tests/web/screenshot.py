@@ -9,7 +9,7 @@ from pathlib import Path
 from services.settings import port
 from tests.captions.upstream import ScriptedJournal, draft, partial
 from tests.processes import REPOSITORY, ServiceProcess, free_port_base
-from tests.web.browser import Page, browser
+from tests.web.browser import LivePage, browser
 
 PICTURE = REPOSITORY / "docs" / "images" / "live-page.png"
 SERMON = (
@@ -47,16 +47,17 @@ async def main() -> None:
             journal.start_session("sunday", title="A longer table")
             for number, (english, spanish) in enumerate(SERMON, start=1):
                 journal.say(number, english, spanish)
-            with browser(Path(folder) / "profile", 1280, 860) as driver:
-                page = Page(driver, f"http://127.0.0.1:{port('captions_web', base)}")
-                await asyncio.to_thread(page.open)
-                await asyncio.to_thread(page.wait_status, "live")
+            async with browser() as chromium:
+                context = await chromium.new_context(viewport={"width": 1280, "height": 860})
+                page = await LivePage.new(context, f"http://127.0.0.1:{port('captions_web', base)}")
+                await page.open()
+                await page.wait_status("live")
                 journal.live(transcript=partial(5, 1, "So bring what you", "have and"))
                 journal.live(translation=draft(5, 1, "Así que traigan lo que tienen y"))
                 expected = [spanish for _, spanish in SERMON] + ["Así que traigan lo que tienen y"]
-                await asyncio.to_thread(page.wait_lines, "target", expected)
+                await page.wait_lines("target", expected)
                 PICTURE.parent.mkdir(parents=True, exist_ok=True)
-                PICTURE.write_bytes(driver.get_screenshot_as_png())
+                await page.page.screenshot(path=PICTURE)
         finally:
             captions.kill()
             await journal.stop()

@@ -1,0 +1,89 @@
+"""`./glossa queue export`: pairs as JSON, one object a line."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+import click
+
+from cli.collector_client import Collector, collector_address, collector_option, run
+from cli.training_line import BANDS, training_object
+
+
+@click.command()
+@collector_option
+@click.option(
+    "--band",
+    "bands",
+    multiple=True,
+    type=click.Choice(BANDS),
+    default=("accept",),
+    show_default=True,
+    help="Band to export; may be given several times.",
+)
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(dir_okay=False, allow_dash=True, path_type=str),
+    help="File to write, replaced only when the export is whole; - for stdout.",
+)
+@click.option("--session", default="", metavar="ID", help="Export one session only.")
+@click.pass_context
+def export(
+    context: click.Context, collector: str | None, bands: tuple[str, ...], out: str, session: str
+) -> None:
+    """Write pairs as JSON, one object a line, oldest first.
+
+    Texts are named by their language: {"en": "...", "es": "...", "source": "sermon", "session_id":
+    ..., "quality_score": ..., "stt_confidence": ..., "translation_qe": ..., "marian_agreement":
+    ..., "timestamp": ...} with ids, models, offsets and every signal beside them. What was not
+    measured is null: translation_qe is set only when a learned model gave it.
+    """
+    group_collector, group_session = context.obj
+    address = collector_address(collector or group_collector)
+    run(_export(address, bands, out, session or group_session))
+
+
+async def _export(address: str, bands: tuple[str, ...], out: str, session_id: str) -> None:
+    import json
+
+    count = 0
+    with _output(out) as stream:
+        async with Collector(address) as collector:
+            async for pair in collector.pairs(bands, session_id):
+                line = json.dumps(training_object(pair), ensure_ascii=False, allow_nan=False)
+                stream.write(line.encode() + b"\n")
+                count += 1
+        stream.flush()
+    where = "stdout" if out == "-" else out
+    click.echo(f"{count} {'pair' if count == 1 else 'pairs'} written to {where}", err=True)
+
+
+@contextlib.contextmanager
+def _output(out: str) -> Iterator[BinaryIO]:
+    """Where to write; a file is replaced in one step at the end, and only when all went well."""
+    import os
+    import sys
+
+    path = Path(os.path.realpath(out))
+    try:
+        if out == "-":
+            yield sys.stdout.buffer
+        elif path.exists() and not path.is_file():  # a pipe or a device cannot be replaced
+            with path.open("wb") as stream:
+                yield stream
+        else:
+            part = path.with_name(f".{path.name}.{os.getpid()}.part")
+            try:
+                with part.open("wb") as stream:
+                    yield stream
+                part.replace(path)
+            finally:
+                part.unlink(missing_ok=True)
+    except (BrokenPipeError, TimeoutError):
+        raise  # a reader that has seen enough (click ends quietly), a silent collector
+    except OSError as error:
+        raise click.ClickException(f"cannot write {out}: {error.strerror or error}") from error

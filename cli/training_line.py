@@ -1,0 +1,51 @@
+"""A pair as one line of JSON: what `queue export` writes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+BANDS = ("accept", "moderate", "review", "reject")  # best first
+
+
+def training_object(pair: Any) -> dict[str, Any]:
+    """One line of training data; what was not measured is None."""
+
+    def measured(message: Any, field: str) -> float | None:
+        return getattr(message, field) if message.HasField(field) else None
+
+    return {
+        pair.source_language: pair.source_text,
+        pair.target_language: pair.target_text,
+        "source": "sermon",
+        "session_id": pair.session_id,
+        "quality_score": pair.quality_score,
+        "stt_confidence": measured(pair, "stt_confidence"),
+        "translation_qe": measured(pair, "translation_qe"),
+        "marian_agreement": measured(pair, "marian_agreement"),
+        "timestamp": timestamp(pair),
+        "pair_id": pair.pair_id,
+        "segment_id": pair.segment_id,
+        "source_language": pair.source_language,
+        "target_language": pair.target_language,
+        "band": band_name(pair.band),
+        "stt_model": pair.stt_model,
+        "mt_model": pair.mt_model,
+        "start_offset_ms": pair.start_offset_ms,
+        "end_offset_ms": pair.end_offset_ms,
+        "sequence": pair.sequence,
+        "signals": {signal.name: measured(signal, "value") for signal in pair.signals},
+    }
+
+
+def timestamp(pair: Any) -> str:
+    """When the pair was scored: ISO 8601 in UTC, to the millisecond."""
+    from datetime import UTC
+
+    time = pair.time.ToDatetime(tzinfo=UTC)
+    return str(time.isoformat(timespec="milliseconds").replace("+00:00", "Z"))
+
+
+def band_name(number: int) -> str:
+    from glossa.collector.v1 import collector_pb2
+
+    return collector_pb2.Band.Name(number).removeprefix("BAND_").lower()

@@ -15,8 +15,36 @@ from services.errors import Unavailable
 if TYPE_CHECKING:
     from services.qe.settings import QeSettings
 
-# Name in GLOSSA_QE_ENGINE -> where its load(settings) is. Imported only when it is chosen.
-ENGINES = {"heuristic": "services.qe.engines.heuristic:load"}
+
+@dataclass(frozen=True)
+class EngineEntry:
+    """Where an engine's load(settings) is, what it measures, and what to install for it.
+
+    Args:
+        signal_names: what is unset while the engine is not there; empty for the rules, which always
+            are.
+        model: in the folder of models, when none is named.
+    """
+
+    entry: str  # "module:function"
+    signal_names: tuple[str, ...] = ()
+    install: str = "pip install -e '.[qe]'"
+    model: str = ""
+
+
+RULES = "heuristic"
+LEARNED = "cometkiwi"
+# In the order in which their signals are reported. Imported only when they are chosen.
+ENGINES = {
+    RULES: EngineEntry("services.qe.engines.heuristic:load"),
+    LEARNED: EngineEntry(
+        "services.qe.engines.cometkiwi:load",
+        ("translation_qe",),
+        "./glossa up installs it into .venv-qe",
+        "wmt22-cometkiwi-da",
+    ),
+    "agreement": EngineEntry("services.qe.engines.agreement:load", ("marian_agreement",)),
+}
 
 
 @dataclass(frozen=True)
@@ -57,34 +85,56 @@ class Signal:
 
 
 class Engine(Protocol):
-    """One loaded engine, warm for the pairs that the settings name."""
+    """One loaded engine, warm for the pairs that the settings name.
+
+    Args:
+        model: what measures, in a few words: "cometkiwi/wmt22-cometkiwi-da".
+        signal_names: what every result holds, in this order.
+    """
 
     name: str
     model: str
     signal_names: tuple[str, ...]
 
     def score(self, pairs: Sequence[Pair]) -> list[tuple[Signal, ...]]:
-        """Measures every pair, in order. Raises EngineFailed when nothing at all can be said."""
+        """Measures every pair, in order.
+
+        What cannot be measured of a pair is a Signal without a value, whose model says why. Raises
+        EngineFailed when a pair of them breaks the engine: the rest is then asked for in halves.
+        """
 
     def close(self) -> None:
         """Gives everything back; the engine must not be used again."""
 
 
-def load(settings: QeSettings) -> Engine:
-    """Imports and loads the engine that `settings` name; takes seconds.
+def chosen(settings: QeSettings) -> tuple[str, ...]:
+    """The names of the engines that run side by side, in the order of their signals."""
+    wanted = settings.wanted_signals()
+    return tuple(
+        name
+        for name, entry in ENGINES.items()
+        if (name != LEARNED or settings.engine == LEARNED)
+        and (not wanted or not entry.signal_names or set(wanted) & set(entry.signal_names))
+    )
+
+
+def load(name: str, settings: QeSettings) -> Engine:
+    """Imports and loads the engine `name`; takes seconds, for a large model minutes.
 
     Raises:
         InvalidInput: UNKNOWN_SIGNAL.
-        Unavailable: ENGINE_MISSING, saying what to install.
+        Unavailable: ENGINE_MISSING, MODEL_MISSING, MODEL_UNUSABLE; each says what to do.
+        EngineFailed: the library did not load it.
     """
-    module_name, _, function = ENGINES[settings.engine].partition(":")
+    entry = ENGINES[name]
+    module_name, _, function = entry.entry.partition(":")
     try:
         module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
         raise Unavailable(
             "ENGINE_MISSING",
-            f"engine {settings.engine!r} needs the module {error.name}: pip install -e '.[qe]'",
-            engine=settings.engine,
+            f"engine {name!r} needs the module {error.name}: {entry.install}",
+            engine=name,
         ) from error
     engine: Engine = getattr(module, function)(settings)
     return engine

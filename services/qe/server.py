@@ -55,13 +55,13 @@ class QeApp:
             return loop.run_in_executor(thread, work)
 
         try:
-            engine = await in_thread(lambda: engines.load(self._settings))
+            engine = await in_thread(lambda: engines.load(engines.RULES, self._settings))
             try:
 
                 def score(pairs: Sequence[Pair]) -> asyncio.Future[Scores]:
                     return in_thread(lambda: _timed(engine, pairs))
 
-                queue = ScoreQueue(self._settings.queue_size, self._settings.chunk_pairs, score)
+                queue = ScoreQueue(self._settings.queue_size, self._settings.max_batch_pairs, score)
                 async with asyncio.TaskGroup() as tasks:
                     worker = tasks.create_task(queue.run())
                     self._engine, self._queue = engine, queue

@@ -32,7 +32,7 @@ from sacrebleu.metrics.chrf import CHRF
 from services import apertium
 from services.errors import GlossaError, InvalidInput
 from services.qe import metrics, signals
-from services.qe.engine import Pair, Signal
+from services.qe.engine import ENGINES, Pair, Signal
 
 if TYPE_CHECKING:
     from services.qe.settings import QeSettings
@@ -52,8 +52,7 @@ _COMPARED = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 
 
 def load(settings: QeSettings) -> HeuristicEngine:
-    wanted = tuple(name.strip() for name in settings.signals.split(",") if name.strip())
-    engine = HeuristicEngine(wanted, settings.back_translation_timeout_s)
+    engine = HeuristicEngine(settings.wanted_signals(), settings.back_translation_timeout_s)
     engine.warm({pair.strip() for pair in settings.warm_pairs.split(",")})
     return engine
 
@@ -71,17 +70,18 @@ class HeuristicEngine:
     """See the module. Without Apertium, or with a direction that it lacks, some signals stay unset.
 
     Args:
-        signal_names: those to measure; none for all.
+        signal_names: those to measure, other engines' among them; none for all.
     """
 
     name = "heuristic"
     model = _QUALITY
 
     def __init__(self, signal_names: Sequence[str], back_translation_timeout_s: float) -> None:
-        if unknown := [name for name in signal_names if name not in _SIGNALS]:
+        known = (*_SIGNALS, *(name for entry in ENGINES.values() for name in entry.signal_names))
+        if unknown := [name for name in signal_names if name not in known]:
             raise InvalidInput(
                 "UNKNOWN_SIGNAL",
-                f"unknown signal {', '.join(unknown)}; known: {', '.join(_SIGNALS)}",
+                f"unknown signal {', '.join(unknown)}; known: {', '.join(known)}",
             )
         self.signal_names = tuple(name for name in _SIGNALS if name in (signal_names or _SIGNALS))
         self._chrf = CHRF(lowercase=True)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import ClassVar
 
 from services.collector.composite import Measured
 
@@ -30,6 +32,9 @@ class Thresholds:
         ValueError: they are not in order within [0, 1].
     """
 
+    # Read from a file (calibration.py), a misspelt name is an error and no default.
+    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
+
     accept: float = 0.85
     moderate: float = 0.70
     review: float = 0.50
@@ -42,8 +47,15 @@ class Thresholds:
 DEFAULT_THRESHOLDS = Thresholds()
 
 
-def band_of(score: float, measured: Measured, thresholds: Thresholds = DEFAULT_THRESHOLDS) -> Band:
-    """The band of a composite score, no better than what was measured allows.
+def band_of(
+    score: float,
+    measured: Measured,
+    thresholds: Thresholds = DEFAULT_THRESHOLDS,
+    caps: Collection[str] = (),
+) -> Band:
+    """The band of a composite score, no better than what was measured and `caps` allow.
+
+    Never worse when the score, or a measured value that it came from, rises.
 
     Raises:
         ValueError: the score is NaN or outside [0, 1].
@@ -58,17 +70,16 @@ def band_of(score: float, measured: Measured, thresholds: Thresholds = DEFAULT_T
         reached = Band.REVIEW
     else:
         reached = Band.REJECT
-    return max(reached, best_reachable(measured), key=BANDS.index)
+    return max(reached, best_reachable(measured, caps), key=BANDS.index)
 
 
-def best_reachable(measured: Measured) -> Band:
+def best_reachable(measured: Measured, caps: Collection[str] = ()) -> Band:
     """The best band that a pair can reach, whatever its score.
 
-    Only a pair with all three signals is accepted unseen. One that misses any of them is moderate
-    at most, however well rules think of it; without any word on its translation, review at most.
+    Only a pair with all three signals is accepted unseen. One that misses any of them, or that a
+    rule caps (see caps.py), is moderate at most, however well it scores; without any word on its
+    translation, review at most.
     """
     if measured.translation_quality is None:
         return Band.REVIEW
-    if None in (measured.translation_qe, measured.stt_confidence, measured.marian_agreement):
-        return Band.MODERATE
-    return Band.ACCEPT
+    return Band.ACCEPT if measured.is_complete and not caps else Band.MODERATE

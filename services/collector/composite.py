@@ -20,7 +20,7 @@ class Measured:
 
     Args:
         translation_qe: a learned quality estimation (CometKiwi).
-        stt_confidence: the recogniser's confidence, see `stt_confidence`.
+        stt_confidence: the recogniser's confidence, see `stt_confidence` and calibration.py.
         marian_agreement: agreement with an independent Marian translation.
         heuristic_quality: quality by rules; stands in for translation_qe where that is missing.
     """
@@ -34,6 +34,11 @@ class Measured:
     def translation_quality(self) -> float | None:
         """The composite's translation term: the learned estimation, else the rules' stand-in."""
         return self.heuristic_quality if self.translation_qe is None else self.translation_qe
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all three terms of the composite were measured, none by a stand-in."""
+        return None not in (self.translation_qe, self.stt_confidence, self.marian_agreement)
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,7 +65,14 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class ScoredPair:
-    """A pair with its band. `quality_score` is the composite, whatever kept the band lower."""
+    """A pair with its band.
+
+    Args:
+        quality_score: the composite, whatever kept the band lower.
+        stt_confidence: the recogniser's confidence, calibrated.
+        caps: why the pair is not accepted whatever its score, by the names in caps.py.
+        calibration: id of the calibration that it was judged with; empty for none.
+    """
 
     pair: Pair
     band: Band
@@ -73,6 +80,8 @@ class ScoredPair:
     stt_confidence: float | None
     translation_qe: float | None
     marian_agreement: float | None
+    caps: tuple[str, ...] = ()
+    calibration: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from services.collector.bands import DEFAULT_THRESHOLDS, Thresholds, band_of
+from services.collector.calibration import IDENTITY, Calibration
+from services.collector.caps import caps
 from services.collector.composite import (
     DEFAULT_WEIGHTS,
     Measured,
@@ -15,14 +17,21 @@ from services.collector.pair import ExcludedPair, Pair, ScoredPair, Verdict
 
 
 def judge(
-    pair: Pair, weights: Weights = DEFAULT_WEIGHTS, thresholds: Thresholds = DEFAULT_THRESHOLDS
+    pair: Pair,
+    weights: Weights = DEFAULT_WEIGHTS,
+    thresholds: Thresholds = DEFAULT_THRESHOLDS,
+    calibration: Calibration = IDENTITY,
 ) -> Verdict:
-    """Excludes or scores a pair; a number that cannot be right excludes it, too."""
+    """Excludes or scores a pair; a number that cannot be right excludes it, too.
+
+    Args:
+        thresholds: where the bands begin, whatever the calibration says of them.
+    """
     try:
         reason = exclusion(pair)
         measured = Measured(
             translation_qe=pair.signal("translation_qe"),
-            stt_confidence=None if pair.avg_logprob is None else stt_confidence(pair.avg_logprob),
+            stt_confidence=_confidence(pair, calibration),
             marian_agreement=pair.signal("marian_agreement"),
             heuristic_quality=pair.signal("heuristic_quality"),
         )
@@ -33,11 +42,20 @@ def judge(
         return ExcludedPair(pair, reason)
     if score is None:
         return ExcludedPair(pair, NO_SIGNALS)
+    found = caps(pair)
     return ScoredPair(
         pair=pair,
-        band=band_of(score, measured, thresholds),
+        band=band_of(score, measured, thresholds, found),
         quality_score=score,
         stt_confidence=measured.stt_confidence,
         translation_qe=measured.translation_qe,
         marian_agreement=measured.marian_agreement,
+        caps=found,
+        calibration=calibration.id,
     )
+
+
+def _confidence(pair: Pair, calibration: Calibration) -> float | None:
+    if pair.avg_logprob is None:
+        return None
+    return calibration.confidence(pair.stt_model, stt_confidence(pair.avg_logprob))

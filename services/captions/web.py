@@ -6,11 +6,10 @@ import asyncio
 import contextlib
 import dataclasses
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import structlog
 from aiohttp import WSCloseCode, web
@@ -37,33 +36,19 @@ from services.errors import (
     Overloaded,
     Unavailable,
 )
+from services.web import (
+    add_pages,
+    application,
+    error_body,
+    is_origin_allowed,
+    json_answer,
+    listening,
+    refusal,
+)
 
 log = structlog.get_logger()
 
 _PAGES = Path(__file__).parent / "pages"
-_CONTENT_TYPES = {
-    ".html": "text/html",
-    ".js": "text/javascript",
-    ".css": "text/css",
-    ".svg": "image/svg+xml",
-}
-_HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
-    "img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; "
-    "frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Cache-Control": "no-cache",
-}
-_HTTP_STATUS: dict[type[GlossaError], int] = {
-    InvalidInput: 400,
-    NotFound: 404,
-    OutOfRange: 416,
-    Overloaded: 429,
-    Unavailable: 503,
-}
 # 4000 and more are ours to give a meaning (RFC 6455, 7.4.2); the reason travels beside each.
 _CLOSE_REFUSED = 4400
 _CLOSE_NOT_FOUND = 4404
@@ -90,37 +75,19 @@ class WebSite:
     @contextlib.asynccontextmanager
     async def serving(self) -> AsyncIterator[None]:
         """Listens while entered. Raises Unavailable: PORT_TAKEN."""
-        app = web.Application(middlewares=[_errors_and_headers], client_max_size=4096)
+        app = application(body_limit_bytes=4096)
         app.router.add_get("/ws", self._web_socket)
         app.router.add_get("/sessions", self._sessions)
         app.router.add_get("/sessions/{session_id}/captions.vtt", self._vtt)
-        for path in sorted(_PAGES.iterdir()):
-            if path.suffix in _CONTENT_TYPES:
-                page = _page(path)
-                app.router.add_get(f"/{path.name}", page)
-                if path.name == "index.html":
-                    app.router.add_get("/", page)
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
-        await runner.setup()
-        try:
-            try:
-                await web.TCPSite(runner, self._host, self._settings.web_port).start()
-            except OSError as error:
-                raise Unavailable(
-                    "PORT_TAKEN",
-                    f"port {self._settings.web_port} on {self._host} is taken; "
-                    "stop what uses it or choose another",
-                    port=self._settings.web_port,
-                ) from error
+        add_pages(app, _PAGES, "index.html")
+        async with listening(app, self._host, self._settings.web_port):
             log.info("page", url=f"http://{self._host}:{self._settings.web_port}/")
             yield
-        finally:
-            await runner.cleanup()
 
     async def _sessions(self, request: web.Request) -> web.Response:
         await self._relay.ready()
         sessions = [_session(record) for record in self._relay.sessions()]
-        return _json({"sessions": sessions})
+        return json_answer({"sessions": sessions})
 
     async def _vtt(self, request: web.Request) -> web.Response:
         await self._relay.ready()
@@ -138,11 +105,9 @@ class WebSite:
         )
 
     async def _web_socket(self, request: web.Request) -> web.StreamResponse:
-        if not self._is_origin_allowed(request):
+        if not is_origin_allowed(request, self._settings.allowed_origins):
             log.warning("origin_refused", origin=request.headers.get("Origin", "")[:200])
-            return _json(
-                _error(InvalidInput("ORIGIN_REFUSED", "this page may not show these captions")), 403
-            )
+            return refusal(403, "ORIGIN_REFUSED", "this page may not show these captions")
         query = _query(request)
         # Captions are small and the same for many: compressing each by itself costs more than it
         # saves.
@@ -179,21 +144,11 @@ class WebSite:
         log.info("web_socket_ended", reason=error.reason)
         try:
             async with asyncio.timeout(_CLOSE_TIMEOUT_S):
-                await socket.send_str(json.dumps(_error(error)))
+                await socket.send_str(json.dumps(error_body(error)))
                 await socket.close(code=_close_code(error), message=error.reason.encode())
         except (TimeoutError, ConnectionError):
             if request.transport is not None:
                 request.transport.abort()
-
-    def _is_origin_allowed(self, request: web.Request) -> bool:
-        """Browsers name the page that asks; a program that is no browser names none."""
-        origin = request.headers.get("Origin")
-        if origin is None:
-            return True
-        return (
-            urlsplit(origin).netloc == request.host
-            or origin.rstrip("/") in self._settings.allowed_origins
-        )
 
 
 async def _read_until_closed(socket: web.WebSocketResponse) -> None:
@@ -252,46 +207,3 @@ def _event_json(event: Event, journal_id: str) -> str:
         ensure_ascii=False,
         separators=(",", ":"),
     )
-
-
-def _error(error: GlossaError) -> dict[str, Any]:
-    return {
-        "error": {
-            "reason": error.reason,
-            "message": error.message,
-            "metadata": error.metadata,
-        }
-    }
-
-
-def _json(value: object, status: int = 200) -> web.Response:
-    response = web.json_response(value, status=status)
-    response.headers["Cache-Control"] = "no-store"
-    return response
-
-
-def _page(path: Path) -> Callable[[web.Request], Awaitable[web.Response]]:
-    content = path.read_bytes()
-    content_type = _CONTENT_TYPES[path.suffix]
-
-    async def send(request: web.Request) -> web.Response:
-        return web.Response(body=content, content_type=content_type, charset="utf-8")
-
-    return send
-
-
-@web.middleware
-async def _errors_and_headers(
-    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-) -> web.StreamResponse:
-    try:
-        response = await handler(request)
-    except GlossaError as error:
-        response = _json(_error(error), _HTTP_STATUS.get(type(error), 400))
-    except web.HTTPException as error:
-        error.headers.update(_HEADERS)
-        raise
-    if not response.prepared:
-        for name, value in _HEADERS.items():
-            response.headers.setdefault(name, value)
-    return response

@@ -1,0 +1,149 @@
+"""What a service needs to serve a page: strict headers, errors as JSON, files, and a port.
+
+Shared by captions and the collector; needs aiohttp, which only these two install.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from aiohttp import web
+
+from services.errors import (
+    DeadlinePassed,
+    GlossaError,
+    InvalidInput,
+    NotFound,
+    OutOfRange,
+    Overloaded,
+    Superseded,
+    Unavailable,
+    WrongState,
+)
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+_CONTENT_TYPES = {
+    ".html": "text/html",
+    ".js": "text/javascript",
+    ".css": "text/css",
+    ".svg": "image/svg+xml",
+}
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-cache",
+}
+_HTTP_STATUS: dict[type[GlossaError], int] = {
+    InvalidInput: 400,
+    NotFound: 404,
+    WrongState: 409,
+    Superseded: 409,
+    OutOfRange: 416,
+    Overloaded: 429,
+    Unavailable: 503,
+    DeadlinePassed: 504,
+}
+
+
+def application(*, body_limit_bytes: int, further_policy: str = "") -> web.Application:
+    """An application of which every answer has the headers, and every GlossaError is JSON.
+
+    Args:
+        further_policy: what a page needs beside its own scripts, styles, pictures and requests, as
+            Content-Security-Policy directives: "media-src blob:".
+    """
+    policy = f"{_POLICY}; {further_policy}" if further_policy else _POLICY
+    headers = {"Content-Security-Policy": policy, **_HEADERS}
+
+    @web.middleware
+    async def errors_and_headers(request: web.Request, handler: Handler) -> web.StreamResponse:
+        try:
+            response = await handler(request)
+        except GlossaError as error:
+            response = json_answer(error_body(error), _http_status(error))
+        except web.HTTPException as error:
+            error.headers.update(headers)
+            raise
+        if not response.prepared:
+            for name, value in headers.items():
+                response.headers.setdefault(name, value)
+        return response
+
+    return web.Application(middlewares=[errors_and_headers], client_max_size=body_limit_bytes)
+
+
+def add_pages(app: web.Application, folder: Path, index: str) -> None:
+    """Serves the files of `folder` as they are now, each by its name, and `index` as /."""
+    for path in sorted(folder.iterdir()):
+        if path.suffix in _CONTENT_TYPES:
+            page = _page(path)
+            app.router.add_get(f"/{path.name}", page)
+            if path.name == index:
+                app.router.add_get("/", page)
+
+
+@contextlib.asynccontextmanager
+async def listening(app: web.Application, host: str, port: int) -> AsyncIterator[None]:
+    """Listens while entered. Raises Unavailable: PORT_TAKEN."""
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+    await runner.setup()
+    try:
+        try:
+            await web.TCPSite(runner, host, port).start()
+        except OSError as error:
+            raise Unavailable(
+                "PORT_TAKEN",
+                f"port {port} on {host} is taken; stop what uses it or choose another",
+                port=port,
+            ) from error
+        yield
+    finally:
+        await runner.cleanup()
+
+
+def is_origin_allowed(request: web.Request, allowed_origins: Collection[str]) -> bool:
+    """Browsers name the page that asks; a program that is no browser names none."""
+    origin = request.headers.get("Origin")
+    if origin is None:
+        return True
+    return urlsplit(origin).netloc == request.host or origin.rstrip("/") in allowed_origins
+
+
+def _http_status(error: GlossaError) -> int:
+    return next((_HTTP_STATUS[kind] for kind in type(error).__mro__ if kind in _HTTP_STATUS), 400)
+
+
+def error_body(error: GlossaError) -> dict[str, Any]:
+    return {"error": {"reason": error.reason, "message": error.message, "metadata": error.metadata}}
+
+
+def refusal(status: int, reason: str, message: str) -> web.Response:
+    """An answer for what HTTP has a status of its own for: 401, 403, 415."""
+    return json_answer(error_body(InvalidInput(reason, message)), status)
+
+
+def json_answer(value: object, status: int = 200) -> web.Response:
+    response = web.json_response(value, status=status)
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _page(path: Path) -> Handler:
+    content = path.read_bytes()
+    content_type = _CONTENT_TYPES[path.suffix]
+
+    async def send(request: web.Request) -> web.Response:
+        return web.Response(body=content, content_type=content_type, charset="utf-8")
+
+    return send

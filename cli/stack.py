@@ -112,6 +112,7 @@ class StackPlan:
             "GLOSSA_GATEWAY_STATE_DIR": str(self.state_dir / "gateway"),
             "GLOSSA_CAPTIONS_UPSTREAM_ADDRESS": self.address("gateway"),
             "GLOSSA_CAPTIONS_WEB_PORT": str(port("captions_web", self.port_base)),
+            "GLOSSA_COLLECTOR_WEB_PORT": str(port("collector_web", self.port_base)),
             "GLOSSA_COLLECTOR_GATEWAY_ADDRESS": self.address("gateway"),
             "GLOSSA_COLLECTOR_REDIS_URL": self.redis_url or f"redis://{self.address('redis')}/0",
         }

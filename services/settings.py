@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import ipaddress
 import sys
-from typing import Literal, NoReturn, Self, TypeVar
+from typing import Annotated, Literal, NoReturn, Self, TypeVar
 
-from pydantic import Field, ValidationError, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
 # Every port sits below 32768, outside Linux's ephemeral range, where a client's port could take it.
 # A stack on another base keeps the same offsets (`./glossa up --port-base`).
@@ -45,6 +45,16 @@ def port(name: str, base: int = PORT_BASE) -> int:
 def address(name: str) -> str:
     """host:port of a service of the default stack on this machine."""
     return f"127.0.0.1:{port(name)}"
+
+
+def _split_at_commas(value: object) -> object:
+    if isinstance(value, str):
+        return tuple(part.strip().rstrip("/") for part in value.split(",") if part.strip())
+    return value
+
+
+# "https://a.example.org, https://b.example.org"
+Origins = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_at_commas)]
 
 
 class ServiceSettings(BaseSettings):

@@ -45,11 +45,12 @@ class ServiceProcess:
         self.name = name
         self.address = f"127.0.0.1:{port(name, base)}"
         self.http_address = f"127.0.0.1:{port(f'{name}_http', base)}"
-        prefix = f"GLOSSA_{name.upper()}_"
+        prefix, web = f"GLOSSA_{name.upper()}_", f"{name}_web"
         self._environment = {
             **{key: value for key, value in os.environ.items() if not key.startswith("GLOSSA_")},
             f"{prefix}GRPC_PORT": str(port(name, base)),
             f"{prefix}HTTP_PORT": str(port(f"{name}_http", base)),
+            **({f"{prefix}WEB_PORT": str(port(web, base))} if web in PORT_OFFSETS else {}),
             f"{prefix}LOG_FORMAT": "json",
             **{prefix + key.upper(): str(value) for key, value in settings.items()},
         }

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import Field, field_validator
-from pydantic_settings import NoDecode, SettingsConfigDict
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
 
-from services.settings import ServiceSettings, address, port
+from services.settings import Origins, ServiceSettings, address, port
 
 
 class CaptionsSettings(ServiceSettings):
@@ -21,7 +21,7 @@ class CaptionsSettings(ServiceSettings):
         port("captions_web"), ge=1, le=65535, description="port of the page and the WebSocket"
     )
     web_host: str = Field("", description="address of the web port; that of `host` when empty")
-    allowed_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+    allowed_origins: Origins = Field(
         (),
         description="origins besides the page's own that may open the WebSocket, with commas: "
         "https://displays.example.org",
@@ -52,10 +52,3 @@ class CaptionsSettings(ServiceSettings):
         le=60,
         description="time that a session or a sequence which a display knows already has to come",
     )
-
-    @field_validator("allowed_origins", mode="before")
-    @classmethod
-    def _split_at_commas(cls, value: object) -> object:
-        if isinstance(value, str):
-            return tuple(part.strip().rstrip("/") for part in value.split(",") if part.strip())
-        return value

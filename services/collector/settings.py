@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Self
+from pathlib import Path
+from typing import Annotated, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, field_validator, model_validator
-from pydantic_settings import SettingsConfigDict
+from pydantic import BeforeValidator, Field, SecretStr, field_validator, model_validator
+from pydantic_settings import NoDecode, SettingsConfigDict
 
 from services.collector.bands import Thresholds
+from services.collector.calibration import IDENTITY, Calibration, read_calibration
 from services.collector.composite import Weights
-from services.settings import ServiceSettings, address, port
+from services.settings import Origins, ServiceSettings, address, is_loopback, port
+
+
+def _calibration(value: object) -> object:
+    """The calibration of a file that is named; whatever is no name is left as it is."""
+    if isinstance(value, str | Path):
+        return read_calibration(Path(value)) if str(value) else IDENTITY
+    return value
 
 
 class CollectorSettings(ServiceSettings):
@@ -22,6 +31,26 @@ class CollectorSettings(ServiceSettings):
     http_port: int = Field(
         port("collector_http"), ge=1, le=65535, description="port of /healthz, /readyz and /metrics"
     )
+    web_port: int = Field(
+        port("collector_web"), ge=1, le=65535, description="port of the review page"
+    )
+    web_host: str = Field("", description="address of the web port; that of `host` when empty")
+    web_published_host: str = Field(
+        "",
+        description="address on which a container's web port is published; that of the web port "
+        "when empty",
+    )
+    allowed_origins: Origins = Field(
+        (),
+        description="where the review page is reached besides IP addresses and localhost, with "
+        "commas: https://review.example.org",
+    )
+    review_token: SecretStr = Field(
+        SecretStr(""),
+        description="what reviewers must know, 16 characters or more; may only be empty when the "
+        "web port can be reached from this machine alone",
+    )
+
     gateway_address: str = Field(address("gateway"), description="host:port whose journal is read")
     redis_url: SecretStr = Field(
         SecretStr(f"redis://{address('redis')}/0"),
@@ -31,6 +60,11 @@ class CollectorSettings(ServiceSettings):
         2.0, gt=0, le=60, description="silence after which Redis counts as away"
     )
 
+    calibration: Annotated[Calibration, NoDecode, BeforeValidator(_calibration)] = Field(
+        "",
+        validate_default=True,
+        description="file of `./glossa queue calibrate`; a threshold that is set wins over its own",
+    )
     accept_threshold: float = Field(0.85, ge=0, le=1, description="composite score for accept")
     moderate_threshold: float = Field(0.70, ge=0, le=1, description="composite score for moderate")
     review_threshold: float = Field(0.50, ge=0, le=1, description="composite score for review")
@@ -58,13 +92,42 @@ class CollectorSettings(ServiceSettings):
             raise ValueError("must begin with redis://, rediss:// or unix://")
         return value
 
+    @field_validator("review_token")
+    @classmethod
+    def _long_enough(cls, value: SecretStr) -> SecretStr:
+        token = value.get_secret_value()
+        if token and not (len(token) >= 16 and token.isascii() and token.isprintable()):
+            raise ValueError("must be 16 ASCII characters or more; openssl rand -hex 16 makes one")
+        return value
+
+    @model_validator(mode="after")
+    def _refuse_open_review_beyond_loopback(self) -> Self:
+        host = self.web_published_host or self.web_host or self.host
+        if self.review_token.get_secret_value() or is_loopback(host):
+            return self
+        raise ValueError(
+            f"the review page on {host} can be reached from other machines, and anyone there could "
+            "change what is trained on; set GLOSSA_COLLECTOR_REVIEW_TOKEN (openssl rand -hex 16 "
+            "makes one), or GLOSSA_COLLECTOR_WEB_HOST=127.0.0.1"
+        )
+
     @model_validator(mode="after")
     def _thresholds_in_order(self) -> Self:
         self.thresholds()
         return self
 
     def thresholds(self) -> Thresholds:
-        return Thresholds(self.accept_threshold, self.moderate_threshold, self.review_threshold)
+        """Where the bands begin: as set here, else as calibrated, else the defaults."""
+        calibrated = self.calibration.thresholds
+
+        def chosen(band: str) -> float:
+            name = f"{band}_threshold"
+            set_here: float = getattr(self, name)
+            if calibrated is None or name in self.model_fields_set:
+                return set_here
+            return float(getattr(calibrated, band))
+
+        return Thresholds(chosen("accept"), chosen("moderate"), chosen("review"))
 
     def weights(self) -> Weights:
         return Weights(

@@ -41,7 +41,10 @@ class Thresholds:
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.review <= self.moderate <= self.accept <= 1.0:
-            raise ValueError("thresholds must hold 0 <= review <= moderate <= accept <= 1")
+            raise ValueError(
+                "thresholds must hold 0 <= review <= moderate <= accept <= 1, not "
+                f"review {self.review}, moderate {self.moderate}, accept {self.accept}"
+            )
 
 
 DEFAULT_THRESHOLDS = Thresholds()

@@ -14,7 +14,6 @@ from datetime import datetime
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
-from types import MappingProxyType
 from typing import ClassVar, Literal
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
@@ -105,7 +104,7 @@ class Calibration:
 
     schema_version: Literal[1]
     fitted_on: FittedOn | None = None
-    stt: Mapping[str, ConfidenceMap] = field(default_factory=lambda: MappingProxyType({}))
+    stt: Mapping[str, ConfidenceMap] = field(default_factory=dict)
     thresholds: Thresholds | None = None
 
     @cached_property

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import random
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Literal, TypeVar
@@ -17,6 +18,7 @@ import grpc
 import structlog
 
 from services.collector import metrics
+from services.collector.acceptance import AcceptedShare
 from services.collector.bands import BANDS
 from services.collector.pair import ExcludedPair, Pair, ScoredPair, Verdict
 from services.collector.queues import Queues, Write, Written
@@ -45,6 +47,7 @@ class Follower:
         self._settings = settings
         self.journal_id = ""  # empty before the first event
         self.cursor = 0  # last sequence of this journal that Redis said to have
+        self.accepted_share = AcceptedShare()
         self._journal_end: int | None = None  # set while a journal that lost its end is looked for
         self._lost_for = ""  # why the gateway is not followed now, as logged last
         self._queue_state: Literal["unknown", "there", "away"] = "unknown"
@@ -52,6 +55,11 @@ class Follower:
     async def run(self) -> None:
         for band in BANDS:
             metrics.PAIRS.labels(band.value)
+        log.info(
+            "judging",
+            calibration=self._settings.calibration.id,
+            **dataclasses.asdict(self._settings.thresholds()),
+        )
         backoff = _Backoff()
         address = self._settings.gateway_address
         async with grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS) as channel:
@@ -189,12 +197,22 @@ class Follower:
             if outcome == "duplicate":
                 metrics.DUPLICATES.inc()
             elif outcome == "written":
-                _count(write.verdict)
+                self._count(write.verdict)
         if written.is_behind:
             self._note_behind(written.cursor)
         else:
             self._set_cursor(written.cursor)
         return written.is_behind
+
+    def _count(self, verdict: Verdict | None) -> None:
+        if isinstance(verdict, ScoredPair):
+            metrics.PAIRS.labels(verdict.band.value).inc()
+            if self.accepted_share.add(verdict):
+                log.warning("auto_accept_ratio", advice=self.accepted_share.advice)
+            if self.accepted_share.ratio is not None:
+                metrics.AUTO_ACCEPT_RATIO.set(self.accepted_share.ratio)
+        elif isinstance(verdict, ExcludedPair):
+            metrics.EXCLUSIONS.labels(verdict.reason).inc()
 
     async def _lost_its_end(self) -> bool:
         """Looks at an idle Redis: whether it knows less than it once said."""
@@ -272,10 +290,3 @@ async def _take(buffer: asyncio.Queue[Event | None], timeout_s: float) -> list[E
     while not buffer.empty():
         events.append(buffer.get_nowait())
     return events
-
-
-def _count(verdict: Verdict | None) -> None:
-    if isinstance(verdict, ScoredPair):
-        metrics.PAIRS.labels(verdict.band.value).inc()
-    elif isinstance(verdict, ExcludedPair):
-        metrics.EXCLUSIONS.labels(verdict.reason).inc()

@@ -12,6 +12,11 @@ DUPLICATES = Counter(
 MALFORMED = Counter(
     "glossa_collector_malformed_entries_total", "Entries of the streams that could not be read."
 )
+AUTO_ACCEPT_RATIO = Gauge(
+    "glossa_collector_auto_accept_ratio",
+    "Share accepted of the newest pairs with all three signals (acceptance.py); NaN before one.",
+)
+AUTO_ACCEPT_RATIO.set(float("nan"))
 QUEUE_AVAILABLE = Gauge(
     "glossa_collector_queue_available_bool", "1 while Redis takes pairs, 0 while it is waited for."
 )

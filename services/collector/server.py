@@ -39,7 +39,10 @@ class CollectorApp:
         # Two clients: an export must not stand in the way of a write.
         self._writing, self._reading = Queues.open(url, timeout_s), Queues.open(url, timeout_s)
         verdict_on = functools.partial(
-            judge, weights=settings.weights(), thresholds=settings.thresholds()
+            judge,
+            weights=settings.weights(),
+            thresholds=settings.thresholds(),
+            calibration=settings.calibration,
         )
         self._follower = Follower(self._writing, verdict_on, settings)
 

@@ -92,6 +92,8 @@ class CollectorServicer(collector_pb2_grpc.CollectorServiceServicer):
                 band=number, pair_count=counts.bands[band], queue_length=lengths[band]
             )
         response.counts.add(band=collector_pb2.BAND_EXCLUDED, pair_count=counts.excluded)
+        if advice := self._follower.accepted_share.advice:
+            response.notes.append(advice)
         return response
 
     async def ExportPairs(

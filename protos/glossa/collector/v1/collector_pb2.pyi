@@ -32,20 +32,22 @@ class StatsRequest(_message.Message):
     def __init__(self, session_id: _Optional[str] = ...) -> None: ...
 
 class StatsResponse(_message.Message):
-    __slots__ = ("journal_id", "cursor_sequence", "counts", "exclusions", "queue_risks", "open_review_count")
+    __slots__ = ("journal_id", "cursor_sequence", "counts", "exclusions", "queue_risks", "open_review_count", "notes")
     JOURNAL_ID_FIELD_NUMBER: _ClassVar[int]
     CURSOR_SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     COUNTS_FIELD_NUMBER: _ClassVar[int]
     EXCLUSIONS_FIELD_NUMBER: _ClassVar[int]
     QUEUE_RISKS_FIELD_NUMBER: _ClassVar[int]
     OPEN_REVIEW_COUNT_FIELD_NUMBER: _ClassVar[int]
+    NOTES_FIELD_NUMBER: _ClassVar[int]
     journal_id: str
     cursor_sequence: int
     counts: _containers.RepeatedCompositeFieldContainer[BandCount]
     exclusions: _containers.RepeatedCompositeFieldContainer[ExclusionCount]
     queue_risks: _containers.RepeatedScalarFieldContainer[str]
     open_review_count: int
-    def __init__(self, journal_id: _Optional[str] = ..., cursor_sequence: _Optional[int] = ..., counts: _Optional[_Iterable[_Union[BandCount, _Mapping]]] = ..., exclusions: _Optional[_Iterable[_Union[ExclusionCount, _Mapping]]] = ..., queue_risks: _Optional[_Iterable[str]] = ..., open_review_count: _Optional[int] = ...) -> None: ...
+    notes: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, journal_id: _Optional[str] = ..., cursor_sequence: _Optional[int] = ..., counts: _Optional[_Iterable[_Union[BandCount, _Mapping]]] = ..., exclusions: _Optional[_Iterable[_Union[ExclusionCount, _Mapping]]] = ..., queue_risks: _Optional[_Iterable[str]] = ..., open_review_count: _Optional[int] = ..., notes: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class BandCount(_message.Message):
     __slots__ = ("band", "pair_count", "queue_length")

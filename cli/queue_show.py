@@ -32,6 +32,7 @@ def _as_object(stats: Any, newest: list[Any]) -> dict[str, Any]:
         "pairs": {band: count.pair_count for band, count in counts.items()},
         "queue_lengths": {band: counts[band].queue_length for band in BANDS},
         "exclusions": {item.reason: item.pair_count for item in stats.exclusions},
+        "notes": list(stats.notes),
         "newest": [training_object(pair) for pair in newest],
     }
 
@@ -62,6 +63,8 @@ def _print_tables(stats: Any, newest: list[Any], session_id: str) -> None:
         f"journal {stats.journal_id or 'not seen yet'}, up to event {stats.cursor_sequence}",
         style="dim",
     )
+    for note in stats.notes:
+        console.print(Text(note, style="yellow"))
     if stats.exclusions:
         table = Table(title="Excluded", title_justify="left")
         table.add_column("reason")

@@ -85,14 +85,6 @@ def build(family: str, job: Job, chat_template: ChatTemplate | None = None) -> P
     return Prompt(turns + begins_answer, stop, begins_answer)
 
 
-def max_new_tokens(source_token_count: int) -> int:
-    """Tokens that a translation may have: twice what the most expansive scripts need of a source.
-
-    Our choice, not a paper's; a short source ("Amen") gets room for a sentence.
-    """
-    return 32 + 3 * source_token_count
-
-
 # --- families ---
 
 

@@ -53,7 +53,7 @@ def test_each_sentence_of_a_text_is_translated(engine: Engine) -> None:
 
 
 def test_an_abbreviation_ends_no_sentence(engine: Engine) -> None:
-    from services.mt.engines.marian import _sentences
+    from services.marian import _sentences
 
     assert list(_sentences("As St. Paul wrote to J. Smith. Amen! ¿Y tú?")) == [
         "As St. Paul wrote to J. Smith.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from services.errors import InvalidInput
+from services.languages import max_new_tokens
 from services.mt import prompt
 from services.mt.engine import Earlier, Job, LanguagePair, RequiredTerm
 from services.mt.engines.answer import fitted
@@ -37,12 +38,12 @@ def test_a_prompt_that_fits_holds_everything() -> None:
 
 
 def test_context_goes_first_and_then_terms_so_that_the_text_stays() -> None:
-    whole = len(tokenize(build(JOB).text)) + prompt.max_new_tokens(4)
+    whole = len(tokenize(build(JOB).text)) + max_new_tokens(4)
     assert fit(whole) == build(JOB).text
     without_context = fit(whole - 1)
     assert "una frase antes" not in without_context
     assert "texto" in without_context
-    bare = len(tokenize(without_context)) + prompt.max_new_tokens(4) - 1
+    bare = len(tokenize(without_context)) + max_new_tokens(4) - 1
     assert "texto" not in fit(bare)
     assert JOB.text in fit(bare)
 

@@ -14,9 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.errors import InvalidInput
+from services.languages import NAMES
 from services.mt import prompt
 from services.mt.engine import Earlier, Job, LanguagePair, RequiredTerm
-from services.mt.languages import NAMES, name_of, promptable_pairs
+from services.mt.languages import name_of, promptable_pairs
 
 EN_ES = LanguagePair("en", "es")
 INSTRUCTION = (

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from services.errors import InvalidInput
+from services.languages import max_new_tokens
 from services.mt.engine import Job, Rendering, Task
-from services.mt.prompt import MAX_SOURCE_TOKENS, Prompt, max_new_tokens
+from services.mt.prompt import MAX_SOURCE_TOKENS, Prompt
 
 # Stands for bytes that are no whole character yet.
 _INCOMPLETE = "\ufffd"

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from services.errors import Unavailable
+from services.errors import InvalidInput, Unavailable
 
 
 def find_model(model: str, models_dir: Path, *, needs: Iterable[str] = ()) -> Path:
@@ -46,3 +46,22 @@ def find_model(model: str, models_dir: Path, *, needs: Iterable[str] = ()) -> Pa
                 missing=name,
             )
     return found
+
+
+def check_requested(model: str, models_dir: Path) -> str:
+    """A model that may be loaded on request: below `models_dir`, or none.
+
+    Raises:
+        InvalidInput: MODEL_MISSING.
+    """
+    path = Path(model)
+    is_below = not path.is_absolute() and ".." not in path.parts
+    is_there = (models_dir / path).exists() or (models_dir / path.name).exists()
+    if model and not (is_below and is_there):
+        raise InvalidInput(
+            "MODEL_MISSING",
+            f"there is no model {model!r} in the models folder; ./glossa models list shows "
+            "those that there are",
+            model=model,
+        )
+    return model

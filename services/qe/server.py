@@ -1,32 +1,25 @@
-"""The gRPC face of qe: checks what comes in and hands it to the engine."""
+"""The gRPC face of qe: checks what comes in and hands it to the engines."""
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from collections.abc import AsyncIterator, Iterable
 
 import grpc
-import structlog
 
 from glossa.qe.v1 import qe_pb2, qe_pb2_grpc
 from glossa.types.v1 import models_pb2, models_pb2_grpc, types_pb2
 from services.errors import GlossaError, InvalidInput, Unavailable
-from services.qe import engine as engines
+from services.model_files import check_requested
 from services.qe import metrics
+from services.qe.absent import AbsentEngine
 from services.qe.engine import Engine, Pair, Signal
-from services.qe.queue import ScoreQueue, Scores
 from services.qe.settings import QeSettings
-
-log = structlog.get_logger()
+from services.qe.tiers import LEARNED_TIER, Tiers, tier_name
 
 MAX_PAIRS = 64
 MAX_SOURCE_CHARACTERS = 2000
 MAX_TARGET_CHARACTERS = 4000
-
-Result = TypeVar("Result")
 
 
 class QeApp:
@@ -37,8 +30,7 @@ class QeApp:
 
     def __init__(self, settings: QeSettings) -> None:
         self._settings = settings
-        self._engine: Engine | None = None
-        self._queue: ScoreQueue | None = None
+        self._tiers: Tiers | None = None
         self._draining = False
 
     def register(self, server: grpc.aio.Server) -> None:
@@ -47,56 +39,29 @@ class QeApp:
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        loop = asyncio.get_running_loop()
-        # One thread: an engine is never asked twice at once.
-        thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="qe-engine")
-
-        def in_thread(work: Callable[[], Result]) -> asyncio.Future[Result]:
-            return loop.run_in_executor(thread, work)
-
-        try:
-            engine = await in_thread(lambda: engines.load(engines.RULES, self._settings))
+        tiers = Tiers(self._settings)
+        async with tiers.running():
+            self._tiers = tiers
             try:
-
-                def score(pairs: Sequence[Pair]) -> asyncio.Future[Scores]:
-                    return in_thread(lambda: _timed(engine, pairs))
-
-                queue = ScoreQueue(self._settings.queue_size, self._settings.max_batch_pairs, score)
-                async with asyncio.TaskGroup() as tasks:
-                    worker = tasks.create_task(queue.run())
-                    self._engine, self._queue = engine, queue
-                    log.info("engine_loaded", engine=engine.name, signals=engine.signal_names)
-                    try:
-                        yield
-                    finally:
-                        self._engine = self._queue = None
-                        worker.cancel()
+                yield
             finally:
-                # In the engine's own thread: behind what it may still be doing.
-                await in_thread(engine.close)
-        finally:
-            thread.shutdown(wait=False, cancel_futures=True)
+                self._tiers = None
 
     async def drain(self) -> None:
         """Refuses what is new; what waits is finished while the server stops."""
         self._draining = True
 
-    def ready(self) -> tuple[Engine, ScoreQueue]:
-        """The engine and its queue. Raises Unavailable: NOT_READY, SHUTTING_DOWN."""
+    def tiers(self) -> Tiers:
+        """The engines once they are ready. Raises Unavailable: NOT_READY, SHUTTING_DOWN."""
         if self._draining:
             raise Unavailable("SHUTTING_DOWN", "the service is shutting down")
-        if self._engine is None or self._queue is None:
+        if self._tiers is None:
             raise Unavailable("NOT_READY", "the engine is still loading")
-        return self._engine, self._queue
+        return self._tiers
 
-
-def _timed(engine: Engine, pairs: Sequence[Pair]) -> Scores:
-    with metrics.ENGINE_SECONDS.time():
-        scores = engine.score(pairs)
-    metrics.PAIRS.inc(len(scores))
-    for signal in (signal for score in scores for signal in score if signal.value is None):
-        metrics.SIGNALS_MISSING.labels(signal.name).inc()
-    return scores
+    def check_model(self, model: str) -> str:
+        """A model that may be loaded on request. Raises InvalidInput: MODEL_MISSING."""
+        return check_requested(model, self._settings.models_dir)
 
 
 class _QeServicer(qe_pb2_grpc.QeServiceServicer):
@@ -108,8 +73,7 @@ class _QeServicer(qe_pb2_grpc.QeServiceServicer):
     ) -> qe_pb2.ScoreResponse:
         outcome = "CANCELLED"
         try:
-            _, queue = self._app.ready()
-            scores = await queue.submit(_checked(request), context.time_remaining())
+            scores = await self._app.tiers().score(_checked(request), context.time_remaining())
             outcome = "OK"
         except GlossaError as error:
             outcome = error.reason
@@ -130,9 +94,34 @@ class _ModelServicer(models_pb2_grpc.ModelServiceServicer):
     async def GetModel(
         self, request: models_pb2.GetModelRequest, context: grpc.aio.ServicerContext
     ) -> models_pb2.GetModelResponse:
-        engine, _ = self._app.ready()
+        tiers = self._app.tiers()
+        told = [_tier_model(tier_name(tier.name), tier.engine) for tier in tiers.all]
         return models_pb2.GetModelResponse(
-            engine=engine.name, model=engine.model, capabilities=engine.signal_names
+            engine=told[0].engine,
+            model=told[0].model,
+            capabilities=tiers.signal_names,
+            tiers=told,
+        )
+
+    async def LoadModel(
+        self, request: models_pb2.LoadModelRequest, context: grpc.aio.ServicerContext
+    ) -> models_pb2.LoadModelResponse:
+        tier = self._app.tiers().replaceable(request.tier, request.engine)
+        done = await tier.load(self._app.check_model(request.model))
+        return models_pb2.LoadModelResponse(
+            current=_tier_model(LEARNED_TIER, done.current),
+            previous=_tier_model(LEARNED_TIER, done.previous),
+            load_ms=done.load_ms,
+        )
+
+    async def Rollback(
+        self, request: models_pb2.RollbackRequest, context: grpc.aio.ServicerContext
+    ) -> models_pb2.RollbackResponse:
+        done = await self._app.tiers().replaceable(request.tier).roll_back()
+        return models_pb2.RollbackResponse(
+            current=_tier_model(LEARNED_TIER, done.current),
+            previous=_tier_model(LEARNED_TIER, done.previous),
+            load_ms=done.load_ms,
         )
 
 
@@ -149,8 +138,9 @@ def _checked(request: qe_pb2.ScoreRequest) -> list[Pair]:
         for field, text, limit in (
             ("source_text", pair.source_text, MAX_SOURCE_CHARACTERS),
             ("target_text", pair.target_text, MAX_TARGET_CHARACTERS),
+            ("independent_text", pair.independent_text, MAX_TARGET_CHARACTERS),
         ):
-            if not text.strip():
+            if not text.strip() and field != "independent_text":
                 raise InvalidInput("EMPTY_TEXT", f"{field} of pair {index} is empty", pair=index)
             if len(text) > limit:
                 raise InvalidInput(
@@ -165,9 +155,18 @@ def _checked(request: qe_pb2.ScoreRequest) -> list[Pair]:
             pair.target_text,
             _primary(pair.source_language),
             _primary(pair.target_language),
+            target_model=pair.target_model,
+            independent_text=pair.independent_text.strip(),
+            independent_model=pair.independent_model,
+            required_terms=_terms(pair.required_terms),
+            missing_terms=_terms(pair.missing_terms),
         )
         for pair in request.pairs
     ]
+
+
+def _terms(terms: Iterable[types_pb2.GlossaryTerm]) -> tuple[tuple[str, str], ...]:
+    return tuple((term.source, term.target) for term in terms)
 
 
 def _primary(language: str) -> str:
@@ -176,3 +175,9 @@ def _primary(language: str) -> str:
 
 def _message(signal: Signal) -> types_pb2.Signal:
     return types_pb2.Signal(name=signal.name, value=signal.value, model=signal.model)
+
+
+def _tier_model(tier: str, engine: Engine) -> models_pb2.TierModel:
+    # What is missing has no model; what its signals say tells why.
+    model = "" if isinstance(engine, AbsentEngine) else engine.model
+    return models_pb2.TierModel(tier=tier, engine=engine.name, model=model)

@@ -20,6 +20,8 @@ SIGNALS = [
     "back_translation",
     "heuristic_quality",
 ]
+# Beside the rules; unset where there is nothing to compare with.
+AGREEMENT = "marian_agreement"
 GOOD = ("The house of my brother is very big.", "La casa de mi hermano es muy grande.")
 UNRELATED = ("The house of my brother is very big.", "Mañana comeremos pescado con arroz.")
 
@@ -34,11 +36,11 @@ async def reason(call: grpc.aio.UnaryUnaryCall) -> str:
 async def test_every_signal_comes_with_its_method(shared_qe: QeProcess) -> None:
     answer = await shared_qe.score([GOOD])
     models = {signal.name: signal.model for signal in answer.scores[0].signals}
-    assert list(models) == SIGNALS
+    assert list(models) == [*SIGNALS, AGREEMENT]
     assert models["back_translation"] == "chrf+apertium/spa-eng"
     assert models["heuristic_quality"] == "heuristic/1+apertium/spa-eng"
     assert all(models.values())
-    for signal in answer.scores[0].signals:
+    for signal in answer.scores[0].signals[: len(SIGNALS)]:
         assert signal.HasField("value")
         assert 0.0 <= signal.value <= 1.0
 
@@ -106,7 +108,8 @@ async def test_without_a_way_back_its_signals_are_missing_not_zero(shared_qe: Qe
 async def test_results_come_in_the_order_of_the_pairs(shared_qe: QeProcess) -> None:
     answer = await shared_qe.score([GOOD, UNRELATED] * 32)
     assert len(answer.scores) == 64
-    qualities = [score.signals[-1].value for score in answer.scores]
+    quality_at = SIGNALS.index("heuristic_quality")
+    qualities = [score.signals[quality_at].value for score in answer.scores]
     assert qualities[0] > 0.7
     assert qualities == [qualities[0], qualities[1]] * 32
 
@@ -132,7 +135,8 @@ async def test_the_model_service_names_engine_and_signals(shared_qe: QeProcess) 
         models_pb2.GetModelRequest(), timeout=5
     )
     assert (answer.engine, answer.model) == ("heuristic", "heuristic/1")
-    assert list(answer.capabilities) == SIGNALS
+    assert [name for name in answer.capabilities if name != AGREEMENT] == SIGNALS
+    assert answer.tiers[0].tier == "rules"
 
 
 async def test_outcomes_and_missing_signals_are_counted(shared_qe: QeProcess) -> None:

@@ -96,7 +96,7 @@ class Drafts:
             return
         last = self._last_drafts.get(self._session_id, transcript.segment_id, language)
         try:
-            translation = await self._models.translate_draft(
+            answer = await self._models.translate_draft(
                 transcript,
                 text,
                 language,
@@ -106,14 +106,18 @@ class Drafts:
         except grpc.aio.AioRpcError as error:
             metrics.DRAFTS.labels(error.code().name.lower()).inc()
             return
+        translation = answer.translation
         if not translation.text:  # nothing of it is settled yet: what is shown stays
             metrics.DRAFTS.labels("empty").inc()
             return
-        draft = (
-            last.followed_by(translation.text, translation.model)
-            if last
-            else Draft(translation.text, translation.model)
+        draft = Draft(
+            translation.text,
+            translation.model,
+            source_text=text,
+            is_comparable=answer.is_comparable,
         )
+        if last is not None:
+            draft = last.followed_by(draft)
         self._last_drafts.put(self._session_id, transcript.segment_id, language, draft)
         translation.stable_text = draft.stable_text
         metrics.DRAFTS.labels("shown").inc()

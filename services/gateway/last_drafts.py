@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 # Some segments of each language of every session: a final is translated soon after its last draft.
 _DRAFTS_REMEMBERED = 1024
@@ -19,27 +19,33 @@ class Draft:
     `committed_text` only grows from one draft of a segment to the next. A runtime that does not go
     on from it may give a draft that begins otherwise: such a draft is shown whole, and
     `stable_text` is what it keeps.
+
+    Args:
+        source_text: what it is a translation of.
+        is_comparable: whether it is a whole translation of that, and not a doubtful one.
     """
 
     text: str
     model: str
     committed_text: str = ""
+    source_text: str = ""
+    is_comparable: bool = False
 
     @property
     def stable_text(self) -> str:
         """The leading words of this draft that are committed."""
         return agreed(self.committed_text, self.text)
 
-    def followed_by(self, text: str, model: str) -> Draft:
-        """The next draft of the same segment.
+    def followed_by(self, following: Draft) -> Draft:
+        """The next draft of the same segment, with what both have committed.
 
         LocalAgreement-2 (Liu et al. 2020, arXiv 2005.11185), on words of the translation.
         """
-        common = agreed(self.text, text)
+        common = agreed(self.text, following.text)
         longer = _words(common)
         committed = _words(self.committed_text)
         grows = len(longer) > len(committed) and longer[: len(committed)] == committed
-        return Draft(text, model, common if grows else self.committed_text)
+        return replace(following, committed_text=common if grows else self.committed_text)
 
 
 def agreed(before: str, text: str) -> str:

@@ -19,6 +19,8 @@ from services.serving import CHANNEL_OPTIONS
 
 _GET_MODEL_TIMEOUT_S = 2.0
 _HINT_CHARACTERS = 2000  # mt's limit: a longer hint is left out, not the translation refused
+_INDEPENDENT_CHARACTERS = 4000  # qe's limit
+_UNSOUND = frozenset({"runaway", "copied", "truncated_source"})
 
 # Codes that will come again however often the same call is made.
 _PERMANENT_CODES = frozenset(
@@ -54,6 +56,35 @@ class Hints:
     committed_text: str = ""
     previous_text: str = ""
     context: tuple[ContextPair, ...] = ()
+
+
+@dataclass(frozen=True)
+class DraftTranslation:
+    """A draft.
+
+    Args:
+        is_comparable: it is whole and sound: no words of it are held back.
+    """
+
+    translation: types_pb2.Translation
+    is_comparable: bool
+
+
+@dataclass(frozen=True)
+class Independent:
+    """What another model made of the same final."""
+
+    text: str
+    model: str
+
+
+@dataclass(frozen=True)
+class UnscoredPair:
+    """A final and its translation, with what there is to compare them with."""
+
+    transcript: types_pb2.Transcript
+    translation: types_pb2.Translation
+    independent: Independent | None = None
 
 
 class Models:
@@ -121,7 +152,7 @@ class Models:
         hints: Hints,
         *,
         timeout_s: float,
-    ) -> types_pb2.Translation:
+    ) -> DraftTranslation:
         """Translates a partial's text; the draft takes over its segment and revision.
 
         Raises:
@@ -130,7 +161,10 @@ class Models:
         answer = await self._mt.Translate(
             _request(transcript, text, target_language, hints, draft=True), timeout=timeout_s
         )
-        return _translation(transcript, target_language, answer)
+        translation = _translation(transcript, target_language, answer)
+        return DraftTranslation(
+            translation, answer.held_back_word_count == 0 and is_sound(translation)
+        )
 
     async def translate_final(
         self,
@@ -171,10 +205,7 @@ class Models:
             raise Unavailable("MT_ENDED_EARLY", "mt ended the stream before its last message")
 
     async def score(
-        self,
-        pairs: Sequence[tuple[types_pb2.Transcript, types_pb2.Translation]],
-        *,
-        timeout_s: float,
+        self, pairs: Sequence[UnscoredPair], *, timeout_s: float
     ) -> list[list[types_pb2.Signal]]:
         """The signals of each pair, in order.
 
@@ -182,17 +213,7 @@ class Models:
             grpc.aio.AioRpcError: with qe's reason.
         """
         answer = await self._qe.Score(
-            qe_pb2.ScoreRequest(
-                pairs=[
-                    qe_pb2.Pair(
-                        source_text=transcript.stable_text,
-                        target_text=translation.text,
-                        source_language=transcript.language,
-                        target_language=translation.language,
-                    )
-                    for transcript, translation in pairs
-                ]
-            ),
+            qe_pb2.ScoreRequest(pairs=[_pair(pair) for pair in pairs]),
             timeout=timeout_s,
         )
         return [list(score.signals) for score in answer.scores]
@@ -219,6 +240,28 @@ def _request(
     )
 
 
+def is_sound(translation: types_pb2.Translation) -> bool:
+    """Whether mt saw nothing that makes it another text than a translation of its source."""
+    return not _UNSOUND.intersection(translation.flags)
+
+
+def _pair(pair: UnscoredPair) -> qe_pb2.Pair:
+    transcript, translation, independent = pair.transcript, pair.translation, pair.independent
+    message = qe_pb2.Pair(
+        source_text=transcript.stable_text,
+        target_text=translation.text,
+        source_language=transcript.language,
+        target_language=translation.language,
+        target_model=translation.model,
+        required_terms=translation.required_terms,
+        missing_terms=translation.missing_terms,
+    )
+    if independent is not None and len(independent.text) <= _INDEPENDENT_CHARACTERS:
+        message.independent_text = independent.text
+        message.independent_model = independent.model
+    return message
+
+
 def _hint(text: str) -> str:
     return text if len(text) <= _HINT_CHARACTERS else ""
 
@@ -239,6 +282,8 @@ def _translation(
         first_token_ms=answer.first_token_ms,
         generation_ms=answer.generation_ms,
         flags=answer.flags,
+        required_terms=answer.required_terms,
+        missing_terms=answer.missing_terms,
     )
 
 

@@ -58,6 +58,19 @@ class Applied:
 
 
 @dataclass(frozen=True)
+class Checked:
+    """What a text owes the glossary, each occurrence of a term, in the order of the source.
+
+    Args:
+        required: the terms that the source holds.
+        missing: those of them that are not in the translation, inflected or not.
+    """
+
+    required: tuple[Term, ...]
+    missing: tuple[Term, ...]
+
+
+@dataclass(frozen=True)
 class _Found:
     """A term in a source text, as words[start:end]."""
 
@@ -150,6 +163,12 @@ class Glossary:
             missing.append(term)
             waiting[:0] = within
         return pieces.joined(kept, placed, tuple(missing))
+
+    def check(self, source: str, translation: str) -> Checked:
+        """Looks which terms of `source` stand in `translation`, however it was made."""
+        pieces = _Pieces(Rendering(translation))
+        required = tuple(term for _, term in self.find(source))
+        return Checked(required, tuple(term for term in required if not pieces.keep(term)))
 
     def _find(
         self, source: _Source, within: _Found | None = None, most_words: int | None = None
@@ -307,9 +326,8 @@ def term_accuracy(source: str, translation: str, glossary: Glossary) -> tuple[in
 
     Of a text with no term it is (0, 0).
     """
-    pieces = _Pieces(Rendering(translation))
-    terms = [term for _, term in glossary.find(source)]
-    return sum(pieces.keep(term) for term in terms), len(terms)
+    checked = glossary.check(source, translation)
+    return len(checked.required) - len(checked.missing), len(checked.required)
 
 
 def _span_of_forms(text: str, target: str) -> tuple[int, int] | None:

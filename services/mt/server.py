@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -247,17 +247,21 @@ def _response(translation: Translation, started_at: float) -> mt_pb2.TranslateRe
     return mt_pb2.TranslateResponse(
         text=translation.text,
         model=translation.model,
-        glossary_terms=[
-            types_pb2.GlossaryTerm(source=term.source, target=term.target)
-            for term in translation.terms
-        ],
+        glossary_terms=_terms(translation.terms),
         engine_ms=(time.monotonic() - started_at) * 1000,
         unknown_word_count=translation.unknown_word_count,
         token_count=translation.token_count,
         first_token_ms=translation.first_token_ms,
         generation_ms=translation.generation_ms,
         flags=translation.flags,
+        required_terms=_terms(translation.required_terms),
+        missing_terms=_terms(translation.missing_terms),
+        held_back_word_count=translation.held_back_word_count,
     )
+
+
+def _terms(terms: Iterable[Term]) -> list[types_pb2.GlossaryTerm]:
+    return [types_pb2.GlossaryTerm(source=term.source, target=term.target) for term in terms]
 
 
 def _tier_model(name: str, loaded: LoadedEngine) -> models_pb2.TierModel:

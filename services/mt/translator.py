@@ -55,6 +55,9 @@ class Translation:
         generation_ms: time in engines.
         flags: the names of glossa.types.v1.Translation.flags.
         is_whole: False for a text that is still growing.
+        required_terms: those that the source of a final holds, each once.
+        missing_terms: those of them that do not stand in `text`.
+        held_back_word_count: words at the end of a draft that `text` goes without.
     """
 
     text: str
@@ -66,6 +69,9 @@ class Translation:
     generation_ms: float = 0.0
     flags: tuple[str, ...] = ()
     is_whole: bool = True
+    required_terms: tuple[Term, ...] = ()
+    missing_terms: tuple[Term, ...] = ()
+    held_back_word_count: int = 0
 
 
 @dataclass(frozen=True)
@@ -242,7 +248,9 @@ class Translator:
         """What the caller gets of a text whose parts are all translated; counts it."""
         request = course.request
         applied = [tried.answer.applied for tried in done]
-        if any(one.missing for one in applied):
+        # Looked for in what is shown: a doubtful answer is shown in part, or not at all.
+        checked = course.glossary.check(request.text, text)
+        if checked.missing:
             course.flags["missing_term"] = None
         if not request.draft:
             metrics.TERMS.labels("kept").inc(sum(one.kept for one in applied))
@@ -255,8 +263,9 @@ class Translator:
             first_token_s = course.first_token_at - course.started_at
             kind = "draft" if request.draft else "final"
             metrics.FIRST_TOKEN_SECONDS.labels(kind).observe(first_token_s)
+        caption = self._as_caption(request, text)
         return Translation(
-            text=self._as_caption(request, text),
+            text=caption,
             model=done[-1].answer.model,
             terms=tuple(dict.fromkeys(term for one in applied for term in one.terms)),
             unknown_word_count=unknown_word_count,
@@ -264,6 +273,9 @@ class Translator:
             first_token_ms=first_token_s * 1000,
             generation_ms=course.generation_ms,
             flags=tuple(course.flags),
+            required_terms=() if request.draft else tuple(dict.fromkeys(checked.required)),
+            missing_terms=() if request.draft else tuple(dict.fromkeys(checked.missing)),
+            held_back_word_count=len(text.split()) - len(caption.split()),
         )
 
     async def _answer(self, job: Job, course: _Course, prefix: str) -> _Tried:

@@ -3,8 +3,8 @@
 Speech is a run of equal non-zero samples; its value is the sentence ("sentence 7 was said"). Finals
 come SILENCE_SAMPLES after a run's end, so what the gateway must journal is known exactly, sample by
 sample. A partial has one word for each 1600 samples. What mt was given beside a text comes back in
-the glossary terms of its answer. `python -m tests.gateway.peers stt|mt|mt_alternative|qe PORT`
-serves one of them until killed.
+the glossary terms of its answer, and what qe was given in the models of signals without a value.
+`python -m tests.gateway.peers stt|mt|mt_alternative|qe PORT` serves one of them until killed.
 """
 
 from __future__ import annotations
@@ -37,9 +37,14 @@ DOUBTFUL_SENTENCE = 333  # mt flags its translation
 HANGING_DRAFT_SENTENCE = 555  # mt drafts it until the call is cancelled
 SUPPRESSED_SENTENCE = 222  # stt does not show it, and settles it only with what comes after it
 BREAKING_SENTENCE = 777  # stt breaks on it every time
+HELD_BACK_SENTENCE = 221  # mt holds a word of its drafts back
+TERM_SENTENCE = 112  # holds two terms, of which mt's finals have one
 CORRECTED_SENTENCE = 111  # stt puts a term right in it and doubts the rest
 PAIRS = ["en>es", "en>fr"]
 MODELS = {"stt": ["en"], "mt": PAIRS, "mt_alternative": PAIRS, "qe": ["length_ratio"]}
+
+KEPT_TERM = types_pb2.GlossaryTerm(source="grace", target="gracia")
+LOST_TERM = types_pb2.GlossaryTerm(source="covenant", target="pacto")
 
 
 def sentence(number: int) -> str:
@@ -213,6 +218,8 @@ class Mt(mt_pb2_grpc.MtServiceServicer):
         given = [(pair.source, pair.target) for pair in request.context]
         given += [("committed_text", request.committed_text)] * bool(request.committed_text)
         given += [("previous_text", request.previous_text)] * bool(request.previous_text)
+        has_terms = not request.draft and request.text == sentence(TERM_SENTENCE)
+        is_held_back = request.draft and str(HELD_BACK_SENTENCE) in request.text
         return mt_pb2.TranslateResponse(
             text=f"[{request.target_language}] {request.text}",
             model="rule/draft"
@@ -223,6 +230,9 @@ class Mt(mt_pb2_grpc.MtServiceServicer):
             first_token_ms=2,
             generation_ms=3,
             glossary_terms=[types_pb2.GlossaryTerm(source=s, target=t) for s, t in given],
+            required_terms=[KEPT_TERM, LOST_TERM] if has_terms else [],
+            missing_terms=[LOST_TERM] if has_terms else [],
+            held_back_word_count=int(is_held_back),
         )
 
 
@@ -240,12 +250,26 @@ class Qe(qe_pb2_grpc.QeServiceServicer):
                             name="length_ratio",
                             value=min(1.0, len(pair.source_text) / len(pair.target_text)),
                             model="characters",
-                        )
+                        ),
+                        *(
+                            types_pb2.Signal(name=f"given_{name}", model=value)
+                            for name, value in _given(pair).items()
+                        ),
                     ]
                 )
                 for pair in request.pairs
             ]
         )
+
+
+def _given(pair: qe_pb2.Pair) -> dict[str, str]:
+    return {
+        "target_model": pair.target_model,
+        "independent_text": pair.independent_text,
+        "independent_model": pair.independent_model,
+        "required": " ".join(term.target for term in pair.required_terms),
+        "missing": " ".join(term.target for term in pair.missing_terms),
+    }
 
 
 class _Model(models_pb2_grpc.ModelServiceServicer):

@@ -9,7 +9,7 @@ def after(*texts: str) -> Draft:
     """The last of these drafts of one segment."""
     draft = Draft(texts[0], "m")
     for text in texts[1:]:
-        draft = draft.followed_by(text, "m")
+        draft = draft.followed_by(Draft(text, "m"))
     return draft
 
 
@@ -49,6 +49,17 @@ def test_the_stable_text_leads_the_draft_as_it_stands() -> None:
     draft = after("uno  dos tres", "uno dos  tres", "uno dos  tres cuatro")
     assert draft.stable_text == "uno dos  tres"
     assert draft.text.startswith(draft.stable_text)
+
+
+def test_a_draft_is_of_what_it_translates_alone() -> None:
+    first = Draft("El Señor es", "m", source_text="The Lord is", is_comparable=True)
+    second = first.followed_by(Draft("El Señor es mi", "n", source_text="The Lord is my"))
+    assert (second.model, second.source_text, second.is_comparable) == (
+        "n",
+        "The Lord is my",
+        False,
+    )
+    assert second.committed_text == "El Señor es"
 
 
 def test_a_dropped_segment_leaves_nothing_to_the_next_with_its_number() -> None:

@@ -529,6 +529,21 @@ async def test_terms_are_counted_by_what_became_of_them(serve: Serve) -> None:
     assert "missing_term" in answer.flags
     after = {o: counted("glossa_mt_terms_total", outcome=o) for o in before}
     assert {o: after[o] - before[o] for o in before} == {"kept": 1, "placed": 1, "missing": 1}
+    required = ["grace", "faith", "mercy"]
+    assert [term.source.casefold() for term in answer.required_terms] == required
+    assert [term.source.casefold() for term in answer.missing_terms] == ["mercy"]
+
+
+async def test_a_term_that_stood_in_what_is_not_shown_is_missing(serve: Serve) -> None:
+    looping = "La gente " + "habla sin parar " * 30 + "de la gracia"
+    mt = await serve(
+        final=Script(lambda job: "favor" if job.text.casefold() == "grace" else looping)
+    )
+    answer = await mt.translate("the people speak of grace without end")
+    assert "gracia" not in answer.text
+    assert "runaway" in answer.flags
+    assert [term.target for term in answer.missing_terms] == ["gracia"]
+    assert "missing_term" in answer.flags
 
 
 async def test_an_answer_cut_at_the_token_limit_is_no_whole_answer(serve: Serve) -> None:

@@ -157,3 +157,30 @@ async def test_outcomes_are_counted(shared_mt: MtProcess) -> None:
     before = await shared_mt.metric(name)
     assert await reason(shared_mt.translate("", draft=True)) == "EMPTY_TEXT"
     assert await shared_mt.metric(name) == before + 1
+
+
+async def test_a_final_names_the_terms_of_its_source_each_once(shared_mt: MtProcess) -> None:
+    sent = [
+        types_pb2.GlossaryTerm(source="house", target="morada"),
+        types_pb2.GlossaryTerm(source="water", target="agua"),
+    ]
+    answer = await shared_mt.translate("the house is red and the house is big", glossary=sent)
+    assert [(term.source, term.target) for term in answer.required_terms] == [("house", "morada")]
+    assert not answer.missing_terms
+    assert "missing_term" not in answer.flags
+
+
+async def test_a_draft_names_no_terms_and_says_how_much_it_holds_back(
+    shared_mt: MtProcess,
+) -> None:
+    text = "the holy spirit came upon the house"
+    final = await shared_mt.translate(text)
+    draft = await shared_mt.translate(text, draft=True)
+    assert final.required_terms
+    assert not draft.required_terms
+    assert not draft.missing_terms
+    assert final.held_back_word_count == 0
+    assert draft.held_back_word_count == 2
+    assert len(draft.text.split()) + 2 == len(final.text.split())
+    whole = await shared_mt.translate(f"{text}.", draft=True)
+    assert whole.held_back_word_count == 0

@@ -15,7 +15,7 @@ _sym_db = _symbol_database.Default()
 from glossa.types.v1 import types_pb2 as glossa_dot_types_dot_v1_dot_types__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15glossa/mt/v1/mt.proto\x12\x0cglossa.mt.v1\x1a\x1bglossa/types/v1/types.proto\"\xed\x01\n\x10TranslateRequest\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x17\n\x0fsource_language\x18\x02 \x01(\t\x12\x17\n\x0ftarget_language\x18\x03 \x01(\t\x12\r\n\x05\x64raft\x18\x04 \x01(\x08\x12*\n\x07\x63ontext\x18\x05 \x03(\x0b\x32\x19.glossa.mt.v1.ContextPair\x12/\n\x08glossary\x18\x06 \x03(\x0b\x32\x1d.glossa.types.v1.GlossaryTerm\x12\x16\n\x0e\x63ommitted_text\x18\x07 \x01(\t\x12\x15\n\rprevious_text\x18\x08 \x01(\t\"-\n\x0b\x43ontextPair\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\x0e\n\x06target\x18\x02 \x01(\t\"\xd6\x02\n\x11TranslateResponse\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\x35\n\x0eglossary_terms\x18\x03 \x03(\x0b\x32\x1d.glossa.types.v1.GlossaryTerm\x12\x11\n\tengine_ms\x18\x04 \x01(\x01\x12\x1a\n\x12unknown_word_count\x18\x05 \x01(\x05\x12\x13\n\x0btoken_count\x18\x06 \x01(\x05\x12\x16\n\x0e\x66irst_token_ms\x18\x07 \x01(\x01\x12\x15\n\rgeneration_ms\x18\x08 \x01(\x01\x12\r\n\x05\x66lags\x18\t \x03(\t\x12\x35\n\x0erequired_terms\x18\n \x03(\x0b\x32\x1d.glossa.types.v1.GlossaryTerm\x12\x34\n\rmissing_terms\x18\x0b \x03(\x0b\x32\x1d.glossa.types.v1.GlossaryTerm\"I\n\x16StreamTranslateRequest\x12/\n\x07request\x18\x01 \x01(\x0b\x32\x1e.glossa.mt.v1.TranslateRequest\"a\n\x17StreamTranslateResponse\x12\x34\n\x0btranslation\x18\x01 \x01(\x0b\x32\x1f.glossa.mt.v1.TranslateResponse\x12\x10\n\x08is_final\x18\x02 \x01(\x08\x32\xbb\x01\n\tMtService\x12L\n\tTranslate\x12\x1e.glossa.mt.v1.TranslateRequest\x1a\x1f.glossa.mt.v1.TranslateResponse\x12`\n\x0fStreamTranslate\x12$.glossa.mt.v1.StreamTranslateRequest\x1a%.glossa.mt.v1.StreamTranslateResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15glossa/mt/v1/mt.proto\x12\x0cglossa.mt.v1\x1a\x1bglossa/types/v1/types.proto\"\xed\x01\n\x10TranslateRequest\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x17\n\x0fsource_language\x18\x02 \x01(\t\x12\x17\n\x0ftarget_language\x18\x03 \x01(\t\x12\r\n\x05\x64raft\x18\x04 \x01(\x08\x12*\n\x07\x63ontext\x18\x05 \x03(\x0b\x32\x19.glossa.mt.v1.ContextPair\x12/\n\x08glossary\x18\x06 \x03(\x0b\x32\x1d.glossa.types.v1.GlossaryTerm\x12\x16\n\x0e\x63ommitted_text\x18\x07 \x01(\t\x12\x15\n\rprevious_text\x18\x08 \x01(\t\"-\n\x0b\x43ontextPair\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\x0e\n\x06target\x18\x02 \x01(\t\"\xf4\x02\n\x11TranslateResponse\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\x12\x35\n\x0eglossary_terms\x18\x03 \x03(\x0b\x32\x1d.glossa.types.v1.GlossaryTerm\x12\x11\n\tengine_ms\x18\x04 \x01(\x01\x12\x1a\n\x12unknown_word_count\x18\x05 \x01(\x05\x12\x13\n\x0btoken_count\x18\x06 \x01(\x05\x12\x16\n\x0e\x66irst_token_ms\x18\x07 \x01(\x01\x12\x15\n\rgeneration_ms\x18\x08 \x01(\x01\x12\r\n\x05\x66lags\x18\t \x03(\t\x12\x35\n\x0erequired_terms\x18\n \x03(\x0b\x32\x1d.glossa.types.v1.GlossaryTerm\x12\x34\n\rmissing_terms\x18\x0b \x03(\x0b\x32\x1d.glossa.types.v1.GlossaryTerm\x12\x1c\n\x14held_back_word_count\x18\x0c \x01(\x05\"I\n\x16StreamTranslateRequest\x12/\n\x07request\x18\x01 \x01(\x0b\x32\x1e.glossa.mt.v1.TranslateRequest\"a\n\x17StreamTranslateResponse\x12\x34\n\x0btranslation\x18\x01 \x01(\x0b\x32\x1f.glossa.mt.v1.TranslateResponse\x12\x10\n\x08is_final\x18\x02 \x01(\x08\x32\xbb\x01\n\tMtService\x12L\n\tTranslate\x12\x1e.glossa.mt.v1.TranslateRequest\x1a\x1f.glossa.mt.v1.TranslateResponse\x12`\n\x0fStreamTranslate\x12$.glossa.mt.v1.StreamTranslateRequest\x1a%.glossa.mt.v1.StreamTranslateResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -27,11 +27,11 @@ if _descriptor._USE_C_DESCRIPTORS == False:
   _globals['_CONTEXTPAIR']._serialized_start=308
   _globals['_CONTEXTPAIR']._serialized_end=353
   _globals['_TRANSLATERESPONSE']._serialized_start=356
-  _globals['_TRANSLATERESPONSE']._serialized_end=698
-  _globals['_STREAMTRANSLATEREQUEST']._serialized_start=700
-  _globals['_STREAMTRANSLATEREQUEST']._serialized_end=773
-  _globals['_STREAMTRANSLATERESPONSE']._serialized_start=775
-  _globals['_STREAMTRANSLATERESPONSE']._serialized_end=872
-  _globals['_MTSERVICE']._serialized_start=875
-  _globals['_MTSERVICE']._serialized_end=1062
+  _globals['_TRANSLATERESPONSE']._serialized_end=728
+  _globals['_STREAMTRANSLATEREQUEST']._serialized_start=730
+  _globals['_STREAMTRANSLATEREQUEST']._serialized_end=803
+  _globals['_STREAMTRANSLATERESPONSE']._serialized_start=805
+  _globals['_STREAMTRANSLATERESPONSE']._serialized_end=902
+  _globals['_MTSERVICE']._serialized_start=905
+  _globals['_MTSERVICE']._serialized_end=1092
 # @@protoc_insertion_point(module_scope)

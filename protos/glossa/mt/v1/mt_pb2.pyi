@@ -35,7 +35,7 @@ class ContextPair(_message.Message):
     def __init__(self, source: _Optional[str] = ..., target: _Optional[str] = ...) -> None: ...
 
 class TranslateResponse(_message.Message):
-    __slots__ = ("text", "model", "glossary_terms", "engine_ms", "unknown_word_count", "token_count", "first_token_ms", "generation_ms", "flags", "required_terms", "missing_terms")
+    __slots__ = ("text", "model", "glossary_terms", "engine_ms", "unknown_word_count", "token_count", "first_token_ms", "generation_ms", "flags", "required_terms", "missing_terms", "held_back_word_count")
     TEXT_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
     GLOSSARY_TERMS_FIELD_NUMBER: _ClassVar[int]
@@ -47,6 +47,7 @@ class TranslateResponse(_message.Message):
     FLAGS_FIELD_NUMBER: _ClassVar[int]
     REQUIRED_TERMS_FIELD_NUMBER: _ClassVar[int]
     MISSING_TERMS_FIELD_NUMBER: _ClassVar[int]
+    HELD_BACK_WORD_COUNT_FIELD_NUMBER: _ClassVar[int]
     text: str
     model: str
     glossary_terms: _containers.RepeatedCompositeFieldContainer[_types_pb2.GlossaryTerm]
@@ -58,7 +59,8 @@ class TranslateResponse(_message.Message):
     flags: _containers.RepeatedScalarFieldContainer[str]
     required_terms: _containers.RepeatedCompositeFieldContainer[_types_pb2.GlossaryTerm]
     missing_terms: _containers.RepeatedCompositeFieldContainer[_types_pb2.GlossaryTerm]
-    def __init__(self, text: _Optional[str] = ..., model: _Optional[str] = ..., glossary_terms: _Optional[_Iterable[_Union[_types_pb2.GlossaryTerm, _Mapping]]] = ..., engine_ms: _Optional[float] = ..., unknown_word_count: _Optional[int] = ..., token_count: _Optional[int] = ..., first_token_ms: _Optional[float] = ..., generation_ms: _Optional[float] = ..., flags: _Optional[_Iterable[str]] = ..., required_terms: _Optional[_Iterable[_Union[_types_pb2.GlossaryTerm, _Mapping]]] = ..., missing_terms: _Optional[_Iterable[_Union[_types_pb2.GlossaryTerm, _Mapping]]] = ...) -> None: ...
+    held_back_word_count: int
+    def __init__(self, text: _Optional[str] = ..., model: _Optional[str] = ..., glossary_terms: _Optional[_Iterable[_Union[_types_pb2.GlossaryTerm, _Mapping]]] = ..., engine_ms: _Optional[float] = ..., unknown_word_count: _Optional[int] = ..., token_count: _Optional[int] = ..., first_token_ms: _Optional[float] = ..., generation_ms: _Optional[float] = ..., flags: _Optional[_Iterable[str]] = ..., required_terms: _Optional[_Iterable[_Union[_types_pb2.GlossaryTerm, _Mapping]]] = ..., missing_terms: _Optional[_Iterable[_Union[_types_pb2.GlossaryTerm, _Mapping]]] = ..., held_back_word_count: _Optional[int] = ...) -> None: ...
 
 class StreamTranslateRequest(_message.Message):
     __slots__ = ("request",)

@@ -399,12 +399,21 @@ class Journal:
         self, session_id: str, segment_id: int, kind: str, language: str = ""
     ) -> gateway_pb2.JournalEvent:
         """The one transcript or translation event of a segment; it must be there."""
+        event = await self.find_segment_event(session_id, segment_id, kind, language)
+        if event is None:
+            raise LookupError(f"segment {segment_id} of session {session_id} has no {kind}")
+        return event
+
+    async def find_segment_event(
+        self, session_id: str, segment_id: int, kind: str, language: str = ""
+    ) -> gateway_pb2.JournalEvent | None:
+        """The one event of a kind that a segment has; None when there is none."""
         rows = await self._read(
             "SELECT sequence, event FROM events WHERE session_id = ? AND segment_id = ? "
             "AND kind = ? AND language = ?",
             (session_id, segment_id, kind, language),
         )
-        return _event_of(*rows[0])
+        return _event_of(*rows[0]) if rows else None
 
     async def read_segments(
         self, session_id: str, first_segment_id: int, last_segment_id: int

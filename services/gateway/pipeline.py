@@ -25,7 +25,7 @@ from services.gateway import metrics
 from services.gateway.context import SPARE_SEGMENTS, FinalContext, final_context
 from services.gateway.journal import Journal
 from services.gateway.last_drafts import Draft, LastDrafts, agreed, word_count
-from services.gateway.models import Hints, Models, is_permanent
+from services.gateway.models import Hints, Independent, Models, UnscoredPair, is_permanent, is_sound
 from services.gateway.settings import GatewaySettings
 from services.gateway.transaction import Owed, Stage
 
@@ -191,13 +191,39 @@ class Pipeline:
         transcript, translation = await asyncio.gather(
             self._transcript(owed), self._translation(owed)
         )
-        (signals,) = await self._models.score(
-            [(transcript, translation)], timeout_s=self._settings.score_timeout_s
+        pair = UnscoredPair(
+            transcript, translation, await self._independent(owed, transcript, translation)
         )
+        (signals,) = await self._models.score([pair], timeout_s=self._settings.score_timeout_s)
         await self._journal.append_pair_scored(
             owed,
             gateway_pb2.PairScored(transcript=transcript, translation=translation, signals=signals),
         )
+
+    async def _independent(
+        self, owed: Owed, transcript: types_pb2.Transcript, translation: types_pb2.Translation
+    ) -> Independent | None:
+        """What another model made of the same text, where that is known already.
+
+        The second mt's translation if it is there; nothing waits for it. Else the last draft, if
+        it is a whole one of exactly the final's text. A doubtful one is compared with nothing.
+        """
+        alternative = await self._journal.find_segment_event(
+            owed.session_id, owed.segment_id, "alternative_translation", owed.language
+        )
+        if alternative is not None:
+            other = alternative.alternative_translation
+            if is_sound(other) and other.model != translation.model:
+                return Independent(other.text, other.model)
+        draft = self._last_drafts.get(owed.session_id, owed.segment_id, owed.language)
+        if (
+            draft is not None
+            and draft.is_comparable
+            and draft.source_text == transcript.stable_text
+            and draft.model != translation.model
+        ):
+            return Independent(draft.text, draft.model)
+        return None
 
     async def _give_up_score(self, owed: Owed, reason: str) -> None:
         """A pair that cannot be scored counts as one without a single signal."""

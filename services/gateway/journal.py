@@ -4,6 +4,9 @@ SQLite in WAL mode. One writer thread owns the writing connection and commits wh
 as one transaction, so that many sessions share one fsync. What is still owed for a final (its
 translations, their scores) is a row of the same database, written and deleted with the events:
 after a crash the pipeline finds its work there.
+
+What can be written are functions on a Transaction, in files by their nouns: session_rows, heard,
+translated, corrections. They run in the writer thread: `await journal.write(append_gap, ...)`.
 """
 
 from __future__ import annotations
@@ -17,44 +20,23 @@ import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar, cast
+from typing import Any, Concatenate, Literal, ParamSpec, TypeVar, cast
 
 import structlog
 
 from glossa.gateway.v1 import gateway_pb2
-from glossa.types.v1 import types_pb2
-from services.errors import NotFound, Unavailable, WrongState
-from services.gateway import metrics
+from services.errors import Unavailable
+from services.gateway.session_rows import COLUMNS, SessionRow, session_of, unknown_session
 from services.gateway.transaction import SCHEMA, Owed, Stage, Transaction
 
 log = structlog.get_logger()
 
+ParamsT = ParamSpec("ParamsT")
 ResultT = TypeVar("ResultT")
 
 _WRITE_QUEUE_LIMIT = 4096  # writers wait when it is full; nothing is dropped
 _BATCH_LIMIT = 256
 _PAGE_CACHE_KB = 512  # the pages in use are few and the kernel caches the file, too
-
-
-@dataclass(frozen=True)
-class SessionRow:
-    """A session as the journal knows it; times in milliseconds since the Unix epoch."""
-
-    session_id: str
-    config: gateway_pb2.SessionConfig
-    start_time_ms: int
-    end_time_ms: int | None
-    settled_sample: int
-    revision_epoch: int
-    final_count: int
-    first_sequence: int
-    last_sequence: int
-
-
-_SESSION_COLUMNS = (
-    "session_id, config, start_time_ms, end_time_ms, settled_sample, revision_epoch, final_count, "
-    "first_sequence, last_sequence"
-)
 
 
 class Journal:
@@ -98,288 +80,27 @@ class Journal:
         self._connection.close()
         self._reading.close()
 
-    # Writing
-
-    async def start_session(self, session_id: str, config: gateway_pb2.SessionConfig) -> None:
-        """Appends session_started."""
-
-        def write(transaction: Transaction) -> None:
-            transaction.connection.execute(
-                "INSERT INTO sessions (session_id, config, start_time_ms) VALUES (?, ?, ?)",
-                (session_id, config.SerializeToString(), transaction.time_ms),
-            )
-            transaction.append(
-                session_id, session_started=gateway_pb2.SessionStarted(config=config)
-            )
-
-        await self._write(write)
-
-    async def append_transcript(
+    async def write(
         self,
-        session_id: str,
-        transcript: types_pb2.Transcript,
-        target_languages: Sequence[str],
-        settled_sample: int,
-        *,
-        compared: bool,
-    ) -> bool:
-        """Appends a final once, with the translations that it is owed; False if it was there.
+        work: Callable[Concatenate[Transaction, ParamsT], ResultT],
+        *args: ParamsT.args,
+        **kwargs: ParamsT.kwargs,
+    ) -> ResultT:
+        """Does one piece of work in the next transaction; returns once it is durable.
 
-        Args:
-            compared: it is owed the translations of the second mt, too.
+        Raises:
+            Unavailable: JOURNAL_FAILED; nothing of it is written.
+            GlossaError: why `work` refused; nothing of it is written.
         """
-        dropped_count = 0
-
-        def write(transaction: Transaction) -> bool:
-            nonlocal dropped_count
-            transaction.settle(session_id, settled_sample)
-            sequence = transaction.append_once(
-                session_id, segment_id=transcript.segment_id, transcript=transcript
-            )
-            if sequence is None:
-                return False
-            transaction.connection.execute(
-                "UPDATE sessions SET final_count = final_count + 1 WHERE session_id = ?",
-                (session_id,),
-            )
-            stages: tuple[Stage, ...] = ("translate", "alternative") if compared else ("translate",)
-            for language in target_languages:
-                for stage in stages:
-                    transaction.owe(
-                        Owed(stage, sequence, session_id, transcript.segment_id, language)
-                    )
-            if compared:
-                dropped_count = transaction.drop_old_alternatives()
-            return True
-
-        is_new = await self._write(write)
-        if dropped_count:
-            metrics.ALTERNATIVES_DROPPED.labels("BEHIND").inc(dropped_count)
-            log.warning("alternatives_dropped", reason="BEHIND", count=dropped_count)
-        return is_new
-
-    async def append_suppressed(
-        self, session_id: str, suppressed: gateway_pb2.SegmentSuppressed, settled_sample: int
-    ) -> bool:
-        """Appends what stt heard and does not show; False if this audio was suppressed before.
-
-        stt goes through the audio in order, so what begins before the end of the newest one is the
-        same audio, decoded again after a break.
-        """
-
-        def write(transaction: Transaction) -> bool:
-            transaction.settle(session_id, settled_sample)  # also what was decoded otherwise
-            row = transaction.connection.execute(
-                "SELECT event FROM events WHERE session_id = ? AND kind = 'segment_suppressed' "
-                "ORDER BY sequence DESC LIMIT 1",
-                (session_id,),
-            ).fetchone()
-            if row is not None:
-                known = gateway_pb2.JournalEvent.FromString(row[0]).segment_suppressed
-                if suppressed.start_offset_ms < known.end_offset_ms or suppressed == known:
-                    return False
-            transaction.append(session_id, segment_suppressed=suppressed)
-            return True
-
-        return await self._write(write)
-
-    async def append_alternative(self, owed: Owed, translation: types_pb2.Translation) -> None:
-        """Appends what the second mt made of a final."""
-
-        def write(transaction: Transaction) -> None:
-            transaction.append_once(
-                owed.session_id,
-                segment_id=owed.segment_id,
-                language=owed.language,
-                alternative_translation=translation,
-            )
-            transaction.pay(owed)
-
-        await self._write(write)
-
-    async def drop_alternative(self, owed: Owed) -> None:
-        """A comparison will not be made; there is no event of it."""
-        await self._write(lambda transaction: transaction.pay(owed))
-
-    async def drop_alternatives(self) -> None:
-        """Nothing is compared any more."""
-        await self._write(
-            lambda transaction: transaction.connection.execute(
-                "DELETE FROM owed WHERE stage = 'alternative'"
-            )
+        write = _Write(
+            lambda transaction: work(transaction, *args, **kwargs), self._loop.create_future()
         )
-
-    async def append_translation(self, owed: Owed, translation: types_pb2.Translation) -> None:
-        """Appends a final translation; it is now owed a score."""
-
-        def write(transaction: Transaction) -> None:
-            sequence = transaction.append_once(
-                owed.session_id,
-                segment_id=owed.segment_id,
-                language=owed.language,
-                translation=translation,
-            )
-            transaction.pay(owed)
-            if sequence is not None:
-                transaction.owe(
-                    Owed("score", sequence, owed.session_id, owed.segment_id, owed.language)
-                )
-
-        await self._write(write)
-
-    async def append_translation_failed(self, owed: Owed, reason: str) -> None:
-        """Appends that a final will never be translated."""
-
-        def write(transaction: Transaction) -> None:
-            transaction.append_once(
-                owed.session_id,
-                segment_id=owed.segment_id,
-                language=owed.language,
-                translation_failed=gateway_pb2.TranslationFailed(
-                    segment_id=owed.segment_id, language=owed.language, reason=reason
-                ),
-            )
-            transaction.pay(owed)
-
-        await self._write(write)
-
-    async def append_pair_scored(self, owed: Owed, pair: gateway_pb2.PairScored) -> None:
-        """Appends a scored pair; nothing more is owed for it."""
-
-        def write(transaction: Transaction) -> None:
-            transaction.append_once(
-                owed.session_id,
-                segment_id=owed.segment_id,
-                language=owed.language,
-                pair_scored=pair,
-            )
-            transaction.pay(owed)
-
-        await self._write(write)
-
-    async def append_gap(self, session_id: str, gap: gateway_pb2.AudioGap) -> None:
-        """Appends that samples never came."""
-        await self._write(lambda transaction: transaction.append(session_id, audio_gap=gap))
-
-    async def append_skip(self, session_id: str, gap: gateway_pb2.AudioGap) -> None:
-        """Appends that samples are not recognised; they are settled with it."""
-
-        def write(transaction: Transaction) -> None:
-            transaction.append(session_id, audio_gap=gap)
-            transaction.settle(session_id, gap.next_sample)
-
-        await self._write(write)
-
-    async def append_correction(
-        self, session_id: str, segment_id: int, language: str, text: str, author: str
-    ) -> int:
-        """Appends a person's text and returns its sequence.
-
-        Raises:
-            NotFound: UNKNOWN_SESSION, or UNKNOWN_SEGMENT when there is no final to correct.
-        """
-
-        def write(transaction: Transaction) -> int:
-            row = transaction.connection.execute(
-                "SELECT config FROM sessions WHERE session_id = ?", (session_id,)
-            ).fetchone()
-            if row is None:
-                raise _unknown_session(session_id)
-            config = gateway_pb2.SessionConfig.FromString(row[0])
-            is_source = language == config.source_language
-            newest = transaction.connection.execute(
-                "SELECT event FROM events WHERE session_id = ? AND segment_id = ? AND "
-                "((kind = ? AND language = ?) OR (kind = 'correction' AND language = ?)) "
-                "ORDER BY sequence DESC LIMIT 1",
-                (
-                    session_id,
-                    segment_id,
-                    "transcript" if is_source else "translation",
-                    "" if is_source else language,
-                    language,
-                ),
-            ).fetchone()
-            if newest is None:
-                raise NotFound(
-                    "UNKNOWN_SEGMENT",
-                    f"session {session_id} has no final {segment_id} in {language!r}",
-                    segment_id=segment_id,
-                    language=language,
-                )
-            event = gateway_pb2.JournalEvent.FromString(newest[0])
-            return transaction.append(
-                session_id,
-                segment_id=segment_id,
-                language=language,
-                correction=gateway_pb2.Correction(
-                    segment_id=segment_id,
-                    language=language,
-                    revision=getattr(event, str(event.WhichOneof("event"))).revision + 1,
-                    text=text,
-                    author=author,
-                ),
-            )
-
-        return await self._write(write)
-
-    async def end_session(
-        self, session_id: str, reason: gateway_pb2.EndReason, received_sample: int
-    ) -> gateway_pb2.SessionClosed:
-        """Appends session_ended, once.
-
-        Raises:
-            NotFound: UNKNOWN_SESSION.
-            WrongState: SESSION_ENDED.
-        """
-
-        def write(transaction: Transaction) -> gateway_pb2.SessionClosed:
-            row = transaction.connection.execute(
-                "SELECT end_time_ms, final_count FROM sessions WHERE session_id = ?", (session_id,)
-            ).fetchone()
-            if row is None:
-                raise _unknown_session(session_id)
-            if row[0] is not None:
-                raise session_ended(session_id)
-            (untranslated_count,) = transaction.connection.execute(
-                "SELECT "
-                "(SELECT count(*) FROM owed WHERE session_id = ?1 AND stage = 'translate') + "
-                "(SELECT count(*) FROM events WHERE session_id = ?1 "
-                "AND kind = 'translation_failed')",
-                (session_id,),
-            ).fetchone()
-            transaction.connection.execute(
-                "UPDATE sessions SET end_time_ms = ? WHERE session_id = ?",
-                (transaction.time_ms, session_id),
-            )
-            sequence = transaction.append(
-                session_id,
-                session_ended=gateway_pb2.SessionEnded(
-                    reason=reason,
-                    final_count=row[1],
-                    untranslated_count=untranslated_count,
-                    received_sample=received_sample,
-                ),
-            )
-            return gateway_pb2.SessionClosed(final_count=row[1], sequence=sequence)
-
-        return await self._write(write)
-
-    async def settle(self, session_id: str, settled_sample: int) -> None:
-        """Remembers that no audio below `settled_sample` is needed again."""
-        await self._write(lambda transaction: transaction.settle(session_id, settled_sample))
-
-    async def next_revision_epoch(self, session_id: str) -> int:
-        """Counts that a session's recognition began anew, and returns the count."""
-
-        def write(transaction: Transaction) -> int:
-            (epoch,) = transaction.connection.execute(
-                "UPDATE sessions SET revision_epoch = revision_epoch + 1 WHERE session_id = ? "
-                "RETURNING revision_epoch",
-                (session_id,),
-            ).fetchone()
-            return int(epoch)
-
-        return await self._write(write)
+        try:
+            self._writes.put_nowait(write)
+        except queue.Full:
+            await asyncio.to_thread(self._writes.put, write)
+        # Shielded: a cancelled caller must not leave the thread answering a cancelled future.
+        return cast(ResultT, await asyncio.shield(write.result))
 
     # Reading
 
@@ -446,29 +167,29 @@ class Journal:
     async def read_sessions(self, limit: int) -> list[SessionRow]:
         """Sessions, newest first."""
         rows = await self._read(
-            f"SELECT {_SESSION_COLUMNS} FROM sessions ORDER BY first_sequence DESC LIMIT ?",  # noqa: S608
+            f"SELECT {COLUMNS} FROM sessions ORDER BY first_sequence DESC LIMIT ?",  # noqa: S608
             (limit,),
         )
-        return [_session_of(row) for row in rows]
+        return [session_of(row) for row in rows]
 
     async def read_open_sessions(self) -> list[SessionRow]:
         """Sessions that have not ended, oldest first."""
         rows = await self._read(
-            f"SELECT {_SESSION_COLUMNS} FROM sessions WHERE end_time_ms IS NULL "  # noqa: S608
+            f"SELECT {COLUMNS} FROM sessions WHERE end_time_ms IS NULL "  # noqa: S608
             "ORDER BY first_sequence",
             (),
         )
-        return [_session_of(row) for row in rows]
+        return [session_of(row) for row in rows]
 
     async def read_session(self, session_id: str) -> SessionRow:
         """One session. Raises NotFound UNKNOWN_SESSION."""
         rows = await self._read(
-            f"SELECT {_SESSION_COLUMNS} FROM sessions WHERE session_id = ?",  # noqa: S608
+            f"SELECT {COLUMNS} FROM sessions WHERE session_id = ?",  # noqa: S608
             (session_id,),
         )
         if not rows:
-            raise _unknown_session(session_id)
-        return _session_of(rows[0])
+            raise unknown_session(session_id)
+        return session_of(rows[0])
 
     # Inside
 
@@ -478,15 +199,6 @@ class Journal:
                 return self._reading.execute(sql, tuple(arguments)).fetchall()
 
         return await asyncio.to_thread(query)
-
-    async def _write(self, work: Callable[[Transaction], ResultT]) -> ResultT:
-        write = _Write(work, self._loop.create_future())
-        try:
-            self._writes.put_nowait(write)
-        except queue.Full:
-            await asyncio.to_thread(self._writes.put, write)
-        # Shielded: a cancelled caller must not leave the thread answering a cancelled future.
-        return cast(ResultT, await asyncio.shield(write.result))
 
     def _write_batches(self) -> None:
         while (first := self._writes.get()) is not None:
@@ -544,25 +256,7 @@ class _Write:
     result: asyncio.Future[object]
 
 
-def session_ended(session_id: str) -> WrongState:
-    """The error of a call that needs an open session."""
-    return WrongState(
-        "SESSION_ENDED",
-        f"session {session_id} has ended; start a new one",
-        session_id=session_id,
-    )
-
-
-def _unknown_session(session_id: str) -> NotFound:
-    return NotFound("UNKNOWN_SESSION", f"there is no session {session_id!r}", session_id=session_id)
-
-
 def _event_of(sequence: int, blob: bytes) -> gateway_pb2.JournalEvent:
     event = gateway_pb2.JournalEvent.FromString(blob)
     event.sequence = sequence
     return event
-
-
-def _session_of(row: Sequence[Any]) -> SessionRow:
-    session_id, config, *numbers = row
-    return SessionRow(session_id, gateway_pb2.SessionConfig.FromString(config), *numbers)

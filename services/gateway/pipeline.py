@@ -28,6 +28,14 @@ from services.gateway.last_drafts import Draft, LastDrafts, agreed, word_count
 from services.gateway.models import Hints, Independent, Models, UnscoredPair, is_permanent, is_sound
 from services.gateway.settings import GatewaySettings
 from services.gateway.transaction import Owed, Stage
+from services.gateway.translated import (
+    append_alternative,
+    append_pair_scored,
+    append_translation,
+    append_translation_failed,
+    drop_alternative,
+    drop_alternatives,
+)
 
 log = structlog.get_logger()
 
@@ -103,7 +111,7 @@ class Pipeline:
                 tasks.create_task(self._alternatives.run())
             else:
                 with contextlib.suppress(Unavailable):  # the journal cannot be written now
-                    await self._journal.drop_alternatives()
+                    await self._journal.write(drop_alternatives)
 
     async def _translate(self, owed: Owed) -> None:
         context = await self._context(owed)
@@ -121,7 +129,7 @@ class Pipeline:
                     translation.stable_text = translation.text
                     if owed in self._growths:
                         translation.revision += self._growths[owed] + 1
-                    await self._journal.append_translation(owed, translation)
+                    await self._journal.write(append_translation, owed, translation)
                     self._growths.pop(owed, None)
                     _observe("translate", translation)
                 elif time.monotonic() >= next_growth_at and self._show(owed, translation, draft):
@@ -163,7 +171,7 @@ class Pipeline:
         return Hints(draft.committed_text if is_forced else "", draft.text, context.pairs)
 
     async def _give_up_translation(self, owed: Owed, reason: str) -> None:
-        await self._journal.append_translation_failed(owed, reason)
+        await self._journal.write(append_translation_failed, owed, reason)
         self._growths.pop(owed, None)
 
     async def _compare(self, owed: Owed) -> None:
@@ -180,11 +188,11 @@ class Pipeline:
             async for translation in translations:
                 if translation.is_final:
                     translation.stable_text = translation.text
-                    await self._journal.append_alternative(owed, translation)
+                    await self._journal.write(append_alternative, owed, translation)
                     _observe("alternative", translation)
 
     async def _give_up_alternative(self, owed: Owed, reason: str) -> None:
-        await self._journal.drop_alternative(owed)
+        await self._journal.write(drop_alternative, owed)
         metrics.ALTERNATIVES_DROPPED.labels(reason).inc()
 
     async def _score(self, owed: Owed) -> None:
@@ -195,7 +203,8 @@ class Pipeline:
             transcript, translation, await self._independent(owed, transcript, translation)
         )
         (signals,) = await self._models.score([pair], timeout_s=self._settings.score_timeout_s)
-        await self._journal.append_pair_scored(
+        await self._journal.write(
+            append_pair_scored,
             owed,
             gateway_pb2.PairScored(transcript=transcript, translation=translation, signals=signals),
         )
@@ -230,8 +239,10 @@ class Pipeline:
         transcript, translation = await asyncio.gather(
             self._transcript(owed), self._translation(owed)
         )
-        await self._journal.append_pair_scored(
-            owed, gateway_pb2.PairScored(transcript=transcript, translation=translation)
+        await self._journal.write(
+            append_pair_scored,
+            owed,
+            gateway_pb2.PairScored(transcript=transcript, translation=translation),
         )
 
     async def _transcript(self, owed: Owed) -> types_pb2.Transcript:

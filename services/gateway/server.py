@@ -15,12 +15,14 @@ from glossa.types.v1 import types_pb2
 from services import audio
 from services.errors import DeadlinePassed, InvalidInput, Unavailable
 from services.gateway.audio_store import AudioStore
+from services.gateway.corrections import append_correction
 from services.gateway.follow import Followers
-from services.gateway.journal import Journal, SessionRow
+from services.gateway.journal import Journal
 from services.gateway.last_drafts import LastDrafts
 from services.gateway.models import ModelAddresses, Models, shutting_down
 from services.gateway.pipeline import Pipeline
 from services.gateway.session import Session, Speaker, Surroundings
+from services.gateway.session_rows import SessionRow
 from services.gateway.sessions import Sessions
 from services.gateway.settings import GatewaySettings
 
@@ -275,7 +277,8 @@ class _GatewayServicer(gateway_pb2_grpc.GatewayServiceServicer):
                 "TEXT_TOO_LONG",
                 f"a correction has at most {MAX_TEXT_CHARACTERS} characters, not {len(text)}",
             )
-        sequence = await self._journal.append_correction(
+        sequence = await self._journal.write(
+            append_correction,
             request.session_id,
             request.segment_id,
             request.language,

@@ -24,10 +24,12 @@ from services.errors import GlossaError, PeerStatus, Superseded, Unavailable, re
 from services.gateway import metrics
 from services.gateway.audio_store import AudioStore
 from services.gateway.drafts import Drafts
-from services.gateway.journal import Journal, session_ended
+from services.gateway.heard import append_gap, append_skip, append_suppressed, append_transcript
+from services.gateway.journal import Journal
 from services.gateway.last_drafts import LastDrafts
 from services.gateway.models import Models, is_permanent, stt_error
 from services.gateway.replay import ReplayBuffer
+from services.gateway.session_rows import end_session, session_ended, settle
 from services.gateway.settings import GatewaySettings
 from services.gateway.stt_breaks import SttBreaks
 
@@ -189,7 +191,7 @@ class Session:
             metrics.GAP_SECONDS.inc(
                 (missing.next_sample - missing.first_sample) / SAMPLE_RATE_HERTZ
             )
-            await self._with.journal.append_gap(self.session_id, gap)
+            await self._with.journal.write(append_gap, self.session_id, gap)
         if self.config.store_audio:
             await self._with.audio_store.write(self.session_id, first_sample, data)
         metrics.AUDIO_SECONDS.inc(len(data) / 2 / SAMPLE_RATE_HERTZ)
@@ -277,7 +279,7 @@ class Session:
             return
         gap = gateway_pb2.AudioGap(first_sample=settled_sample, next_sample=skip_to, reason=reason)
         try:
-            await self._with.journal.append_skip(self.session_id, gap)
+            await self._with.journal.write(append_skip, self.session_id, gap)
         except Unavailable:  # the journal cannot be written now; more breaks will come
             return
         self._settle(skip_to)
@@ -380,7 +382,8 @@ class Session:
         self._last_revision = self._revision_base
         self._drafts.cancel(transcript.segment_id)
         arrived_at = self._buffer.arrival_of(ms_to_samples(transcript.end_offset_ms))
-        is_new = await self._with.journal.append_transcript(
+        is_new = await self._with.journal.write(
+            append_transcript,
             self.session_id,
             transcript,
             list(self.config.target_languages),
@@ -407,7 +410,8 @@ class Session:
         self, suppressed: stt_pb2.SegmentSuppressed, settled_sample: int
     ) -> None:
         self._drop_segment(suppressed.segment_id)
-        is_new = await self._with.journal.append_suppressed(
+        is_new = await self._with.journal.write(
+            append_suppressed,
             self.session_id,
             gateway_pb2.SegmentSuppressed(
                 reason=suppressed.reason,
@@ -449,7 +453,7 @@ class Session:
             if fresh_s <= 0:
                 continue
             try:
-                await self._with.journal.settle(self.session_id, settled_sample)
+                await self._with.journal.write(settle, self.session_id, settled_sample)
             except Unavailable:  # the journal cannot be written now
                 self._settled.set()
                 fresh_s = 0.0
@@ -476,8 +480,8 @@ class Session:
         reason = self._end_reason or gateway_pb2.END_REASON_FINISHED
         while True:
             try:
-                closed = await self._with.journal.end_session(
-                    self.session_id, reason, self._clock.next_sample
+                closed = await self._with.journal.write(
+                    end_session, self.session_id, reason, self._clock.next_sample
                 )
                 break
             except Unavailable:

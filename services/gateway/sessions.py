@@ -11,8 +11,13 @@ import structlog
 
 from glossa.gateway.v1 import gateway_pb2
 from services.errors import Overloaded
-from services.gateway.journal import SessionRow, session_ended
 from services.gateway.session import Progress, Session, Surroundings
+from services.gateway.session_rows import (
+    SessionRow,
+    next_revision_epoch,
+    session_ended,
+    start_session,
+)
 
 log = structlog.get_logger()
 
@@ -61,7 +66,7 @@ class Sessions:
         # Sorts by time, and cannot be guessed from another.
         session_id = time.strftime("%Y%m%d-%H%M%S-", time.gmtime()) + secrets.token_hex(4)
         config.session_id = session_id
-        await self._with.journal.start_session(session_id, config)
+        await self._with.journal.write(start_session, session_id, config)
         log.info("session_started", session_id=session_id)
         return self._start(session_id, config, Progress())
 
@@ -82,7 +87,7 @@ class Sessions:
                     session.translation_journalled()
 
     async def _restore(self, row: SessionRow) -> None:
-        epoch = await self._with.journal.next_revision_epoch(row.session_id)
+        epoch = await self._with.journal.write(next_revision_epoch, row.session_id)
         log.info("session_restored", session_id=row.session_id, final_count=row.final_count)
         self._start(
             row.session_id, row.config, Progress(row.settled_sample, row.final_count, epoch)

@@ -131,13 +131,6 @@ class Transaction:
             (owed.stage, owed.sequence, owed.session_id, owed.segment_id, owed.language),
         )
 
-    def settle(self, session_id: str, settled_sample: int) -> None:
-        """Remembers that no audio below `settled_sample` is needed again."""
-        self.connection.execute(
-            "UPDATE sessions SET settled_sample = max(settled_sample, ?) WHERE session_id = ?",
-            (settled_sample, session_id),
-        )
-
     def drop_old_alternatives(self) -> int:
         """Forgets the oldest comparisons beyond the limit; returns how many."""
         return self.connection.execute(

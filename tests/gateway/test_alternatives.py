@@ -11,7 +11,10 @@ import pytest_asyncio
 
 from glossa.gateway.v1 import gateway_pb2
 from glossa.types.v1 import types_pb2
+from services.gateway.heard import append_transcript
 from services.gateway.journal import Journal
+from services.gateway.session_rows import start_session
+from services.gateway.translated import drop_alternatives
 from tests.gateway.conftest import Stack
 from tests.gateway.peers import REFUSED_SENTENCE, sentence, sermon
 from tests.gateway.test_sessions import StartStack, of_kind, said
@@ -72,7 +75,7 @@ async def test_nothing_is_compared_without_a_second_mt(stack: Stack) -> None:
 @pytest_asyncio.fixture(loop_scope="module")
 async def journal(tmp_path: Path) -> AsyncIterator[Journal]:
     journal = Journal(tmp_path / "journal.db", lambda events: None)
-    await journal.start_session("sunday", gateway_pb2.SessionConfig(source_language="en"))
+    await journal.write(start_session, "sunday", gateway_pb2.SessionConfig(source_language="en"))
     yield journal
     await asyncio.to_thread(journal.close)
 
@@ -80,7 +83,7 @@ async def journal(tmp_path: Path) -> AsyncIterator[Journal]:
 async def append_finals(journal: Journal, count: int) -> None:
     for segment_id in range(1, count + 1):
         transcript = types_pb2.Transcript(segment_id=segment_id, is_final=True)
-        await journal.append_transcript("sunday", transcript, ["es"], 0, compared=True)
+        await journal.write(append_transcript, "sunday", transcript, ["es"], 0, compared=True)
 
 
 async def test_a_second_mt_that_never_comes_is_owed_a_bounded_amount(journal: Journal) -> None:
@@ -92,6 +95,6 @@ async def test_a_second_mt_that_never_comes_is_owed_a_bounded_amount(journal: Jo
 
 async def test_what_was_owed_a_second_mt_is_forgotten_with_it(journal: Journal) -> None:
     await append_finals(journal, 3)
-    await journal.drop_alternatives()
+    await journal.write(drop_alternatives)
     assert await journal.read_owed("alternative", 10) == []
     assert len(await journal.read_owed("translate", 10)) == 3

@@ -16,8 +16,10 @@ import pytest_asyncio
 from glossa.gateway.v1 import gateway_pb2, gateway_pb2_grpc
 from services.audio import ms_to_samples
 from services.errors import Unavailable, reason_of
+from services.gateway.heard import append_gap, append_suppressed
 from services.gateway.journal import Journal
 from services.gateway.server import GatewayApp
+from services.gateway.session_rows import settle, start_session
 from services.gateway.settings import GatewaySettings
 from services.serving import _Interceptor
 from tests.gateway.conftest import Stack, audio, drained, open_stream, received
@@ -145,7 +147,7 @@ async def test_calls_before_the_journal_is_open_are_told_to_come_back(tmp_path: 
 @pytest_asyncio.fixture(loop_scope="module")
 async def journal(tmp_path: Path) -> AsyncIterator[Journal]:
     journal = Journal(tmp_path / "journal.db", lambda events: None)
-    await journal.start_session("sunday", gateway_pb2.SessionConfig(source_language="en"))
+    await journal.write(start_session, "sunday", gateway_pb2.SessionConfig(source_language="en"))
     yield journal
     await asyncio.to_thread(journal.close)
 
@@ -154,9 +156,9 @@ async def test_the_journal_goes_on_after_an_error_that_nobody_expected(journal: 
     gap = gateway_pb2.AudioGap(first_sample=1, next_sample=2**63 - 1)
     too_great_for_the_database = 2**63
     with pytest.raises(Unavailable) as failure:
-        await journal.settle("sunday", too_great_for_the_database)
+        await journal.write(settle, "sunday", too_great_for_the_database)
     assert failure.value.reason == "JOURNAL_FAILED"
-    await journal.append_gap("sunday", gap)
+    await journal.write(append_gap, "sunday", gap)
     assert [event.audio_gap for event in await journal.read("sunday", 1)] == [gap]
 
 
@@ -172,6 +174,6 @@ def suppressed(start_offset_ms: int, end_offset_ms: int) -> gateway_pb2.SegmentS
 async def test_only_audio_beyond_what_was_suppressed_is_suppressed_anew(
     journal: Journal, again: tuple[int, int], is_new: bool
 ) -> None:
-    assert await journal.append_suppressed("sunday", suppressed(1_000, 2_000), 32_000)
-    assert await journal.append_suppressed("sunday", suppressed(*again), 35_200) == is_new
+    assert await journal.write(append_suppressed, "sunday", suppressed(1_000, 2_000), 32_000)
+    assert await journal.write(append_suppressed, "sunday", suppressed(*again), 35_200) == is_new
     assert (await journal.read_session("sunday")).settled_sample == 35_200

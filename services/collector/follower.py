@@ -20,10 +20,20 @@ import structlog
 from services.collector import metrics
 from services.collector.acceptance import AcceptedShare
 from services.collector.bands import BANDS
-from services.collector.pair import ExcludedPair, Pair, ScoredPair, Verdict
-from services.collector.queues import Queues, Write, Written
+from services.collector.pair import (
+    Change,
+    Decision,
+    ExcludedPair,
+    ForgottenSession,
+    Pair,
+    ReviewedPair,
+    ScoredPair,
+    Verdict,
+)
+from services.collector.queues import Queues, Written
 from services.collector.settings import CollectorSettings
 from services.collector.upstream import Event, Upstream
+from services.collector.write_script import Write
 from services.errors import Unavailable, error_info, reason_of
 from services.serving import CHANNEL_OPTIONS
 
@@ -55,6 +65,8 @@ class Follower:
     async def run(self) -> None:
         for band in BANDS:
             metrics.PAIRS.labels(band.value)
+        for decision in Decision:
+            metrics.DECISIONS.labels(decision.value)
         log.info(
             "judging",
             calibration=self._settings.calibration.id,
@@ -63,7 +75,7 @@ class Follower:
         backoff = _Backoff()
         address = self._settings.gateway_address
         async with grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS) as channel:
-            upstream = Upstream(channel)
+            upstream = Upstream(channel, self._judge)
             while True:
                 await self._patiently(self._measure_queue)
                 if await self._follow(upstream):
@@ -157,7 +169,7 @@ class Follower:
 
     async def _write(self, buffer: asyncio.Queue[Event | None]) -> None:
         """Writes what comes until the buffer ends, or until Redis turns out to be behind."""
-        unsaved = 0  # last sequence that brought no pair and is not in Redis yet
+        unsaved = 0  # last sequence that changed nothing and is not in Redis yet
         save_at = 0.0
         now = asyncio.get_running_loop().time
         at_end = False
@@ -168,11 +180,8 @@ class Follower:
             for event in events:
                 if event is None:
                     at_end = True
-                elif event.pair is not None:
-                    writes.append(Write(event.sequence, self._judge(event.pair)))
-                    unsaved = 0
-                elif event.ends_session:
-                    writes.append(Write(event.sequence))
+                elif event.change is not None or event.ends_session:
+                    writes.append(Write(event.sequence, event.change))
                     unsaved = 0
                 else:
                     save_at = save_at if unsaved else now() + self._settings.progress_interval_s
@@ -197,22 +206,30 @@ class Follower:
             if outcome == "duplicate":
                 metrics.DUPLICATES.inc()
             elif outcome == "written":
-                self._count(write.verdict)
+                self._count(write.change)
         if written.is_behind:
             self._note_behind(written.cursor)
         else:
             self._set_cursor(written.cursor)
         return written.is_behind
 
-    def _count(self, verdict: Verdict | None) -> None:
-        if isinstance(verdict, ScoredPair):
-            metrics.PAIRS.labels(verdict.band.value).inc()
-            if self.accepted_share.add(verdict):
-                log.warning("auto_accept_ratio", advice=self.accepted_share.advice)
-            if self.accepted_share.ratio is not None:
-                metrics.AUTO_ACCEPT_RATIO.set(self.accepted_share.ratio)
-        elif isinstance(verdict, ExcludedPair):
-            metrics.EXCLUSIONS.labels(verdict.reason).inc()
+    def _count(self, change: Change | None) -> None:
+        match change:
+            case ScoredPair():
+                metrics.PAIRS.labels(change.band.value).inc()
+                if self.accepted_share.add(change):
+                    log.warning("auto_accept_ratio", advice=self.accepted_share.advice)
+                if self.accepted_share.ratio is not None:
+                    metrics.AUTO_ACCEPT_RATIO.set(self.accepted_share.ratio)
+            case ExcludedPair():
+                metrics.EXCLUSIONS.labels(change.reason).inc()
+            case ReviewedPair():
+                metrics.DECISIONS.labels(change.decision.value).inc()
+            case ForgottenSession():
+                metrics.SESSIONS_FORGOTTEN.inc()
+                log.info("session_forgotten", session_id=change.session_id)
+            case _:
+                pass
 
     async def _lost_its_end(self) -> bool:
         """Looks at an idle Redis: whether it knows less than it once said."""
@@ -224,8 +241,8 @@ class Follower:
         return True
 
     async def _measure_queue(self) -> None:
-        for band, length in (await self._queues.lengths()).items():
-            metrics.QUEUE_LENGTH.labels(band.value).set(length)
+        for stream, length in (await self._queues.lengths()).items():
+            metrics.QUEUE_LENGTH.labels(stream).set(length)
 
     def _note_behind(self, stored: int) -> None:
         log.warning("queue_behind", cursor=self.cursor, stored=stored)

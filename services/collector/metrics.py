@@ -6,6 +6,12 @@ from prometheus_client import Counter, Gauge, Histogram
 
 PAIRS = Counter("glossa_collector_pairs_total", "Pairs written, by band.", ["band"])
 EXCLUSIONS = Counter("glossa_collector_exclusions_total", "Pairs excluded, by reason.", ["reason"])
+DECISIONS = Counter(
+    "glossa_collector_decisions_total", "Decisions of people written, by decision.", ["decision"]
+)
+SESSIONS_FORGOTTEN = Counter(
+    "glossa_collector_sessions_forgotten_total", "Sessions of which everything was deleted."
+)
 DUPLICATES = Counter(
     "glossa_collector_duplicates_total", "Events that were in Redis already and changed nothing."
 )
@@ -21,7 +27,7 @@ QUEUE_AVAILABLE = Gauge(
     "glossa_collector_queue_available_bool", "1 while Redis takes pairs, 0 while it is waited for."
 )
 QUEUE_LENGTH = Gauge(
-    "glossa_collector_queue_length", "Entries in a band's stream when last looked at.", ["band"]
+    "glossa_collector_queue_length", "Entries in a stream when last looked at, by band.", ["band"]
 )
 QUEUE_AT_RISK = Gauge(
     "glossa_collector_queue_at_risk_bool",

@@ -144,3 +144,17 @@ class ForgottenSession:
 
     sequence: int
     session_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShownText:
+    """A correction: the text of a segment that displays show from now on, in one language."""
+
+    session_id: str
+    segment_id: int
+    language: str
+    text: str
+
+
+# What one journal event changes in what is collected.
+Change = Verdict | ReviewedPair | ShownText | ForgottenSession

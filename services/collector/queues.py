@@ -1,87 +1,35 @@
-"""The queues in Redis: one stream a band, written exactly once with the cursor, and read from here.
+"""The queues in Redis: written exactly once with the cursor, and read from here.
 
-    glossa:pairs:{accept,moderate,review,reject}   streams, one entry a pair (entry.py); no MAXLEN
-    glossa:pairs:cursor:<journal_id>               last journal sequence that is in here
-    glossa:pairs:counts, glossa:pairs:counts:<session_id>
-                                                   hashes: band, "excluded", "excluded:<reason>"
-
-Everything that one journal event changes is changed by one run of one script, so there is no moment
-at which a crash could lose it or write it twice. Training reads the streams with consumer groups of
-its own, and trims them by MINID below what it has acknowledged.
+pair_keys.py and review_keys.py say what is where, write_script.py how it gets there. Training reads
+the streams with consumer groups of its own.
 """
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
-from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+import itertools
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Self
 
-import structlog
 from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import NoScriptError, RedisError
+from redis.exceptions import NoScriptError
 
-from services.collector import metrics
 from services.collector.bands import BANDS, Band
-from services.collector.entry import from_fields, to_fields
-from services.collector.pair import ExcludedPair, ScoredPair, Verdict
-from services.errors import Unavailable
-
-log = structlog.get_logger()
-
-_PREFIX = "glossa:pairs:"
-EXCLUDED = "excluded"
-_PAGE_ENTRIES = 200
-
-# KEYS 1 cursor; for a pair also 2 counts, 3 counts of its session; unless excluded also 4 stream.
-# ARGV 1 sequence, 2 the cursor that the writer last saw, 3 the counts to raise, between spaces;
-#      from 4 on the entry's fields and values.
-#
-# "behind": Redis knows less than it once said. It was emptied, or lost its end in a power cut, or
-# is another one; the writer has to start again from the cursor that is there. The same check keeps
-# a pipeline whole: when one run in it fails, every later one is behind and writes nothing.
-_WRITE_SCRIPT = """
-local stored = tonumber(redis.call('GET', KEYS[1]) or '0')
-if stored >= tonumber(ARGV[1]) then return {'duplicate', stored} end
-if stored < tonumber(ARGV[2]) then return {'behind', stored} end
--- A script that fails half-way is not undone: a key of the wrong type has to fail before any write.
-if KEYS[4] then redis.call('XLEN', KEYS[4]) end
-for index = 2, math.min(#KEYS, 3) do
-  for count in string.gmatch(ARGV[3], '%S+') do
-    redis.call('HINCRBY', KEYS[index], count, 1)
-  end
-end
-if KEYS[4] then redis.call('XADD', KEYS[4], '*', unpack(ARGV, 4)) end
-redis.call('SET', KEYS[1], ARGV[1])
-return {'written', tonumber(ARGV[1])}
-"""
-_WRITE_SHA = hashlib.sha1(_WRITE_SCRIPT.encode(), usedforsecurity=False).hexdigest()
+from services.collector.pair import ForgottenSession
+from services.collector.pair_keys import (
+    CORRECTED,
+    EXCLUDED,
+    STREAMS,
+    counts_key,
+    cursor_key,
+    stream_key,
+)
+from services.collector.reading import CollectedPair, read_streams
+from services.collector.redis_client import needs_redis, open_redis
+from services.collector.review_keys import OPEN_KEY
+from services.collector.write_script import SCRIPTS, Write, script_run
 
 Outcome = Literal["written", "duplicate", "behind"]
-
-
-def stream_key(band: Band) -> str:
-    return _PREFIX + band.value
-
-
-def cursor_key(journal_id: str) -> str:
-    return f"{_PREFIX}cursor:{journal_id}"
-
-
-def counts_key(session_id: str = "") -> str:
-    """The counts of one session, or of everything."""
-    return f"{_PREFIX}counts:{session_id}" if session_id else f"{_PREFIX}counts"
-
-
-@dataclass(frozen=True, slots=True)
-class Write:
-    """One journal event: its sequence, and the verdict when it brought a pair."""
-
-    sequence: int
-    verdict: Verdict | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +46,10 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Pairs ever collected, by band, and ever excluded, by reason."""
+    """Pairs ever collected, by band, and ever excluded, by reason; those with a decision now."""
 
     bands: Mapping[Band, int]
+    corrected: int
     excluded: int
     exclusions: Mapping[str, int]
 
@@ -113,19 +62,8 @@ class Queues:
 
     @classmethod
     def open(cls, url: str, timeout_s: float = 2.0) -> Self:
-        """Connects on first use. `timeout_s` is the silence after which a call is given up.
-
-        Nothing is retried in here: what a caller does about a Redis that is away is its own matter.
-        """
-        return cls(
-            Redis.from_url(
-                url,
-                decode_responses=True,
-                socket_timeout=timeout_s,
-                socket_connect_timeout=timeout_s,
-                retry=Retry(NoBackoff(), 0),
-            )
-        )
+        """Connects on first use. `timeout_s` is the silence after which a call is given up."""
+        return cls(open_redis(url, timeout_s))
 
     async def close(self) -> None:
         await self._redis.aclose()
@@ -133,50 +71,72 @@ class Queues:
     # Writing
 
     async def write(self, journal_id: str, cursor: int, writes: Sequence[Write]) -> Written:
-        """Writes events, in order and each exactly once, in one round trip.
+        """Writes events, in order and each exactly once.
 
-        May be called again with the same arguments after a failure, whatever Redis had done.
+        One round trip, but for a forgotten session: that is one for some hundred of its pairs. May
+        be called again with the same arguments after a failure, whatever Redis had done.
 
         Args:
             cursor: what Redis said last, or 0.
         """
-        if not writes:
-            return Written((), cursor)
-        with _needs_redis():
-            answers = await self._run_scripts(journal_id, cursor, writes)
+        answers: list[Any] = []
+        for forgets, group in itertools.groupby(writes, key=_forgets):
+            run = self._run_until_forgotten if forgets else self._run
+            batch = list(group)
+            answers += await run(journal_id, cursor, batch)
+            cursor = max(cursor, batch[-1].sequence)
+        outcomes = tuple(outcome for outcome, _ in answers)
+        return Written(outcomes, int(answers[-1][1]) if answers else cursor)
+
+    async def _run_until_forgotten(
+        self, journal_id: str, cursor: int, writes: Sequence[Write]
+    ) -> list[Any]:
+        answers = []
+        for write in writes:
+            while (answer := (await self._run(journal_id, cursor, [write]))[0])[0] == "forgetting":
+                pass
+            answers.append(answer)
+            cursor = max(cursor, write.sequence)
+        return answers
+
+    async def _run(self, journal_id: str, cursor: int, writes: Sequence[Write]) -> list[Any]:
+        """What the script of each write answers; raises for the first that failed."""
+        with needs_redis():
+            answers = await self._pipeline(journal_id, cursor, writes)
             if any(isinstance(answer, NoScriptError) for answer in answers):  # it was restarted
-                await self._redis.script_load(_WRITE_SCRIPT)
-                answers = await self._run_scripts(journal_id, cursor, writes)
+                for script in SCRIPTS:
+                    await self._redis.script_load(script.text)
+                answers = await self._pipeline(journal_id, cursor, writes)
             for answer in answers:
                 if isinstance(answer, Exception):
                     raise answer
-        return Written(tuple(outcome for outcome, _ in answers), int(answers[-1][1]))
+        return answers
 
-    async def _run_scripts(
-        self, journal_id: str, cursor: int, writes: Sequence[Write]
-    ) -> list[Any]:
+    async def _pipeline(self, journal_id: str, cursor: int, writes: Sequence[Write]) -> list[Any]:
         async with self._redis.pipeline(transaction=False) as pipeline:
             for write in writes:
-                keys, arguments = _script_input(journal_id, cursor, write)
-                pipeline.execute_command("EVALSHA", _WRITE_SHA, len(keys), *keys, *arguments)
+                run = script_run(journal_id, cursor, write)
+                pipeline.execute_command(
+                    "EVALSHA", run.script.sha, len(run.keys), *run.keys, *run.arguments
+                )
                 cursor = max(cursor, write.sequence)
             answers: list[Any] = await pipeline.execute(raise_on_error=False)
             return answers
 
     async def cursor(self, journal_id: str) -> int:
         """The last sequence of this journal that is in here; 0 for a journal not known."""
-        with _needs_redis():
+        with needs_redis():
             return int(await self._redis.get(cursor_key(journal_id)) or 0)
 
     async def rewind(self, journal_id: str, sequence: int) -> None:
         """Puts the cursor back, for a journal that lost its own end."""
-        with _needs_redis():
+        with needs_redis():
             await self._redis.set(cursor_key(journal_id), sequence)
 
     # Reading
 
     async def counts(self, session_id: str = "") -> Counts:
-        with _needs_redis():
+        with needs_redis():
             numbers = await self._redis.hgetall(counts_key(session_id))
         reasons = {
             name.removeprefix(f"{EXCLUDED}:"): int(number)
@@ -185,82 +145,42 @@ class Queues:
         }
         return Counts(
             bands={band: int(numbers.get(band.value, 0)) for band in BANDS},
+            corrected=int(numbers.get(CORRECTED, 0)),
             excluded=int(numbers.get(EXCLUDED, 0)),
             exclusions=reasons,
         )
 
-    async def lengths(self) -> dict[Band, int]:
+    async def lengths(self) -> dict[str, int]:
         """Entries in each stream now."""
-        with _needs_redis():
+        with needs_redis():
             async with self._redis.pipeline(transaction=False) as pipeline:
-                for band in BANDS:
-                    pipeline.xlen(stream_key(band))
+                for name in STREAMS:
+                    pipeline.xlen(stream_key(name))
                 lengths = await pipeline.execute()
-        return dict(zip(BANDS, map(int, lengths), strict=True))
+        return dict(zip(STREAMS, map(int, lengths), strict=True))
+
+    async def open_review_count(self) -> int:
+        """Pairs that wait for a person."""
+        with needs_redis():
+            return int(await self._redis.zcard(OPEN_KEY))
 
     def oldest_first(
-        self, bands: Sequence[Band], session_id: str = ""
-    ) -> AsyncGenerator[ScoredPair, None]:
-        """Every pair that the bands hold at this moment; what comes later is not waited for."""
-        return self._merged(bands, session_id, newest_first=False)
+        self, streams: Sequence[str], session_id: str = ""
+    ) -> AsyncGenerator[CollectedPair, None]:
+        """Every pair that the streams hold at this moment; what comes later is not waited for."""
+        return read_streams(self._redis, streams, session_id, newest_first=False)
 
     def newest_first(
-        self, bands: Sequence[Band], session_id: str = ""
-    ) -> AsyncGenerator[ScoredPair, None]:
+        self, streams: Sequence[str], session_id: str = ""
+    ) -> AsyncGenerator[CollectedPair, None]:
         """The same, the other way round: take as many as are wanted."""
-        return self._merged(bands, session_id, newest_first=True)
-
-    async def _merged(
-        self, bands: Sequence[Band], session_id: str, *, newest_first: bool
-    ) -> AsyncGenerator[ScoredPair, None]:
-        """The entries of several streams in the order of their time; holds a page of each."""
-        async with contextlib.AsyncExitStack() as stack:
-            streams = []
-            for band in dict.fromkeys(bands):
-                entries = self._entries(band, session_id, newest_first=newest_first)
-                streams.append(await stack.enter_async_context(contextlib.aclosing(entries)))
-            heads = {index: await anext(entries, None) for index, entries in enumerate(streams)}
-            while waiting := {index: head for index, head in heads.items() if head is not None}:
-                choose = max if newest_first else min
-                index = choose(waiting, key=lambda index: _age(waiting[index]))
-                yield waiting[index][1]
-                heads[index] = await anext(streams[index], None)
-
-    async def _entries(
-        self, band: Band, session_id: str, *, newest_first: bool
-    ) -> AsyncGenerator[tuple[str, ScoredPair], None]:
-        key = stream_key(band)
-        with _needs_redis():
-            last = await self._redis.xrevrange(key, count=1)
-        low, high = "-", last[0][0] if last else "-"
-        while last:
-            with _needs_redis():
-                page = await (
-                    self._redis.xrevrange(key, high, low, count=_PAGE_ENTRIES)
-                    if newest_first
-                    else self._redis.xrange(key, low, high, count=_PAGE_ENTRIES)
-                )
-            for entry_id, fields in page:
-                try:
-                    scored = from_fields(fields)
-                except ValueError:
-                    metrics.MALFORMED.inc()
-                    log.warning("malformed_entry", stream=key, entry_id=entry_id)
-                    continue
-                if session_id in ("", scored.pair.session_id):
-                    yield entry_id, scored
-            if len(page) < _PAGE_ENTRIES:
-                return
-            if newest_first:
-                high = f"({page[-1][0]}"
-            else:
-                low = f"({page[-1][0]}"
+        return read_streams(self._redis, streams, session_id, newest_first=True)
 
     # Set-up
 
     async def risks(self) -> dict[str, str]:
         """The settings of this Redis with which it can lose pairs: name to what to do about it."""
-        with _needs_redis():
+        with needs_redis():
             memory = await self._redis.info("memory")
             persistence = await self._redis.info("persistence")
         risks = {}
@@ -277,35 +197,5 @@ class Queues:
         return risks
 
 
-def _age(head: tuple[str, ScoredPair]) -> tuple[int, int, int]:
-    """Orders entries of different streams: Redis's clock, then the journal, then the entry."""
-    entry_id, scored = head
-    time_ms, number = entry_id.split("-")
-    return int(time_ms), scored.pair.sequence, int(number)
-
-
-def _script_input(journal_id: str, cursor: int, write: Write) -> tuple[list[str], list[str | int]]:
-    keys = [cursor_key(journal_id)]
-    arguments: list[str | int] = [write.sequence, cursor, ""]
-    if write.verdict is None:
-        return keys, arguments
-    keys += [counts_key(), counts_key(write.verdict.pair.session_id)]
-    if isinstance(write.verdict, ExcludedPair):
-        arguments[2] = f"{EXCLUDED} {EXCLUDED}:{write.verdict.reason}"
-        return keys, arguments
-    keys.append(stream_key(write.verdict.band))
-    arguments[2] = write.verdict.band.value
-    for name, value in to_fields(write.verdict).items():
-        arguments += [name, value]
-    return keys, arguments
-
-
-@contextlib.contextmanager
-def _needs_redis() -> Iterator[None]:
-    try:
-        yield
-    except (RedisError, OSError) as error:
-        raise Unavailable(
-            "QUEUE_UNAVAILABLE",
-            f"Redis does not do its work: {type(error).__name__}: {str(error)[:200]}",
-        ) from error
+def _forgets(write: Write) -> bool:
+    return isinstance(write.change, ForgottenSession)

@@ -10,22 +10,15 @@ from collections.abc import AsyncIterator, Sequence
 import grpc
 
 from glossa.collector.v1 import collector_pb2, collector_pb2_grpc
-from glossa.types.v1 import types_pb2
-from services.collector.bands import Band
 from services.collector.follower import Follower
-from services.collector.pair import ScoredPair
+from services.collector.pair_keys import CORRECTED, STREAMS
+from services.collector.pair_message import BAND_NUMBERS, STREAM_NUMBERS, pair_message
 from services.collector.queues import Queues
 from services.collector.settings import CollectorSettings
 from services.collector.verdict import judge
 from services.errors import InvalidInput
 
-_BAND_NUMBERS = {
-    Band.ACCEPT: collector_pb2.BAND_ACCEPT,
-    Band.MODERATE: collector_pb2.BAND_MODERATE,
-    Band.REVIEW: collector_pb2.BAND_REVIEW,
-    Band.REJECT: collector_pb2.BAND_REJECT,
-}
-_BANDS = {number: band for band, number in _BAND_NUMBERS.items()}
+_STREAMS = {number: name for name, number in STREAM_NUMBERS.items()}
 
 
 class CollectorApp:
@@ -35,7 +28,7 @@ class CollectorApp:
     service_names: tuple[str, ...] = ("glossa.collector.v1.CollectorService",)
 
     def __init__(self, settings: CollectorSettings) -> None:
-        url, timeout_s = settings.redis_url.get_secret_value(), settings.redis_timeout_s
+        url, timeout_s = settings.redis_url_with_password(), settings.redis_timeout_s
         # Two clients: an export must not stand in the way of a write.
         self._writing, self._reading = Queues.open(url, timeout_s), Queues.open(url, timeout_s)
         verdict_on = functools.partial(
@@ -86,11 +79,18 @@ class CollectorServicer(collector_pb2_grpc.CollectorServiceServicer):
                 collector_pb2.ExclusionCount(reason=reason, pair_count=number)
                 for reason, number in counts.exclusions.items()
             ],
+            queue_risks=(await self._queues.risks()).values(),
+            open_review_count=await self._queues.open_review_count(),
         )
-        for band, number in _BAND_NUMBERS.items():
+        for band, number in BAND_NUMBERS.items():
             response.counts.add(
                 band=number, pair_count=counts.bands[band], queue_length=lengths[band]
             )
+        response.counts.add(
+            band=collector_pb2.BAND_CORRECTED,
+            pair_count=counts.corrected,
+            queue_length=lengths[CORRECTED],
+        )
         response.counts.add(band=collector_pb2.BAND_EXCLUDED, pair_count=counts.excluded)
         if advice := self._follower.accepted_share.advice:
             response.notes.append(advice)
@@ -99,52 +99,23 @@ class CollectorServicer(collector_pb2_grpc.CollectorServiceServicer):
     async def ExportPairs(
         self, request: collector_pb2.ExportPairsRequest, context: grpc.aio.ServicerContext
     ) -> AsyncIterator[collector_pb2.ExportPairsResponse]:
-        bands = _bands(request.bands)
+        streams = _streams(request.bands)
         limit = request.newest if request.newest > 0 else None
         read = self._queues.oldest_first if limit is None else self._queues.newest_first
         sent = 0
-        async with contextlib.aclosing(read(bands, request.session_id)) as pairs:
-            async for scored in pairs:
-                yield collector_pb2.ExportPairsResponse(pair=_message(scored))
+        async with contextlib.aclosing(read(streams, request.session_id)) as pairs:
+            async for pair in pairs:
+                yield collector_pb2.ExportPairsResponse(pair=pair_message(pair))
                 sent += 1
                 if sent == limit:
                     return
 
 
-def _bands(numbers: Sequence[collector_pb2.Band]) -> list[Band]:
+def _streams(numbers: Sequence[collector_pb2.Band]) -> list[str]:
     """Raises InvalidInput INVALID_BAND."""
-    if not numbers or not set(numbers) <= _BANDS.keys():
+    if not numbers or not set(numbers) <= _STREAMS.keys():
         raise InvalidInput(
             "INVALID_BAND",
-            f"name one or more of {', '.join(Band)}; excluded pairs have no entries",
+            f"name one or more of {', '.join(STREAMS)}; excluded pairs have no entries",
         )
-    return [_BANDS[number] for number in numbers]
-
-
-def _message(scored: ScoredPair) -> collector_pb2.ScoredPair:
-    pair = scored.pair
-    message = collector_pb2.ScoredPair(
-        pair_id=pair.pair_id,
-        band=_BAND_NUMBERS[scored.band],
-        session_id=pair.session_id,
-        segment_id=pair.segment_id,
-        source_language=pair.source_language,
-        target_language=pair.target_language,
-        source_text=pair.source_text,
-        target_text=pair.target_text,
-        quality_score=scored.quality_score,
-        stt_confidence=scored.stt_confidence,
-        translation_qe=scored.translation_qe,
-        marian_agreement=scored.marian_agreement,
-        signals=[
-            types_pb2.Signal(name=signal.name, value=signal.value, model=signal.model)
-            for signal in pair.signals
-        ],
-        stt_model=pair.stt_model,
-        mt_model=pair.mt_model,
-        start_offset_ms=pair.start_offset_ms,
-        end_offset_ms=pair.end_offset_ms,
-        sequence=pair.sequence,
-    )
-    message.time.FromDatetime(pair.time)
-    return message
+    return [_STREAMS[number] for number in numbers]

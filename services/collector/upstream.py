@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from datetime import UTC
 from typing import Any
@@ -10,7 +10,24 @@ from typing import Any
 import grpc
 
 from glossa.gateway.v1 import gateway_pb2, gateway_pb2_grpc
-from services.collector.pair import Pair, Signal
+from glossa.types.v1 import types_pb2
+from services.collector.pair import (
+    Change,
+    Decision,
+    ForgottenSession,
+    Pair,
+    ReviewedPair,
+    ShownText,
+    Signal,
+    Verdict,
+)
+
+_DECISIONS = {
+    types_pb2.VERDICT_ACCEPTED: Decision.ACCEPTED,
+    types_pb2.VERDICT_FIXED: Decision.FIXED,
+    types_pb2.VERDICT_REJECTED: Decision.REJECTED,
+    types_pb2.VERDICT_WITHDRAWN: Decision.WITHDRAWN,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,20 +35,22 @@ class Event:
     """One message of the journal; `sequence` is 0 when it is no event but tells the journal's name.
 
     Args:
+        change: what it changes in what is collected, pairs judged.
         ends_session: the last event of a session but for scores still owed.
     """
 
     journal_id: str
     sequence: int
-    pair: Pair | None = None
+    change: Change | None = None
     ends_session: bool = False
 
 
 class Upstream:
-    """Reads the journal through one channel."""
+    """Reads the journal through one channel, and judges its pairs."""
 
-    def __init__(self, channel: grpc.aio.Channel) -> None:
+    def __init__(self, channel: grpc.aio.Channel, judge: Callable[[Pair], Verdict]) -> None:
         self._stub = gateway_pb2_grpc.JournalServiceStub(channel)
+        self._judge = judge
 
     async def follow(self, after_sequence: int) -> AsyncGenerator[Event, None]:
         """Every event of every session after a sequence, then live; nothing is read ahead.
@@ -42,24 +61,44 @@ class Upstream:
         call = self._stub.Follow(gateway_pb2.FollowRequest(after_sequence=after_sequence))
         try:
             async for message in call:
-                yield _event(message)
+                event = message.event  # of sequence 0 in any other message
+                yield Event(
+                    journal_id=message.journal_id,
+                    sequence=event.sequence,
+                    change=self._change(event),
+                    ends_session=event.WhichOneof("event") == "session_ended",
+                )
         finally:
             call.cancel()
 
+    def _change(self, event: Any) -> Change | None:
+        match event.WhichOneof("event"):
+            case "pair_scored":
+                return self._judge(_pair(event, event.pair_scored))
+            case "pair_reviewed" if event.pair_reviewed.verdict in _DECISIONS:
+                review = event.pair_reviewed
+                return ReviewedPair(
+                    machine=self._judge(_pair(event, review.pair)),
+                    sequence=event.sequence,
+                    time=event.time.ToDatetime(tzinfo=UTC),
+                    decision=_DECISIONS[review.verdict],
+                    source_text=review.source_text,
+                    target_text=review.target_text,
+                    reviewer=review.reviewer,
+                    review_id=review.review_id,
+                    revision=review.revision,
+                )
+            case "correction":
+                text = event.correction
+                return ShownText(event.session_id, text.segment_id, text.language, text.text)
+            case "session_forgotten":
+                return ForgottenSession(event.sequence, event.session_id)
+            case _:
+                return None
 
-def _event(message: Any) -> Event:
-    event = message.event  # of sequence 0 in any other message
-    kind = event.WhichOneof("event")
-    return Event(
-        journal_id=message.journal_id,
-        sequence=event.sequence,
-        pair=_pair(event) if kind == "pair_scored" else None,
-        ends_session=kind == "session_ended",
-    )
 
-
-def _pair(event: Any) -> Pair:
-    transcript, translation = event.pair_scored.transcript, event.pair_scored.translation
+def _pair(event: Any, scored: Any) -> Pair:
+    transcript, translation = scored.transcript, scored.translation
     return Pair(
         sequence=event.sequence,
         time=event.time.ToDatetime(tzinfo=UTC),
@@ -71,7 +110,7 @@ def _pair(event: Any) -> Pair:
         target_text=translation.text,
         signals=tuple(
             Signal(signal.name, _optional(signal, "value"), signal.model)
-            for signal in event.pair_scored.signals
+            for signal in scored.signals
         ),
         stt_model=transcript.model,
         mt_model=translation.model,
@@ -80,6 +119,8 @@ def _pair(event: Any) -> Pair:
         avg_logprob=_optional(transcript, "avg_logprob"),
         no_speech_prob=_optional(transcript, "no_speech_prob"),
         compression_ratio=_optional(transcript, "compression_ratio"),
+        flags=(*transcript.flags, *translation.flags),
+        missing_terms=tuple((term.source, term.target) for term in translation.missing_terms),
     )
 
 

@@ -16,7 +16,8 @@ import pytest
 from services.collector.bands import Band
 from services.collector.filters import EXCLUSION_REASONS
 from services.collector.pair import ExcludedPair, ScoredPair
-from services.collector.queues import Queues, Write
+from services.collector.queues import Queues
+from services.collector.write_script import Write
 from services.settings import port
 from tests.collector.pairs import pair, signals
 from tests.collector.redis_process import RedisProcess

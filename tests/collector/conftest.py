@@ -13,7 +13,7 @@ import pytest_asyncio
 
 from glossa.collector.v1 import collector_pb2, collector_pb2_grpc
 from services.collector.bands import BANDS
-from services.collector.queues import counts_key, cursor_key, stream_key
+from services.collector.pair_keys import counts_key, cursor_key, stream_key
 from services.settings import port
 from tests.collector.redis_process import RedisProcess
 from tests.collector.upstream import Upstream

@@ -69,14 +69,15 @@ async def test_stats_tell_bands_exclusions_and_the_cursor_of_all_and_of_one_sess
         collector_pb2.BAND_MODERATE: 3,
         collector_pb2.BAND_REVIEW: 3,
         collector_pb2.BAND_REJECT: 3,
+        collector_pb2.BAND_CORRECTED: 0,
         collector_pb2.BAND_EXCLUDED: 3,
     }
     assert [(item.reason, item.pair_count) for item in every.exclusions] == [("too_few_words", 3)]
     one = await stack.stats("session-b")
-    assert [count.pair_count for count in one.counts] == [1, 1, 1, 1, 1]
-    assert [count.queue_length for count in one.counts] == [3, 3, 3, 3, 0]
+    assert [count.pair_count for count in one.counts] == [1, 1, 1, 1, 0, 1]
+    assert [count.queue_length for count in one.counts] == [3, 3, 3, 3, 0, 0]
     unknown = await stack.stats("session-x")
-    assert [count.pair_count for count in unknown.counts] == [0, 0, 0, 0, 0]
+    assert [count.pair_count for count in unknown.counts] == [0, 0, 0, 0, 0, 0]
 
 
 async def test_exports_a_pair_with_everything_that_is_known_of_it(stack: Stack) -> None:

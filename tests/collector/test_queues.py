@@ -10,7 +10,9 @@ import pytest_asyncio
 
 from services.collector.bands import BANDS, Band
 from services.collector.pair import ExcludedPair, Pair, ScoredPair
-from services.collector.queues import Queues, Write, counts_key, cursor_key, stream_key
+from services.collector.pair_keys import STREAMS, counts_key, cursor_key, stream_key
+from services.collector.queues import Queues
+from services.collector.write_script import Write
 from services.errors import Unavailable
 from services.settings import port
 from tests.collector.pairs import pair
@@ -78,7 +80,7 @@ async def test_an_excluded_pair_is_counted_by_reason_and_has_no_entry(queues: Qu
     counts = await queues.counts("session-a")
     assert counts.excluded == 2
     assert counts.exclusions == {"no_speech": 1, "too_few_words": 1}
-    assert await queues.lengths() == dict.fromkeys(BANDS, 0)
+    assert await queues.lengths() == dict.fromkeys(STREAMS, 0)
     assert await queues.cursor(JOURNAL) == 2
 
 
@@ -175,6 +177,7 @@ async def test_keys_are_named_as_documented(queues: Queues, server: RedisProcess
         "glossa:pairs:counts",
         "glossa:pairs:counts:session-a",
         "glossa:pairs:cursor:journal-1",
+        "glossa:pairs:entries:session-a",
     }
     assert counts_key("session-a") == "glossa:pairs:counts:session-a"
 

@@ -84,7 +84,7 @@ class ExportPairsResponse(_message.Message):
     def __init__(self, pair: _Optional[_Union[ScoredPair, _Mapping]] = ...) -> None: ...
 
 class ScoredPair(_message.Message):
-    __slots__ = ("pair_id", "band", "session_id", "segment_id", "source_language", "target_language", "source_text", "target_text", "quality_score", "stt_confidence", "translation_qe", "marian_agreement", "signals", "time", "stt_model", "mt_model", "start_offset_ms", "end_offset_ms", "sequence", "verdict", "reviewer", "original_source_text", "original_target_text", "review_revision", "avg_logprob", "no_speech_prob", "compression_ratio", "flags", "missing_terms")
+    __slots__ = ("pair_id", "band", "session_id", "segment_id", "source_language", "target_language", "source_text", "target_text", "quality_score", "stt_confidence", "translation_qe", "marian_agreement", "signals", "time", "stt_model", "mt_model", "start_offset_ms", "end_offset_ms", "sequence", "verdict", "reviewer", "original_source_text", "original_target_text", "review_revision", "avg_logprob", "no_speech_prob", "compression_ratio", "flags", "missing_terms", "caps", "calibration")
     PAIR_ID_FIELD_NUMBER: _ClassVar[int]
     BAND_FIELD_NUMBER: _ClassVar[int]
     SESSION_ID_FIELD_NUMBER: _ClassVar[int]
@@ -114,6 +114,8 @@ class ScoredPair(_message.Message):
     COMPRESSION_RATIO_FIELD_NUMBER: _ClassVar[int]
     FLAGS_FIELD_NUMBER: _ClassVar[int]
     MISSING_TERMS_FIELD_NUMBER: _ClassVar[int]
+    CAPS_FIELD_NUMBER: _ClassVar[int]
+    CALIBRATION_FIELD_NUMBER: _ClassVar[int]
     pair_id: str
     band: Band
     session_id: str
@@ -143,7 +145,9 @@ class ScoredPair(_message.Message):
     compression_ratio: float
     flags: _containers.RepeatedScalarFieldContainer[str]
     missing_terms: _containers.RepeatedCompositeFieldContainer[_types_pb2.GlossaryTerm]
-    def __init__(self, pair_id: _Optional[str] = ..., band: _Optional[_Union[Band, str]] = ..., session_id: _Optional[str] = ..., segment_id: _Optional[int] = ..., source_language: _Optional[str] = ..., target_language: _Optional[str] = ..., source_text: _Optional[str] = ..., target_text: _Optional[str] = ..., quality_score: _Optional[float] = ..., stt_confidence: _Optional[float] = ..., translation_qe: _Optional[float] = ..., marian_agreement: _Optional[float] = ..., signals: _Optional[_Iterable[_Union[_types_pb2.Signal, _Mapping]]] = ..., time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., stt_model: _Optional[str] = ..., mt_model: _Optional[str] = ..., start_offset_ms: _Optional[int] = ..., end_offset_ms: _Optional[int] = ..., sequence: _Optional[int] = ..., verdict: _Optional[_Union[_types_pb2.Verdict, str]] = ..., reviewer: _Optional[str] = ..., original_source_text: _Optional[str] = ..., original_target_text: _Optional[str] = ..., review_revision: _Optional[int] = ..., avg_logprob: _Optional[float] = ..., no_speech_prob: _Optional[float] = ..., compression_ratio: _Optional[float] = ..., flags: _Optional[_Iterable[str]] = ..., missing_terms: _Optional[_Iterable[_Union[_types_pb2.GlossaryTerm, _Mapping]]] = ...) -> None: ...
+    caps: _containers.RepeatedScalarFieldContainer[str]
+    calibration: str
+    def __init__(self, pair_id: _Optional[str] = ..., band: _Optional[_Union[Band, str]] = ..., session_id: _Optional[str] = ..., segment_id: _Optional[int] = ..., source_language: _Optional[str] = ..., target_language: _Optional[str] = ..., source_text: _Optional[str] = ..., target_text: _Optional[str] = ..., quality_score: _Optional[float] = ..., stt_confidence: _Optional[float] = ..., translation_qe: _Optional[float] = ..., marian_agreement: _Optional[float] = ..., signals: _Optional[_Iterable[_Union[_types_pb2.Signal, _Mapping]]] = ..., time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., stt_model: _Optional[str] = ..., mt_model: _Optional[str] = ..., start_offset_ms: _Optional[int] = ..., end_offset_ms: _Optional[int] = ..., sequence: _Optional[int] = ..., verdict: _Optional[_Union[_types_pb2.Verdict, str]] = ..., reviewer: _Optional[str] = ..., original_source_text: _Optional[str] = ..., original_target_text: _Optional[str] = ..., review_revision: _Optional[int] = ..., avg_logprob: _Optional[float] = ..., no_speech_prob: _Optional[float] = ..., compression_ratio: _Optional[float] = ..., flags: _Optional[_Iterable[str]] = ..., missing_terms: _Optional[_Iterable[_Union[_types_pb2.GlossaryTerm, _Mapping]]] = ..., caps: _Optional[_Iterable[str]] = ..., calibration: _Optional[str] = ...) -> None: ...
 
 class ListForReviewRequest(_message.Message):
     __slots__ = ("session_id", "page_size")

@@ -74,7 +74,9 @@ class CollectorServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ExportPairs(self, request, context):
-        """Sends the pairs of the bands asked for, oldest first. Reasons: QUEUE_UNAVAILABLE, INVALID_BAND.
+        """Sends the pairs of the bands asked for, oldest first. The texts as a person decided are in BAND_CORRECTED alone, the
+        newest decision of each pair and none that was withdrawn; its rejected ones are sent to learn from, not to train on.
+        A pair that was rejected there is not sent from any other band. Reasons: QUEUE_UNAVAILABLE, INVALID_BAND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

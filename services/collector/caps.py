@@ -7,7 +7,7 @@ another number still scores 0.9. Rules see just that, so a rule that fails caps 
 
 from __future__ import annotations
 
-from services.collector.pair import Pair
+from collections.abc import Collection, Mapping
 
 # The names are those of ReviewItem.reasons in collector.proto.
 MISSING_TERM = "missing_term"
@@ -36,16 +36,23 @@ _FLAGS = {
 }
 
 
-def caps(pair: Pair) -> tuple[str, ...]:
-    """Why this pair is moderate at most, in the order of CAPS; empty when nothing speaks against.
+def caps(
+    signals: Mapping[str, float | None], flags: Collection[str], missing_terms: Collection[object]
+) -> tuple[str, ...]:
+    """Why a pair is moderate at most, in the order of CAPS; empty when nothing speaks against it.
 
     A signal that is missing caps nothing here: what was not measured is the business of bands.py.
+
+    Args:
+        signals: values by name, [0, 1].
+        flags: of the transcript and of the translation.
+        missing_terms: glossary terms of the source that the target lacks.
     """
-    found = {_FLAGS.get(flag, DOUBTFUL_TRANSLATION) for flag in pair.flags}
-    if pair.missing_terms:
+    found = {_FLAGS.get(flag, DOUBTFUL_TRANSLATION) for flag in flags}
+    if missing_terms:
         found.add(MISSING_TERM)
     for name, (least, cap) in _LEAST.items():
-        value = pair.signal(name)
+        value = signals.get(name)
         if value is not None and value < least:
             found.add(cap)
     return tuple(cap for cap in CAPS if cap in found)

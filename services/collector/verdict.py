@@ -42,7 +42,8 @@ def judge(
         return ExcludedPair(pair, reason)
     if score is None:
         return ExcludedPair(pair, NO_SIGNALS)
-    found = caps(pair)
+    values = {signal.name: signal.value for signal in pair.signals}
+    found = caps(values, pair.flags, pair.missing_terms)
     return ScoredPair(
         pair=pair,
         band=band_of(score, measured, thresholds, found),

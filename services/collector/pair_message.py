@@ -18,7 +18,7 @@ STREAM_NUMBERS: dict[str, collector_pb2.Band] = {
     **{band.value: number for band, number in BAND_NUMBERS.items()},
     CORRECTED: collector_pb2.BAND_CORRECTED,
 }
-_VERDICTS = {
+VERDICT_NUMBERS = {
     Decision.ACCEPTED: types_pb2.VERDICT_ACCEPTED,
     Decision.FIXED: types_pb2.VERDICT_FIXED,
     Decision.REJECTED: types_pb2.VERDICT_REJECTED,
@@ -36,7 +36,7 @@ def pair_message(collected: ScoredPair | ReviewedPair) -> collector_pb2.ScoredPa
     message.target_text = collected.target_text
     message.original_source_text = collected.pair.source_text
     message.original_target_text = collected.pair.target_text
-    message.verdict = _VERDICTS[collected.decision]
+    message.verdict = VERDICT_NUMBERS[collected.decision]
     message.reviewer = collected.reviewer
     message.review_revision = collected.revision
     return message

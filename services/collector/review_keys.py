@@ -13,8 +13,8 @@ Written by the leases (review_queue.py):
     glossa:review:lease:pairs           HASH pair_id -> JSON {id, reviewer, until_ms}
     glossa:review:lease:reviewers       HASH reviewer -> pair_id of the one that they have
     glossa:review:skipped:<session_id>  HASH pair_id -> JSON {reviewer: when they skipped it}
-    glossa:review:settled:<session_id>  HASH pair_id -> JSON {lease_id, reviewer, sequence,
-                                        revision} of the newest verdict given on a lease
+    glossa:review:settled:<session_id>  HASH pair_id -> JSON {review_id, reviewer, sequence,
+                                        revision} of the newest verdict
     glossa:review:history               ZSET "<reviewer>\n<pair_id>" by the time of the verdict
 """
 

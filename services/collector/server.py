@@ -14,8 +14,11 @@ from services.collector.follower import Follower
 from services.collector.pair_keys import CORRECTED, STREAMS
 from services.collector.pair_message import BAND_NUMBERS, STREAM_NUMBERS, pair_message
 from services.collector.queues import Queues
+from services.collector.review import Reviews
+from services.collector.review_server import ReviewServicer
 from services.collector.settings import CollectorSettings
 from services.collector.verdict import judge
+from services.collector.web import ReviewSite
 from services.errors import InvalidInput
 
 _STREAMS = {number: name for name, number in STREAM_NUMBERS.items()}
@@ -38,16 +41,18 @@ class CollectorApp:
             calibration=settings.calibration,
         )
         self._follower = Follower(self._writing, verdict_on, settings)
+        self._reviews = Reviews.open(settings, lambda: self._follower.journal_id)
+        self._site = ReviewSite(self._reviews, settings)
 
     def register(self, server: grpc.aio.Server) -> None:
         collector_pb2_grpc.add_CollectorServiceServicer_to_server(
-            CollectorServicer(self._reading, self._follower), server
+            CollectorServicer(self._reading, self._follower, self._reviews), server
         )
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         try:
-            async with asyncio.TaskGroup() as tasks:
+            async with self._site.serving(), asyncio.TaskGroup() as tasks:
                 following = tasks.create_task(self._follower.run())
                 try:
                     yield
@@ -56,13 +61,15 @@ class CollectorApp:
         finally:
             await self._writing.close()
             await self._reading.close()
+            await self._reviews.close()
 
     async def drain(self) -> None:
         """Exports end by themselves; what is not in Redis yet is in the journal."""
 
 
-class CollectorServicer(collector_pb2_grpc.CollectorServiceServicer):
-    def __init__(self, queues: Queues, follower: Follower) -> None:
+class CollectorServicer(ReviewServicer):
+    def __init__(self, queues: Queues, follower: Follower, reviews: Reviews) -> None:
+        super().__init__(reviews)
         self._queues = queues
         self._follower = follower
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Self
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from pydantic import BeforeValidator, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
@@ -51,10 +52,20 @@ class CollectorSettings(ServiceSettings):
         "web port can be reached from this machine alone",
     )
 
+    review_lease_s: float = Field(
+        120.0,
+        gt=0,
+        le=86_400,
+        description="how long a reviewer has a pair to themselves after they were last heard of",
+    )
+
     gateway_address: str = Field(address("gateway"), description="host:port whose journal is read")
     redis_url: SecretStr = Field(
         SecretStr(f"redis://{address('redis')}/0"),
-        description="redis://, rediss:// or unix:// with the password, if any",
+        description="redis://, rediss:// or unix:// with the user and the password, if any",
+    )
+    redis_password_file: Path | None = Field(
+        None, description="file that holds the password of redis_url's user"
     )
     redis_timeout_s: float = Field(
         2.0, gt=0, le=60, description="silence after which Redis counts as away"
@@ -85,6 +96,16 @@ class CollectorSettings(ServiceSettings):
         5.0, gt=0, le=600, description="how often Redis is looked at while nothing is written"
     )
 
+    @field_validator("redis_password_file")
+    @classmethod
+    def _readable(cls, path: Path | None) -> Path | None:
+        try:
+            if path is not None and not path.read_text(encoding="utf-8").strip():
+                raise ValueError(f"{path} is empty")
+        except OSError as error:
+            raise ValueError(f"{path} cannot be read: {error.strerror}") from error
+        return path
+
     @field_validator("redis_url")
     @classmethod
     def _known_scheme(cls, value: SecretStr) -> SecretStr:
@@ -95,9 +116,12 @@ class CollectorSettings(ServiceSettings):
     @field_validator("review_token")
     @classmethod
     def _long_enough(cls, value: SecretStr) -> SecretStr:
-        token = value.get_secret_value()
-        if token and not (len(token) >= 16 and token.isascii() and token.isprintable()):
-            raise ValueError("must be 16 ASCII characters or more; openssl rand -hex 16 makes one")
+        # The characters that a bearer token may have (RFC 6750, 2.1).
+        if not re.fullmatch(r"([A-Za-z0-9._~+/=-]{16,})?", value.get_secret_value()):
+            raise ValueError(
+                "must be 16 characters or more, letters, digits and -._~+/= alone; "
+                "openssl rand -hex 16 makes one"
+            )
         return value
 
     @model_validator(mode="after")
@@ -115,6 +139,18 @@ class CollectorSettings(ServiceSettings):
     def _thresholds_in_order(self) -> Self:
         self.thresholds()
         return self
+
+    def redis_url_with_password(self) -> str:
+        """redis_url, with the password of redis_password_file if one is named."""
+        url = self.redis_url.get_secret_value()
+        if self.redis_password_file is None:
+            return url
+        password = self.redis_password_file.read_text(encoding="utf-8").strip()
+        parts = urlsplit(url)
+        host = parts.netloc.rpartition("@")[2]
+        return parts._replace(
+            netloc=f"{parts.username or ''}:{quote(password, safe='')}@{host}"
+        ).geturl()
 
     def thresholds(self) -> Thresholds:
         """Where the bands begin: as set here, else as calibrated, else the defaults."""

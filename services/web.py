@@ -55,9 +55,11 @@ _HTTP_STATUS: dict[type[GlossaError], int] = {
     DeadlinePassed: 504,
 }
 
+_REASONS = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED", 413: "BODY_TOO_LARGE"}
+
 
 def application(*, body_limit_bytes: int, further_policy: str = "") -> web.Application:
-    """An application of which every answer has the headers, and every GlossaError is JSON.
+    """An application of which every answer has the headers, and every error is JSON.
 
     Args:
         further_policy: what a page needs beside its own scripts, styles, pictures and requests, as
@@ -73,8 +75,10 @@ def application(*, body_limit_bytes: int, further_policy: str = "") -> web.Appli
         except GlossaError as error:
             response = json_answer(error_body(error), _http_status(error))
         except web.HTTPException as error:
-            error.headers.update(headers)
-            raise
+            reason = _REASONS.get(error.status, "INVALID_REQUEST")
+            response = refusal(error.status, reason, error.reason)
+            if "Allow" in error.headers:
+                response.headers["Allow"] = error.headers["Allow"]
         if not response.prepared:
             for name, value in headers.items():
                 response.headers.setdefault(name, value)

@@ -31,6 +31,7 @@ local open_pairs, history = prefix .. 'open', prefix .. 'history'
 local leases, having = prefix .. 'lease:pairs', prefix .. 'lease:reviewers'
 local time = redis.call('TIME')
 local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
+local now_us = time[1] .. string.format('%06d', time[2])  -- text: JSON keeps 14 digits of a number
 
 local function session_of(pair_id) return string.match(pair_id, '^(.*)/[^/]*/[^/]*$') or '' end
 local function of_session(kind, pair_id) return prefix .. kind .. ':' .. session_of(pair_id) end
@@ -124,13 +125,13 @@ if not chosen then
     if is_anothers(lease_of(pair_id), reviewer) then return false end
     if redis.call('HEXISTS', of_session('items', pair_id), pair_id) == 0 then return false end
     local skips = read(of_session('skipped', pair_id), pair_id)
-    local skipped_ms = skips and skips[reviewer]
-    if not skipped_ms then
+    local skipped_us = skips and skips[reviewer]
+    if not skipped_us then
       chosen = pair_id
       return true
     end
-    if not longest_ago or skipped_ms < longest_ago then
-      longest_ago, chosen = skipped_ms, pair_id
+    if not longest_ago or skipped_us < longest_ago then
+      longest_ago, chosen = skipped_us, pair_id
     end
   end)
 end
@@ -179,7 +180,7 @@ free(lease.reviewer)
 if ARGV[3] == '1' then
   local key = of_session('skipped', pair_id)
   local skips = read(key, pair_id) or {}
-  skips[lease.reviewer] = now_ms
+  skips[lease.reviewer] = now_us
   redis.call('HSET', key, pair_id, cjson.encode(skips))
 end
 return {'released'}

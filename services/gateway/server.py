@@ -21,6 +21,7 @@ from services.gateway.journal import Journal
 from services.gateway.last_drafts import LastDrafts
 from services.gateway.models import ModelAddresses, Models, shutting_down
 from services.gateway.pipeline import Pipeline
+from services.gateway.reviews import append_review
 from services.gateway.session import Session, Speaker, Surroundings
 from services.gateway.session_rows import SessionRow
 from services.gateway.sessions import Sessions
@@ -32,8 +33,10 @@ MAX_TARGET_LANGUAGES = 8
 MAX_TITLE_CHARACTERS = 200
 MAX_PHRASES = 500
 MAX_TEXT_CHARACTERS = 2000
+MAX_REVIEWER_CHARACTERS = 200
 _RECEIPT_INTERVAL_S = 1.0
 _GAP_NOTICES_LIMIT = 64  # further ones wait in the journal only
+_REVIEW_ID = re.compile(r"[\x21-\x7e]{1,64}")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 # gRPC reports a broken connection first as an ended stream and cancels the handler just after. Only
 # a stream that is still whole after this long was half-closed on purpose.
@@ -272,11 +275,7 @@ class _GatewayServicer(gateway_pb2_grpc.GatewayServiceServicer):
         text = request.text.strip()
         if not text:
             raise InvalidInput("EMPTY_TEXT", "a correction needs a text")
-        if len(text) > MAX_TEXT_CHARACTERS:
-            raise InvalidInput(
-                "TEXT_TOO_LONG",
-                f"a correction has at most {MAX_TEXT_CHARACTERS} characters, not {len(text)}",
-            )
+        _check_length("a correction", text, MAX_TEXT_CHARACTERS)
         sequence = await self._journal.write(
             append_correction,
             request.session_id,
@@ -286,6 +285,11 @@ class _GatewayServicer(gateway_pb2_grpc.GatewayServiceServicer):
             request.author[:MAX_TITLE_CHARACTERS],
         )
         return gateway_pb2.CorrectSegmentResponse(sequence=sequence)
+
+    async def ReviewPair(
+        self, request: gateway_pb2.ReviewPairRequest, context: grpc.aio.ServicerContext
+    ) -> gateway_pb2.ReviewPairResponse:
+        return await self._journal.write(append_review, _checked_review(request))
 
     async def EndSession(
         self, request: gateway_pb2.EndSessionRequest, context: grpc.aio.ServicerContext
@@ -361,6 +365,43 @@ def _check_new_session(config: gateway_pb2.SessionConfig) -> None:
         )
     if len(config.phrases) > MAX_PHRASES:
         raise InvalidInput("TOO_MANY_PHRASES", f"a session has at most {MAX_PHRASES} phrases")
+
+
+def _checked_review(
+    request: gateway_pb2.ReviewPairRequest,
+) -> gateway_pb2.ReviewPairRequest:
+    """The request without blanks around its texts, and without texts that its verdict ignores."""
+    if request.verdict not in types_pb2.Verdict.values()[1:]:
+        raise InvalidInput(
+            "INVALID_VERDICT", "a review needs a verdict: accepted, fixed, rejected or withdrawn"
+        )
+    if not _REVIEW_ID.fullmatch(request.review_id):
+        raise InvalidInput(
+            "INVALID_REVIEW_ID",
+            "review_id is 1 to 64 printable ASCII characters without blanks, made by the caller",
+        )
+    _check_length("a reviewer's name", request.reviewer, MAX_REVIEWER_CHARACTERS)
+    checked = gateway_pb2.ReviewPairRequest()
+    checked.CopyFrom(request)
+    has_texts = request.verdict in (types_pb2.VERDICT_ACCEPTED, types_pb2.VERDICT_FIXED)
+    checked.source_text = _checked_text("source_text", request.source_text) if has_texts else ""
+    checked.target_text = _checked_text("target_text", request.target_text) if has_texts else ""
+    return checked
+
+
+def _checked_text(name: str, text: str) -> str:
+    checked = text.strip()
+    if text and not checked:
+        raise InvalidInput("EMPTY_TEXT", f"{name} is blank; leave it out to keep what is shown")
+    _check_length(name, checked, MAX_TEXT_CHARACTERS)
+    return checked
+
+
+def _check_length(what: str, text: str, limit: int) -> None:
+    if len(text) > limit:
+        raise InvalidInput(
+            "TEXT_TOO_LONG", f"{what} has at most {limit} characters, not {len(text)}"
+        )
 
 
 def _session_message(row: SessionRow) -> gateway_pb2.Session:

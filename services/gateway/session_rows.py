@@ -37,6 +37,16 @@ def session_of(row: Sequence[Any]) -> SessionRow:
     return SessionRow(session_id, gateway_pb2.SessionConfig.FromString(config), *numbers)
 
 
+def config_of(transaction: Transaction, session_id: str) -> gateway_pb2.SessionConfig:
+    """A session as its speaker wanted it. Raises NotFound UNKNOWN_SESSION."""
+    row = transaction.connection.execute(
+        "SELECT config FROM sessions WHERE session_id = ?", (session_id,)
+    ).fetchone()
+    if row is None:
+        raise unknown_session(session_id)
+    return gateway_pb2.SessionConfig.FromString(row[0])
+
+
 def start_session(
     transaction: Transaction, session_id: str, config: gateway_pb2.SessionConfig
 ) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from glossa.gateway.v1 import gateway_pb2
-from services.errors import NotFound, WrongState
+from services.errors import GlossaError
 
 Stage = Literal["translate", "score", "alternative"]
 
@@ -45,6 +45,17 @@ CREATE UNIQUE INDEX IF NOT EXISTS one_alternative_a_segment
   ON events (session_id, segment_id, language) WHERE kind = 'alternative_translation';
 CREATE INDEX IF NOT EXISTS suppressed_of_session
   ON events (session_id, sequence) WHERE kind = 'segment_suppressed';
+CREATE TABLE IF NOT EXISTS reviews (
+  review_id TEXT PRIMARY KEY,
+  session_id TEXT NOT NULL,
+  segment_id INTEGER NOT NULL,
+  language TEXT NOT NULL,
+  revision INTEGER NOT NULL,
+  verdict INTEGER NOT NULL,
+  first_sequence INTEGER NOT NULL,
+  sequence INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS reviews_of_pair ON reviews (session_id, segment_id, language);
 CREATE TABLE IF NOT EXISTS owed (
   sequence INTEGER NOT NULL,
   stage TEXT NOT NULL,
@@ -82,7 +93,7 @@ class Transaction:
         self.connection.execute("SAVEPOINT piece")
         try:
             outcome = work(self)
-        except (NotFound, WrongState) as refusal:
+        except GlossaError as refusal:
             self.connection.execute("ROLLBACK TO piece")
             del self.events[event_count:]
             outcome = refusal

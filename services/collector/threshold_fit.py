@@ -1,0 +1,166 @@
+"""Proposes where the bands begin, from verified pairs. Pure; needs the extra `datasets`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from services.collector.acceptance import LEAST_WANTED, MOST_WANTED
+from services.collector.bands import Band, Thresholds
+from services.collector.calibration_fit import fit_recognisers, folds, with_maps
+from services.collector.verified import ExportedPair, VerifiedPair
+from services.collector.verified_sample import (
+    THRESHOLDS,
+    Flags,
+    Precision,
+    Rules,
+    Sample,
+    Z,
+    precision,
+    stratum_weights,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Aims:
+    """The share of good pairs that each band is to have, (0, 1).
+
+    What is accepted is trained on unseen. What is moderate is trained on with less weight, or after
+    review. Below `review`, putting pairs right is more work than they are worth.
+    """
+
+    accept: float = 0.95
+    moderate: float = 0.80
+    review: float = 0.50
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """Where the bands should begin.
+
+    Args:
+        thresholds: None when nothing is proposed.
+        notes: sentences on what could not be held, and why.
+    """
+
+    thresholds: Thresholds | None
+    notes: tuple[str, ...]
+
+
+def least_pairs(precision: float) -> int:
+    """How many pairs, all of them good, show this precision: the Wilson bound solved for count."""
+    return math.ceil(Z**2 * precision / (1 - precision))
+
+
+def propose(sample: Sample, aims: Aims, now: Thresholds) -> Proposal:
+    """The thresholds that hold the aims, by the lower bound of each interval.
+
+    Accepted are as many as the aim allows, up to 60 % of all pairs. Where the aim and the wanted
+    share cannot both be held, the aim wins. A band below takes the lowest threshold at which what
+    is left to it holds its own aim; where none is shown to, the threshold of now stays.
+    """
+    accept, notes = _propose_accept(sample, aims.accept, now)
+    if accept is None:
+        return Proposal(None, tuple(notes))
+    moderate = _lowest(
+        sample,
+        Band.MODERATE,
+        aims.moderate,
+        [Thresholds(accept, low, 0.0) for low in THRESHOLDS if low <= accept],
+    )
+    if moderate is None:
+        notes.append(_not_shown(Band.MODERATE, aims.moderate, min(now.moderate, accept)))
+        moderate = min(now.moderate, accept)
+    review = _lowest(
+        sample,
+        Band.REVIEW,
+        aims.review,
+        [Thresholds(accept, moderate, low) for low in THRESHOLDS if low <= moderate],
+    )
+    if review is None:
+        notes.append(_not_shown(Band.REVIEW, aims.review, min(now.review, moderate)))
+        review = min(now.review, moderate)
+    return Proposal(Thresholds(accept, moderate, review), tuple(notes))
+
+
+def _propose_accept(sample: Sample, aim: float, now: Thresholds) -> tuple[float | None, list[str]]:
+    shown = {
+        threshold: figures.share
+        for threshold, figures in sample.accepted()
+        if figures.precision.low >= aim
+    }
+    if not shown:
+        best = sample.figures(now)[Band.ACCEPT].precision
+        found = (
+            "no verified pair is among those accepted now"
+            if best.share is None
+            else f"of {best.pair_count} verified pairs accepted now {best.share:.1%} are good "
+            f"({best.low:.1%} to {best.high:.1%})"
+        )
+        return None, [
+            f"no threshold is shown to hold {aim:.0%} precision, so none is proposed: {found}. "
+            f"It takes {least_pairs(aim)} verified pairs at least, all of them good; verify more, "
+            "or state another --precision"
+        ]
+    fitting = [low for low, share in shown.items() if share <= MOST_WANTED]
+    accept = min(fitting) if fitting else max(shown)
+    share = shown[accept]
+    notes = []
+    if share < LEAST_WANTED:
+        notes.append(
+            f"{aim:.0%} precision and {LEAST_WANTED:.0%} to {MOST_WANTED:.0%} accepted cannot both "
+            f"be held: precision wins, {share:.0%} would be accepted"
+        )
+    elif share > MOST_WANTED:
+        notes.append(
+            f"{share:.0%} would be accepted: above {accept:g} there are too few verified pairs to "
+            f"show {aim:.0%} precision for a smaller share"
+        )
+    return accept, notes
+
+
+def _lowest(
+    sample: Sample, band: Band, aim: float, candidates: Sequence[Thresholds]
+) -> float | None:
+    """The least threshold of `band` at which the band holds its aim; candidates rise."""
+    for thresholds in candidates:
+        if sample.figures(thresholds)[band].precision.low >= aim:
+            return float(thresholds.moderate if band is Band.MODERATE else thresholds.review)
+    return None
+
+
+def _not_shown(band: Band, aim: float, threshold: float) -> str:
+    return (
+        f"no threshold is shown to hold {aim:.0%} good pairs in {band}: it stays at {threshold:g}"
+    )
+
+
+def held_out(
+    verified: Sequence[VerifiedPair],
+    collected: Sequence[ExportedPair],
+    aims: Aims,
+    now: Rules,
+    seed: int = 0,
+) -> Precision:
+    """The precision of what is accepted in sessions that nothing was fitted on.
+
+    Every part of the sessions is judged by the maps and thresholds that the others propose; a part
+    for which they propose none adds nothing. With one session there is nothing to hold out.
+    """
+    sessions = [pair.pair.session_id for pair in verified]
+    is_good: Flags = np.array([pair.is_good for pair in verified], dtype=bool)
+    is_accepted = np.zeros(len(verified), dtype=bool)
+    if len(set(sessions)) > 1:
+        for train, test in folds(sessions, is_good, seed):
+            known = [verified[index] for index in train]
+            calibration = with_maps(fit_recognisers(known, seed))
+            proposal = propose(Sample(known, collected, calibration, now), aims, now.thresholds)
+            if proposal.thresholds is not None:
+                rules = Rules(now.weights, proposal.thresholds, calibration)
+                for index in test:
+                    is_accepted[index] = rules.band(verified[index].pair) is Band.ACCEPT
+    weights = stratum_weights(verified, collected, now)
+    return precision(is_good[is_accepted], weights[is_accepted])

@@ -87,17 +87,17 @@ class CometKiwiEngine:
         self.model = f"{LEARNED}/{model_name}"
         self._metric = metric
         self._tokenizer = metric.encoder.tokenizer
-        # What is said is text: a "</s>" in it must not end the sequence.
-        self._tokenizer.split_special_tokens = True
+        self._control_tokens = tuple(self._tokenizer.all_special_tokens)
         self._max_tokens = metric.encoder.max_positions
 
     def score(self, pairs: Sequence[Pair]) -> list[tuple[Signal, ...]]:
-        lengths = self._token_counts(pairs)
+        texts = [(self._plain(pair.source_text), self._plain(pair.target_text)) for pair in pairs]
+        lengths = self._token_counts(texts)
         fitting = [at for at, length in enumerate(lengths) if 0 < length <= self._max_tokens]
         values: dict[int, float] = {}
         for batch in passes_by_length([lengths[at] for at in fitting]):
             indices = [fitting[position] for position in batch]
-            values.update(zip(indices, self._forward([pairs[at] for at in indices]), strict=True))
+            values.update(zip(indices, self._forward([texts[at] for at in indices]), strict=True))
         return [(self._signal(lengths[at], values.get(at)),) for at in range(len(pairs))]
 
     def close(self) -> None:
@@ -105,21 +105,27 @@ class CometKiwiEngine:
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
 
-    def _token_counts(self, pairs: Sequence[Pair]) -> list[int]:
-        """Tokens of each pair as the model reads it; 0 when one of its texts has none."""
-        texts = [text for pair in pairs for text in (pair.target_text, pair.source_text)]
-        encoded = self._tokenizer(texts, add_special_tokens=False, verbose=False)["input_ids"]
-        counts = [len(tokens) for tokens in encoded]
+    def _plain(self, text: str) -> str:
+        """`text` without control tokens: a "</s>" that was said must not end the sequence."""
+        for token in self._control_tokens:
+            text = text.replace(token, f"{token[0]} {token[1:]}")
+        return text
+
+    def _token_counts(self, texts: Sequence[tuple[str, str]]) -> list[int]:
+        """Tokens of each source and target as the model reads them; 0 when one of them has none."""
+        sides = [
+            self._tokenizer(list(side), add_special_tokens=False, verbose=False)["input_ids"]
+            for side in zip(*texts, strict=True)
+        ]
         return [
-            target + source + _SPECIAL_TOKENS if target and source else 0
-            for target, source in zip(counts[::2], counts[1::2], strict=True)
+            len(source) + len(target) + _SPECIAL_TOKENS if source and target else 0
+            for source, target in zip(*sides, strict=True)
         ]
 
-    def _forward(self, pairs: Sequence[Pair]) -> list[float]:
+    def _forward(self, texts: Sequence[tuple[str, str]]) -> list[float]:
         with torch.inference_mode():
             (inputs,) = self._metric.prepare_sample(
-                [{"src": pair.source_text, "mt": pair.target_text} for pair in pairs],
-                stage="predict",
+                [{"src": source, "mt": target} for source, target in texts], stage="predict"
             )
             on_device = {
                 name: value.to(self._metric.device)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from cli.catalogue import WITHOUT_MODEL
 from cli.child import Child, Health, log_tail
-from cli.stack import address_of, free_port_base, plan, running_stack
+from cli.stack import address_of, free_port_base, plan, python_of, running_stack
 from services.errors import InvalidInput, Unavailable
 
 # Apart from where stacks are: verbs that find no stack would talk to this one.
@@ -64,7 +64,7 @@ async def lone_service(
         _check_model(name, settings, environment)
         child = await Child.start(
             name,
-            [sys.executable, "-P", "-m", f"services.{name}"],
+            [python_of(name, environment), "-P", "-m", f"services.{name}"],
             stack_plan.address(name),
             {key: value for key, value in environment.items() if settings.get(key) != ""},
             log_path,

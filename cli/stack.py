@@ -12,12 +12,14 @@ import os
 import re
 import shutil
 import socket
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from services.errors import InvalidInput, Unavailable, WrongState
+from services.qe.engine import LEARNED
 from services.settings import PORT_BASE, PORT_OFFSETS, port
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -28,6 +30,7 @@ SERVICES = ("mt", "stt", "qe", "gateway", "captions", "collector")
 ALTERNATIVE = "mt_alternative"
 _PROFILES = REPOSITORY / "profiles"
 DEFAULT_MODELS_DIR = REPOSITORY / "var" / "models"
+_QE_ENVIRONMENT = REPOSITORY / ".venv-qe"
 # In a profile, what a variable is unless it is set outside: ${NAME:-value}, as compose reads it.
 _UNLESS_SET = re.compile(r"\$\{\w+:-(.*)\}")
 _LAST_PORT_BASE = 32_000  # ports above 32767 are ephemeral on Linux
@@ -99,6 +102,7 @@ class StackPlan:
         models_dir = str(models_dir_of(variables))
         variables.setdefault("GLOSSA_STT_MODELS_DIR", models_dir)
         variables.setdefault("GLOSSA_MT_MODELS_DIR", models_dir)
+        variables.setdefault("GLOSSA_QE_MODELS_DIR", models_dir)
         for name in (service for service in self.services if service != "redis"):
             prefix = f"GLOSSA_{name.upper()}_"
             variables[prefix + "GRPC_PORT"] = str(port(name, self.port_base))
@@ -189,6 +193,20 @@ def profile_names() -> list[str]:
 def models_dir_of(environment: Mapping[str, str]) -> Path:
     """The folder of models: GLOSSA_MODELS_DIR, else var/models of this checkout."""
     return Path(environment.get("GLOSSA_MODELS_DIR") or DEFAULT_MODELS_DIR).resolve()
+
+
+def python_of(service: str, environment: Mapping[str, str]) -> str:
+    """The interpreter of a service: qe's learned engine has libraries, and so one, of its own.
+
+    GLOSSA_QE_PYTHON names another one than that of .venv-qe.
+    """
+    if service == "qe" and environment.get("GLOSSA_QE_ENGINE") == LEARNED:
+        if named := environment.get("GLOSSA_QE_PYTHON"):
+            return named
+        # ./glossa writes the stamp when the environment is whole.
+        if (_QE_ENVIRONMENT / ".glossa-stamp").exists():
+            return str(_QE_ENVIRONMENT / "bin" / "python")
+    return sys.executable
 
 
 def port_is_free(number: int) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import sys
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass
@@ -14,7 +13,14 @@ from pathlib import Path
 from cli.child import Child, Health, log_tail, rotate_log
 from cli.readiness import examine_profile
 from cli.signals import on_signal
-from cli.stack import ALTERNATIVE, StackPlan, remove_description, sole_use, write_description
+from cli.stack import (
+    ALTERNATIVE,
+    StackPlan,
+    python_of,
+    remove_description,
+    sole_use,
+    write_description,
+)
 from services.errors import Unavailable
 
 # Started together, one wave after the other; stopped the other way round.
@@ -229,7 +235,8 @@ class Supervisor:
     def _command(self, name: str) -> list[str]:
         if name != "redis":
             module = "mt" if name == ALTERNATIVE else name
-            return [sys.executable, "-P", "-m", f"services.{module}"]
+            python = python_of(module, self.plan.environment)
+            return [python, "-P", "-m", f"services.{module}"]
         return [
             "redis-server",
             *("--port", self.plan.address("redis").rpartition(":")[2]),

@@ -9,6 +9,7 @@ from cli.verbs import LazyGroup, Verb
 
 VERBS = {
     "export": Verb("cli.queue_export", "export", "Write pairs as JSON, one object a line."),
+    "snapshot": Verb("cli.queue_snapshot", "snapshot", "Make a dataset for training."),
 }
 
 

@@ -10,7 +10,7 @@ from typing import BinaryIO
 import click
 
 from cli.collector_client import Collector, collector_address, collector_option, run
-from cli.training_line import BANDS, training_object
+from cli.training_line import EXPORTED_BANDS, training_object
 
 
 @click.command()
@@ -19,7 +19,7 @@ from cli.training_line import BANDS, training_object
     "--band",
     "bands",
     multiple=True,
-    type=click.Choice(BANDS),
+    type=click.Choice(EXPORTED_BANDS),
     default=("accept",),
     show_default=True,
     help="Band to export; may be given several times.",
@@ -41,6 +41,14 @@ def export(
     ..., "quality_score": ..., "stt_confidence": ..., "translation_qe": ..., "marian_agreement":
     ..., "timestamp": ...} with ids, models, offsets and every signal beside them. What was not
     measured is null: translation_qe is set only when a learned model gave it.
+
+    Band corrected holds what people decided, a line for each pair's last decision: accepted, fixed
+    or rejected. The texts are the person's, original_source_text and original_target_text the
+    machine's. A rejected pair is in no other band.
+
+    \b
+    ./glossa queue export --out accepted.jsonl
+    ./glossa queue export --band corrected --out gold.jsonl
     """
     group_collector, group_session = context.obj
     address = collector_address(collector or group_collector)

@@ -7,7 +7,14 @@ from typing import Any
 import click
 
 from cli.collector_client import Collector
-from cli.training_line import BANDS, band_name, timestamp, training_object
+from cli.training_line import (
+    BANDS,
+    CORRECTED,
+    EXPORTED_BANDS,
+    band_name,
+    timestamp,
+    training_object,
+)
 
 _NEWEST = 5
 
@@ -30,7 +37,9 @@ def _as_object(stats: Any, newest: list[Any]) -> dict[str, Any]:
         "journal_id": stats.journal_id,
         "cursor_sequence": stats.cursor_sequence,
         "pairs": {band: count.pair_count for band, count in counts.items()},
-        "queue_lengths": {band: counts[band].queue_length for band in BANDS},
+        "queue_lengths": {band: counts[band].queue_length for band in EXPORTED_BANDS},
+        "open_review_count": stats.open_review_count,
+        "queue_risks": list(stats.queue_risks),
         "exclusions": {item.reason: item.pair_count for item in stats.exclusions},
         "notes": list(stats.notes),
         "newest": [training_object(pair) for pair in newest],
@@ -49,16 +58,22 @@ def _print_tables(stats: Any, newest: list[Any], session_id: str) -> None:
     table.add_column("collected", justify="right")
     table.add_column("share", justify="right")
     table.add_column("in Redis", justify="right")
-    total = sum(count.pair_count for count in stats.counts)
-    for count in stats.counts:
-        band = band_name(count.band)
+    counts = {band_name(count.band): count for count in stats.counts}
+    # What people decided about is counted in the band that it was put in, too.
+    total = sum(count.pair_count for band, count in counts.items() if band != CORRECTED)
+    for band, count in counts.items():
         table.add_row(
             band,
             str(count.pair_count),
-            f"{count.pair_count / total:.0%}" if total else "",
-            str(count.queue_length) if band in BANDS else "",
+            f"{count.pair_count / total:.0%}" if total and band != CORRECTED else "",
+            str(count.queue_length) if band in EXPORTED_BANDS else "",
         )
     console.print(table)
+    if stats.open_review_count:
+        waiting = "pair waits" if stats.open_review_count == 1 else "pairs wait"
+        console.print(f"{stats.open_review_count} {waiting} for a person: `./glossa review`")
+    for risk in stats.queue_risks:
+        console.print(Text(risk, style="bold red"))
     console.print(
         f"journal {stats.journal_id or 'not seen yet'}, up to event {stats.cursor_sequence}",
         style="dim",

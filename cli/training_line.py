@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 BANDS = ("accept", "moderate", "review", "reject")  # best first
+CORRECTED = "corrected"  # what people decided
+EXPORTED_BANDS = (*BANDS, CORRECTED)
 
 
 def training_object(pair: Any) -> dict[str, Any]:
@@ -34,6 +36,20 @@ def training_object(pair: Any) -> dict[str, Any]:
         "end_offset_ms": pair.end_offset_ms,
         "sequence": pair.sequence,
         "signals": {signal.name: measured(signal, "value") for signal in pair.signals},
+        "avg_logprob": measured(pair, "avg_logprob"),
+        "no_speech_prob": measured(pair, "no_speech_prob"),
+        "compression_ratio": measured(pair, "compression_ratio"),
+        "flags": list(pair.flags),
+        "missing_terms": [
+            {"source": term.source, "target": term.target} for term in pair.missing_terms
+        ],
+        "caps": list(pair.caps),
+        "calibration": pair.calibration or None,
+        "decision": decision_name(pair.verdict),
+        "reviewer": pair.reviewer or None,
+        "review_revision": pair.review_revision,
+        "original_source_text": pair.original_source_text or None,
+        "original_target_text": pair.original_target_text or None,
     }
 
 
@@ -43,6 +59,15 @@ def timestamp(pair: Any) -> str:
 
     time = pair.time.ToDatetime(tzinfo=UTC)
     return str(time.isoformat(timespec="milliseconds").replace("+00:00", "Z"))
+
+
+def decision_name(number: int) -> str | None:
+    """What a person decided; None where nobody did."""
+    from glossa.types.v1 import types_pb2
+
+    if not number:
+        return None
+    return types_pb2.Verdict.Name(number).removeprefix("VERDICT_").lower()
 
 
 def band_name(number: int) -> str:

@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from services.collector.pair import Decision
-
-CORRECTED = "corrected"
+from services.collector.pair_keys import CORRECTED
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,24 +8,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
 from services.collector.bands import BANDS, Band
 from services.collector.candidate import Candidate
 from services.collector.diversity import Vocabulary, lot, weight
 from services.collector.duplicates import Sentences, clusters
 from services.collector.general import GeneralPair, draw
+from services.collector.row import Row, Tier
 
 GENERAL_SHARES = (0.05, 0.10)  # docs/architecture.md, Collection: of the whole dataset
 _LEAST_CHANCE = 0.01  # a moderate sentence of common words alone may still be drawn
-
-
-class Tier(StrEnum):
-    """Why a row is in a dataset."""
-
-    ACCEPTED = "accepted"  # accepted unseen, or gold
-    DIVERSITY = "diversity"  # moderate, drawn for its words
-    GENERAL = "general"  # everyday language
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,23 +54,6 @@ class Draw:
     def bands(self) -> tuple[Band, ...]:
         """The bands whose pairs are accepted unseen."""
         return BANDS[: BANDS.index(self.min_band) + 1]
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A row of a dataset.
-
-    Args:
-        cluster: rows of a language pair with the same number hold nearly the same sentence.
-        candidate: None in the general tier.
-    """
-
-    tier: Tier
-    weight: float
-    cluster: int
-    source_text: str
-    target_text: str
-    candidate: Candidate | None = None
 
 
 def select(

@@ -15,7 +15,7 @@ import pytest
 
 from services.collector.bands import Band
 from services.collector.filters import EXCLUSION_REASONS
-from services.collector.pair import ExcludedPair, ScoredPair
+from services.collector.pair import Decision, ExcludedPair, ReviewedPair, ScoredPair
 from services.collector.queues import Queues
 from services.collector.write_script import Write
 from services.settings import port
@@ -35,7 +35,34 @@ VERDICTS = [
         *(Band.ACCEPT, 0.9, 0.9, 0.9, 0.9),
     ),
     ExcludedPair(pair(segment_id=5, sequence=5), EXCLUSION_REASONS[1]),
+    ScoredPair(
+        pair(
+            segment_id=6,
+            sequence=6,
+            session_id="session-c",
+            signals=BY_RULES,
+            flags=("low_confidence",),
+            missing_terms=(("grace", "gracia"),),
+            avg_logprob=None,
+        ),
+        *(Band.REVIEW, 0.6, None, None, None),
+        caps=("missing_term",),
+    ),
+    ScoredPair(
+        pair(segment_id=7, sequence=7, session_id="session-c"), Band.REVIEW, 0.55, 0.6, 0.5, 0.5
+    ),
 ]
+FIXED = ReviewedPair(
+    machine=VERDICTS[5],
+    sequence=8,
+    time=VERDICTS[5].pair.time,
+    decision=Decision.FIXED,
+    source_text="Grace stands at the edge of the field",
+    target_text="La gracia está en la orilla del campo",
+    reviewer="Ana",
+    review_id="review-1",
+    revision=1,
+)
 
 
 @dataclass(frozen=True)
@@ -71,7 +98,8 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 async def fill(url: str) -> None:
     queues = Queues.open(url)
     await queues.write(
-        "journal-1", 0, [Write(verdict.pair.sequence, verdict) for verdict in VERDICTS]
+        *("journal-1", 0),
+        [Write(verdict.pair.sequence, verdict) for verdict in VERDICTS] + [Write(8, FIXED)],
     )
     await queues.close()
 
@@ -125,6 +153,18 @@ def test_exports_an_object_a_line_with_every_field(stack: Stack, tmp_path: Path)
         "end_offset_ms": 2500,
         "sequence": 1,
         "signals": {"translation_qe": 0.9, "marian_agreement": 0.95, "back_translation": None},
+        "avg_logprob": -0.05,
+        "no_speech_prob": 0.1,
+        "compression_ratio": 1.2,
+        "flags": [],
+        "missing_terms": [],
+        "caps": [],
+        "calibration": None,
+        "decision": None,
+        "reviewer": None,
+        "review_revision": 0,
+        "original_source_text": None,
+        "original_target_text": None,
     }
     assert "río" in lines[0]
     assert list(tmp_path.iterdir()) == [out]
@@ -139,6 +179,28 @@ def test_what_was_not_measured_is_null(stack: Stack) -> None:
         "number_parity": 1.0,
         "back_translation": None,
     }
+
+
+def test_exports_what_people_decided_beside_what_the_machine_made(stack: Stack) -> None:
+    (fixed,) = export(stack, "--band", "corrected")
+    expected = {
+        "en": FIXED.source_text,
+        "es": FIXED.target_text,
+        "original_source_text": FIXED.pair.source_text,
+        "original_target_text": FIXED.pair.target_text,
+        "decision": "fixed",
+        "reviewer": "Ana",
+        "review_revision": 1,
+        "band": "corrected",
+        "pair_id": "session-c/6/es",
+        "quality_score": 0.6,
+        "stt_confidence": None,
+        "avg_logprob": None,
+        "flags": ["low_confidence"],
+        "missing_terms": [{"source": "grace", "target": "gracia"}],
+        "caps": ["missing_term"],
+    }
+    assert {name: fixed[name] for name in expected} == expected
 
 
 def test_exports_the_bands_and_the_session_asked_for(stack: Stack) -> None:
@@ -162,6 +224,7 @@ def test_shows_bands_exclusions_and_the_newest_pairs(stack: Stack) -> None:
     for word in ("accept", "moderate", "review", "reject", "excluded", "compression_ratio"):
         assert word in words
     assert "[red]où[/red]" in done.stdout
+    assert "2 pairs wait for a person: `./glossa review`" in done.stdout
     assert "2026-11-22 10:00:00" in done.stdout
 
 
@@ -172,11 +235,21 @@ def test_the_last_line_is_one_json_object_when_asked(stack: Stack) -> None:
     assert shown == {
         "journal_id": "",
         "cursor_sequence": 0,
-        "pairs": {"accept": 3, "moderate": 1, "review": 0, "reject": 0, "excluded": 1},
-        "queue_lengths": {"accept": 3, "moderate": 1, "review": 0, "reject": 0},
+        "pairs": {
+            "accept": 3,
+            "moderate": 1,
+            "review": 2,
+            "reject": 0,
+            "corrected": 1,
+            "excluded": 1,
+        },
+        "queue_lengths": {"accept": 3, "moderate": 1, "review": 2, "reject": 0, "corrected": 1},
+        "open_review_count": 2,
+        "notes": [],
+        "queue_risks": [],
         "exclusions": {"compression_ratio": 1},
     }
-    assert [line["segment_id"] for line in newest] == [4, 3, 2, 1]
+    assert [line["segment_id"] for line in newest] == [7, 6, 4, 3, 2]
     one = glossa_queue("--json", "--session", "session-b", "--collector", stack.collector.address)
     assert json.loads(one.stdout)["pairs"]["accept"] == 1
 
@@ -193,6 +266,25 @@ def test_a_collector_that_is_not_there_is_one_line(tmp_path: Path) -> None:
         assert address.split(":")[1] in done.stderr
     assert out.read_text() == "kept\n"
     assert list(tmp_path.iterdir()) == [out]
+
+
+def test_a_redis_that_can_lose_pairs_is_shown_with_what_to_do(tmp_path: Path) -> None:
+    base = free_port_base()
+    redis = RedisProcess(port("redis", base), tmp_path / "redis", "--appendonly", "no")
+    collector = ServiceProcess("collector", base, tmp_path, redis_url=redis.url)
+    try:
+        redis.start()
+        collector.start()
+        asyncio.run(collector.wait_ready())
+        done = glossa_queue("--collector", collector.address, FORCE_COLOR="1", TERM="xterm")
+        as_json = glossa_queue("--json", "--collector", collector.address)
+    finally:
+        collector.kill()
+        redis.kill()
+    assert "appendonly" in done.stdout
+    assert "\x1b[1;31m" in done.stdout
+    (risk,) = json.loads(as_json.stdout)["queue_risks"]
+    assert "appendonly yes" in risk
 
 
 def test_a_redis_that_is_not_there_is_one_line(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from cli.stack import DEFAULT_STATE_DIR, port_is_free, read_profile, running_sta
 from services.settings import PORT_BASE, PORT_OFFSETS
 
 _MODES = ("/usr/share/apertium/modes", "/usr/local/share/apertium/modes")
+_STATS_TIMEOUT_S = 5.0
 _FREE_BYTES = 2 * 1024**3  # an hour of kept audio is 115 MB; the rest is journals, Redis and logs
 
 
@@ -41,7 +42,7 @@ async def examine(profile: str | None) -> tuple[list[Finding], str]:
         findings.append(Finding(f"a stack runs in {description['state_dir']}", good=True))
         for name in (name for name in description["services"] if name != "redis"):
             findings.append(await _service(name, description))
-        findings.append(await _redis(description))
+        findings.append(await _queues(description))
     return findings, _next_step(findings, profile, description)
 
 
@@ -127,24 +128,23 @@ async def _service(name: str, description: dict[str, Any]) -> Finding:
     )
 
 
-async def _redis(description: dict[str, Any]) -> Finding:
-    import redis.asyncio as redis
+async def _queues(description: dict[str, Any]) -> Finding:
+    """Whether Redis keeps what it is given, as the collector found it set up."""
+    import grpc
 
-    url = description["redis_url"]
-    client = redis.from_url(url, socket_timeout=5, decode_responses=True)
-    try:
-        found = {
-            name: (await client.config_get(name)).get(name)
-            for name in ("appendonly", "maxmemory-policy")
-        }
-    except redis.RedisError as error:
-        return Finding("redis does not answer", good=False, advice=str(error))
-    finally:
-        await client.aclose()
-    wanted = {"appendonly": "yes", "maxmemory-policy": "noeviction"}
-    wrong = [f"{name} {value}" for name, value in wanted.items() if found[name] != value]
+    from glossa.collector.v1 import collector_pb2, collector_pb2_grpc
+    from services.serving import CHANNEL_OPTIONS
+
+    address = description["addresses"]["collector"]
+    async with grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS) as channel:
+        stub = collector_pb2_grpc.CollectorServiceStub(channel)
+        try:
+            stats = await stub.Stats(collector_pb2.StatsRequest(), timeout=_STATS_TIMEOUT_S)
+        except grpc.aio.AioRpcError as error:
+            return Finding("pairs cannot be kept now", good=False, advice=str(error.details()))
+    risks = list(stats.queue_risks)
     return Finding(
-        "redis keeps what it is given" if not wrong else "redis can lose pairs",
-        good=not wrong,
-        advice=f"set {', '.join(wrong)} in its configuration" if wrong else "",
+        "redis can lose pairs" if risks else "redis keeps what it is given",
+        good=not risks,
+        advice="; ".join(risks),
     )

@@ -138,6 +138,8 @@ class _GrpcProbe:
 
 
 class _RedisProbe:
+    """Asks as the user who may ask nothing else (redis/users.acl)."""
+
     def __init__(self, address: str) -> None:
         self._host, _, self._port = address.partition(":")
 
@@ -146,7 +148,8 @@ class _RedisProbe:
             async with asyncio.timeout(_PROBE_TIMEOUT_S):
                 reader, writer = await asyncio.open_connection(self._host, int(self._port))
                 try:
-                    writer.write(b"PING\r\n")
+                    writer.write(b"AUTH health any\r\nPING\r\n")
+                    await reader.readline()
                     answer = await reader.readline()
                 finally:
                     writer.close()

@@ -109,16 +109,30 @@ class StackPlan:
             variables[prefix + "HTTP_PORT"] = str(port(f"{name}_http", self.port_base))
         if self._has_alternative:
             variables["GLOSSA_GATEWAY_MT_ALTERNATIVE_ADDRESS"] = self.address(ALTERNATIVE)
-        return variables | {
-            "GLOSSA_GATEWAY_STT_ADDRESS": self.address("stt"),
-            "GLOSSA_GATEWAY_MT_ADDRESS": self.address("mt"),
-            "GLOSSA_GATEWAY_QE_ADDRESS": self.address("qe"),
-            "GLOSSA_GATEWAY_STATE_DIR": str(self.state_dir / "gateway"),
-            "GLOSSA_CAPTIONS_UPSTREAM_ADDRESS": self.address("gateway"),
-            "GLOSSA_CAPTIONS_WEB_PORT": str(port("captions_web", self.port_base)),
-            "GLOSSA_COLLECTOR_WEB_PORT": str(port("collector_web", self.port_base)),
-            "GLOSSA_COLLECTOR_GATEWAY_ADDRESS": self.address("gateway"),
-            "GLOSSA_COLLECTOR_REDIS_URL": self.redis_url or f"redis://{self.address('redis')}/0",
+        return (
+            variables
+            | {
+                "GLOSSA_GATEWAY_STT_ADDRESS": self.address("stt"),
+                "GLOSSA_GATEWAY_MT_ADDRESS": self.address("mt"),
+                "GLOSSA_GATEWAY_QE_ADDRESS": self.address("qe"),
+                "GLOSSA_GATEWAY_STATE_DIR": str(self.state_dir / "gateway"),
+                "GLOSSA_CAPTIONS_UPSTREAM_ADDRESS": self.address("gateway"),
+                "GLOSSA_CAPTIONS_WEB_PORT": str(port("captions_web", self.port_base)),
+                "GLOSSA_COLLECTOR_WEB_PORT": str(port("collector_web", self.port_base)),
+                "GLOSSA_COLLECTOR_GATEWAY_ADDRESS": self.address("gateway"),
+            }
+            | self._redis_access()
+        )
+
+    def _redis_access(self) -> dict[str, str]:
+        """How the collector reaches Redis: the stack's own as the user that may add pairs."""
+        if self.redis_url:
+            return {"GLOSSA_COLLECTOR_REDIS_URL": self.redis_url}
+        return {
+            "GLOSSA_COLLECTOR_REDIS_URL": f"redis://collector@{self.address('redis')}/0",
+            "GLOSSA_COLLECTOR_REDIS_PASSWORD_FILE": str(
+                self.state_dir / "redis" / "collector.password"
+            ),
         }
 
     def check_tools(self) -> None:

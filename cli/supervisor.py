@@ -15,6 +15,7 @@ from cli.readiness import examine_profile
 from cli.signals import on_signal
 from cli.stack import (
     ALTERNATIVE,
+    REPOSITORY,
     StackPlan,
     python_of,
     remove_description,
@@ -238,16 +239,9 @@ class Supervisor:
             python = python_of(module, self.plan.environment)
             return [python, "-P", "-m", f"services.{module}"]
         return [
-            "redis-server",
+            *(str(REPOSITORY / "redis" / "start"), str(self.plan.state_dir / "redis")),
             *("--port", self.plan.address("redis").rpartition(":")[2]),
             *("--bind", "127.0.0.1"),
-            *("--dir", str(self.plan.state_dir / "redis")),
-            *("--appendonly", "yes"),
-            *("--appendfsync", "everysec"),
-            # Pairs are never thrown away to make room: writes fail and the collector waits.
-            *("--maxmemory-policy", "noeviction"),
-            *("--save", ""),
-            *("--daemonize", "no"),
         ]
 
     def _log_path(self, name: str) -> Path:

@@ -17,9 +17,11 @@ from services.collector.queues import Queues
 from services.collector.review import Reviews
 from services.collector.review_server import ReviewServicer
 from services.collector.settings import CollectorSettings
+from services.collector.upkeep import QUEUE_CONDITION, Upkeep
 from services.collector.verdict import judge
 from services.collector.web import ReviewSite
 from services.errors import InvalidInput
+from services.serving import Conditions
 
 _STREAMS = {number: name for name, number in STREAM_NUMBERS.items()}
 
@@ -40,7 +42,9 @@ class CollectorApp:
             thresholds=settings.thresholds(),
             calibration=settings.calibration,
         )
-        self._follower = Follower(self._writing, verdict_on, settings)
+        self.conditions = Conditions(QUEUE_CONDITION)
+        upkeep = Upkeep(self._writing, settings, self.conditions)
+        self._follower = Follower(self._writing, upkeep, verdict_on, settings)
         self._reviews = Reviews.open(settings, lambda: self._follower.journal_id)
         self._site = ReviewSite(self._reviews, settings)
 

@@ -93,7 +93,20 @@ class CollectorSettings(ServiceSettings):
         1.0, gt=0, le=60, description="how often events without a pair move the cursor"
     )
     queue_check_interval_s: float = Field(
-        5.0, gt=0, le=600, description="how often Redis is looked at while nothing is written"
+        5.0, gt=0, le=600, description="how often Redis is looked at"
+    )
+    queue_length_alarm: int = Field(
+        1_000_000, ge=1, description="entries of one stream above which metric and log warn"
+    )
+    trim_keep_days: float = Field(
+        90.0,
+        ge=0,
+        le=36_500,
+        description="entries younger than this are never trimmed; older ones once every consumer "
+        "group has acknowledged them",
+    )
+    trim_interval_s: float = Field(
+        600.0, gt=0, le=86_400, description="how often the streams are trimmed, when there is time"
     )
 
     @field_validator("redis_password_file")

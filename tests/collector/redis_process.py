@@ -10,31 +10,41 @@ from pathlib import Path
 
 import redis
 
+START = Path(__file__).parents[2] / "redis" / "start"
+USERS = ("collector", "trainer", "operator")
 _READY_TIMEOUT_S = 20.0
 
 
 class RedisProcess:
-    """Append-only by default, as the stack runs it. Its data outlives `kill`."""
+    """As the stack runs it, unless `options` change that. Its data outlives `kill`.
+
+    `url` is what the collector is let in with; `client` may do everything.
+    """
 
     def __init__(self, port: int, folder: Path, *options: str) -> None:
-        self.url = f"redis://127.0.0.1:{port}/0"
+        self.url = self.url_of("collector", port)
         self.port = port
         self._folder = folder
-        self._options = options or ("--appendonly", "yes", "--maxmemory-policy", "noeviction")
+        self._options = options
         self._process: subprocess.Popen[bytes] | None = None
-        self.client = redis.Redis(
-            port=port, decode_responses=True, socket_timeout=10, single_connection_client=False
+        self.client = redis.Redis.from_url(
+            self.url_of("operator", port), decode_responses=True, socket_timeout=10
         )
+
+    @staticmethod
+    def url_of(user: str, port: int) -> str:
+        return f"redis://{user}:{_password(user)}@127.0.0.1:{port}/0"
 
     def start(self) -> None:
         """Starts it and waits until it has read its data."""
         self._folder.mkdir(parents=True, exist_ok=True)
+        for user in USERS:
+            (self._folder / f"{user}.password").write_text(_password(user))
         with (self._folder / "redis.log").open("ab") as log_file:
             self._process = subprocess.Popen(
                 [
-                    "redis-server",
-                    *("--port", str(self.port), "--bind", "127.0.0.1", "--dir", self._folder),
-                    *("--save", "", *self._options),
+                    *(START, self._folder, "--port", str(self.port), "--bind", "127.0.0.1"),
+                    *self._options,
                 ],
                 stdout=log_file,
                 stderr=log_file,
@@ -61,3 +71,7 @@ class RedisProcess:
             self._process.kill()
             self._process.wait()
         self._process = None
+
+
+def _password(user: str) -> str:
+    return f"known-{user}-password"

@@ -155,7 +155,9 @@ async def test_kill_of_the_collector_while_redis_is_frozen(stack: Stack) -> None
 async def test_two_collectors_at_once_collect_each_pair_once(stack: Stack) -> None:
     await stack.start()
     first_port = int(stack.collector.address.split(":")[1])
-    second = stack.new_collector(grpc_port=first_port + 3, http_port=first_port + 4)
+    second = stack.new_collector(
+        grpc_port=first_port + 3, http_port=first_port + 4, web_port=first_port + 6
+    )
     second.start()
     try:
         await until(lambda: len(stack.upstream.asked) == 2)

@@ -145,8 +145,13 @@ class UpStack:
 
     def queued_pair_ids(self, session_id: str) -> list[str]:
         """What the Redis streams hold of a session, read past the collector."""
+        password_file = self.state_dir / "redis" / "operator.password"
         connection = redis.Redis.from_url(
-            self.description()["redis_url"], decode_responses=True, socket_timeout=10
+            self.description()["redis_url"],
+            username="operator",
+            password=password_file.read_text(),
+            decode_responses=True,
+            socket_timeout=10,
         )
         with connection:
             return [

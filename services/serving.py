@@ -95,13 +95,48 @@ class App(Protocol):
         """Ends open streams in good order; unary calls are waited for by the server."""
 
 
-def run(app: App, settings: ServiceSettings) -> None:
+class Conditions:
+    """What a service says of its surroundings, beside being up: health names of their own.
+
+    A collector whose Redis is away serves: it answers, waits, and /readyz is 200. Whoever watches
+    the surroundings finds NOT_SERVING under their name, and the reasons in the text of /readyz.
+
+    Args:
+        names: of the conditions, full gRPC names; each begins as not looked at.
+    """
+
+    def __init__(self, *names: str) -> None:
+        self._warnings: dict[str, tuple[str, ...]] = dict.fromkeys(names, ("not looked at yet",))
+        self._servicer: health.aio.HealthServicer | None = None
+
+    async def attach(self, servicer: health.aio.HealthServicer) -> None:
+        """From now on this health servicer tells."""
+        self._servicer = servicer
+        for name in self._warnings:
+            await self._tell(name)
+
+    async def set(self, name: str, warnings: Iterable[str]) -> None:
+        """Sets what is wrong under a name; nothing is wrong without a warning."""
+        self._warnings[name] = tuple(warnings)
+        await self._tell(name)
+
+    def lines(self) -> list[str]:
+        """A line a warning; may be called from another thread."""
+        conditions = list(self._warnings.items())
+        return [f"warning: {name}: {text}" for name, texts in conditions for text in texts]
+
+    async def _tell(self, name: str) -> None:
+        if self._servicer is not None:
+            await self._servicer.set(name, _status(serving=not self._warnings[name]))
+
+
+def run(app: App, settings: ServiceSettings, conditions: Conditions | None = None) -> None:
     """Serves until SIGTERM or SIGINT. Exits with 1 and one clear line when the start fails."""
     faulthandler.enable()
     logs.configure(app.name, settings.log_level, settings.log_format)
     failures: list[BaseException] = []
     try:
-        asyncio.run(_serve(app, settings))
+        asyncio.run(_serve(app, settings, conditions or Conditions()))
     except* GlossaError as group:
         failures.extend(_leaves(group))
     # Out here: what is raised in the clause above is wrapped into a group, and shows a traceback.
@@ -111,7 +146,7 @@ def run(app: App, settings: ServiceSettings) -> None:
         raise SystemExit(1)
 
 
-async def _serve(app: App, settings: ServiceSettings) -> None:
+async def _serve(app: App, settings: ServiceSettings, conditions: Conditions) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for signal_number in (signal.SIGTERM, signal.SIGINT):
@@ -122,6 +157,7 @@ async def _serve(app: App, settings: ServiceSettings) -> None:
     health_pb2_grpc.add_HealthServicer_to_server(health_servicer, server)
     # The servicer starts with "" SERVING: a caller would come before the engine is warm.
     await _set_health(health_servicer, app, serving=False)
+    await conditions.attach(health_servicer)
     app.register(server)
     if settings.reflection:
         reflection.enable_server_reflection(
@@ -130,7 +166,7 @@ async def _serve(app: App, settings: ServiceSettings) -> None:
     _listen(server, settings)
     heartbeat = Heartbeat()
     heartbeat_task = asyncio.create_task(heartbeat.beat())
-    with _operator_http(settings, heartbeat):
+    with _operator_http(settings, heartbeat, conditions):
         await server.start()
         log.info("listening", grpc_port=settings.grpc_port, http_port=settings.http_port)
         started_at = time.monotonic()
@@ -197,11 +233,14 @@ def _cannot_listen(host: str, port: int, error: Exception) -> Unavailable:
 
 
 async def _set_health(servicer: health.aio.HealthServicer, app: App, *, serving: bool) -> None:
-    state = health_pb2.HealthCheckResponse.ServingStatus.Value(
+    for name in ("", *app.service_names):
+        await servicer.set(name, _status(serving=serving))
+
+
+def _status(*, serving: bool) -> Any:
+    return health_pb2.HealthCheckResponse.ServingStatus.Value(
         "SERVING" if serving else "NOT_SERVING"
     )
-    for name in ("", *app.service_names):
-        await servicer.set(name, state)
 
 
 def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterable[BaseException]:
@@ -248,7 +287,7 @@ class _QuietHandler(wsgiref.simple_server.WSGIRequestHandler):
 
 
 @contextlib.contextmanager
-def _operator_http(settings: ServiceSettings, heartbeat: Heartbeat) -> Any:
+def _operator_http(settings: ServiceSettings, heartbeat: Heartbeat, conditions: Conditions) -> Any:
     """Serves /healthz, /readyz and /metrics from a thread: they answer for a stuck loop too."""
     metrics_app = prometheus_client.make_wsgi_app()
 
@@ -263,6 +302,7 @@ def _operator_http(settings: ServiceSettings, heartbeat: Heartbeat) -> Any:
         elif path == "/readyz":
             ready = heartbeat.ready and not stuck
             text = "ready" if ready else "event loop stuck" if stuck else "not ready"
+            text = "\n".join((text, *conditions.lines()))
             status = "200 OK" if ready else "503 not ready"
         else:
             status, text = "404 Not Found", "try /healthz, /readyz or /metrics"

@@ -7,4 +7,5 @@ from services.settings import load
 
 if __name__ == "__main__":
     settings = load(CollectorSettings)
-    run(CollectorApp(settings), settings)
+    app = CollectorApp(settings)
+    run(app, settings, app.conditions)

@@ -32,6 +32,7 @@ from services.collector.pair import (
 )
 from services.collector.queues import Queues, Written
 from services.collector.settings import CollectorSettings
+from services.collector.upkeep import Upkeep
 from services.collector.upstream import Event, Upstream
 from services.collector.write_script import Write
 from services.errors import Unavailable, error_info, reason_of
@@ -50,9 +51,14 @@ class Follower:
     """Follows all sessions of one gateway until cancelled."""
 
     def __init__(
-        self, queues: Queues, judge: Callable[[Pair], Verdict], settings: CollectorSettings
+        self,
+        queues: Queues,
+        upkeep: Upkeep,
+        judge: Callable[[Pair], Verdict],
+        settings: CollectorSettings,
     ) -> None:
         self._queues = queues
+        self._upkeep = upkeep
         self._judge = judge
         self._settings = settings
         self.journal_id = ""  # empty before the first event
@@ -77,7 +83,7 @@ class Follower:
         async with grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS) as channel:
             upstream = Upstream(channel, self._judge)
             while True:
-                await self._patiently(self._measure_queue)
+                await self._keep_up(idle=True)
                 if await self._follow(upstream):
                     backoff.reset()
                 await backoff.wait()
@@ -195,6 +201,7 @@ class Follower:
                 is_behind = not events and await self._patiently(self._lost_its_end)
             if is_behind:
                 return
+            await self._keep_up(idle=not events)
 
     async def _write_all(self, writes: list[Write]) -> bool:
         """Whether Redis was behind; then the cursor is its own, and the rest is not written."""
@@ -233,16 +240,14 @@ class Follower:
 
     async def _lost_its_end(self) -> bool:
         """Looks at an idle Redis: whether it knows less than it once said."""
-        await self._measure_queue()
         stored = await self._queues.cursor(self.journal_id)
         if stored >= self.cursor:
             return False
         self._note_behind(stored)
         return True
 
-    async def _measure_queue(self) -> None:
-        for stream, length in (await self._queues.lengths()).items():
-            metrics.QUEUE_LENGTH.labels(stream).set(length)
+    async def _keep_up(self, *, idle: bool) -> None:
+        await self._patiently(lambda: self._upkeep.do_what_is_due(idle=idle))
 
     def _note_behind(self, stored: int) -> None:
         log.warning("queue_behind", cursor=self.cursor, stored=stored)
@@ -251,14 +256,6 @@ class Follower:
     def _set_cursor(self, cursor: int) -> None:
         self.cursor = cursor
         metrics.CURSOR.set(cursor)
-
-    async def _inspect_queue(self) -> None:
-        """Warns of a Redis that is set up so that it can lose pairs."""
-        risks = await self._queues.risks()
-        for setting in ("maxmemory_policy", "appendonly"):
-            metrics.QUEUE_AT_RISK.labels(setting).set(setting in risks)
-        for setting, advice in risks.items():
-            log.warning("queue_at_risk", setting=setting, advice=advice)
 
     async def _patiently(self, action: Callable[[], Awaitable[ResultT]]) -> ResultT:
         """Does `action` again and again until Redis takes it."""
@@ -270,14 +267,12 @@ class Follower:
                 if self._queue_state != "away":
                     log.warning("queue_away", reason=error.reason, message=error.message)
                 self._queue_state = "away"
+                await self._upkeep.note_away(error.message)
                 metrics.QUEUE_AVAILABLE.set(0)
                 await backoff.wait()
             else:
                 if self._queue_state != "there":
                     log.info("queue_there")
-                    # Coming back it may be another one, or have other settings.
-                    with contextlib.suppress(Unavailable):
-                        await self._inspect_queue()
                 self._queue_state = "there"
                 metrics.QUEUE_AVAILABLE.set(1)
                 return result

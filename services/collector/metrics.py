@@ -29,9 +29,19 @@ QUEUE_AVAILABLE = Gauge(
 QUEUE_LENGTH = Gauge(
     "glossa_collector_queue_length", "Entries in a stream when last looked at, by band.", ["band"]
 )
+QUEUE_TOO_LONG = Gauge(
+    "glossa_collector_queue_too_long_bool",
+    "1 while a stream has more entries than queue_length_alarm, by band.",
+    ["band"],
+)
+TRIMMED = Counter(
+    "glossa_collector_trimmed_entries_total",
+    "Entries taken off a stream that every consumer group had acknowledged, by band.",
+    ["band"],
+)
 QUEUE_AT_RISK = Gauge(
     "glossa_collector_queue_at_risk_bool",
-    "1 while Redis is set up so that it can lose pairs, by the setting that is wrong.",
+    "1 while a setting of Redis lets pairs be lost, or forgotten ones stay, by the setting.",
     ["setting"],
 )
 WRITE_SECONDS = Histogram(

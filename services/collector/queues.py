@@ -15,6 +15,7 @@ from redis.asyncio import Redis
 from redis.exceptions import NoScriptError
 
 from services.collector.bands import BANDS, Band
+from services.collector.erasing import Eraser
 from services.collector.pair import ForgottenSession
 from services.collector.pair_keys import (
     CORRECTED,
@@ -26,7 +27,9 @@ from services.collector.pair_keys import (
 )
 from services.collector.reading import CollectedPair, read_streams
 from services.collector.redis_client import needs_redis, open_redis
+from services.collector.redis_risks import risks
 from services.collector.review_keys import OPEN_KEY
+from services.collector.trimming import trim
 from services.collector.write_script import SCRIPTS, Write, script_run
 
 Outcome = Literal["written", "duplicate", "behind"]
@@ -59,6 +62,7 @@ class Queues:
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
+        self._eraser = Eraser(redis)
 
     @classmethod
     def open(cls, url: str, timeout_s: float = 2.0) -> Self:
@@ -176,25 +180,19 @@ class Queues:
         """The same, the other way round: take as many as are wanted."""
         return read_streams(self._redis, streams, session_id, newest_first=True)
 
-    # Set-up
+    # Upkeep
 
     async def risks(self) -> dict[str, str]:
-        """The settings of this Redis with which it can lose pairs: name to what to do about it."""
-        with needs_redis():
-            memory = await self._redis.info("memory")
-            persistence = await self._redis.info("persistence")
-        risks = {}
-        policy = memory.get("maxmemory_policy", "")
-        if policy != "noeviction":
-            risks["maxmemory_policy"] = (
-                f"maxmemory-policy is {policy}: a full Redis throws pairs away; set noeviction"
-            )
-        if not persistence.get("aof_enabled"):
-            risks["appendonly"] = (
-                "appendonly is off: a restart loses pairs (they are collected again only while the "
-                "journal has them); set appendonly yes"
-            )
-        return risks
+        """The settings of this Redis that put pairs at risk: name to what to do about it."""
+        return await risks(self._redis)
+
+    async def trim(self, keep_days: float) -> dict[str, int]:
+        """Takes off what every reader has done with; how many entries went from each stream."""
+        return await trim(self._redis, keep_days)
+
+    async def erase_step(self) -> None:
+        """Goes on getting what was forgotten off the disk; to be called now and then."""
+        await self._eraser.step()
 
 
 def _forgets(write: Write) -> bool:

@@ -138,7 +138,7 @@ class _GrpcProbe:
 
 
 class _RedisProbe:
-    """Asks as the user who may ask nothing else (redis/users.acl)."""
+    """Asks as the user who may ask nothing else (redis-server/users.acl)."""
 
     def __init__(self, address: str) -> None:
         self._host, _, self._port = address.partition(":")

@@ -239,7 +239,7 @@ class Supervisor:
             python = python_of(module, self.plan.environment)
             return [python, "-P", "-m", f"services.{module}"]
         return [
-            *(str(REPOSITORY / "redis" / "start"), str(self.plan.state_dir / "redis")),
+            *(str(REPOSITORY / "redis-server" / "start"), str(self.plan.state_dir / "redis")),
             *("--port", self.plan.address("redis").rpartition(":")[2]),
             *("--bind", "127.0.0.1"),
         ]

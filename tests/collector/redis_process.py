@@ -10,7 +10,7 @@ from pathlib import Path
 
 import redis
 
-START = Path(__file__).parents[2] / "redis" / "start"
+START = Path(__file__).parents[2] / "redis-server" / "start"
 USERS = ("collector", "trainer", "operator")
 _READY_TIMEOUT_S = 20.0
 

@@ -41,6 +41,7 @@ HELD_BACK_SENTENCE = 221  # mt holds a word of its drafts back
 TERM_SENTENCE = 112  # holds two terms, of which mt's finals have one
 CORRECTED_SENTENCE = 111  # stt puts a term right in it and doubts the rest
 PAIRS = ["en>es", "en>fr"]
+_MT_MODELS = {"mt_alternative": "rule/other"}
 MODELS = {"stt": ["en"], "mt": PAIRS, "mt_alternative": PAIRS, "qe": ["length_ratio"]}
 
 KEPT_TERM = types_pb2.GlossaryTerm(source="grace", target="gracia")
@@ -289,22 +290,27 @@ class _Model(models_pb2_grpc.ModelServiceServicer):
         )
 
 
-async def serve(role: str, port: int) -> None:
+async def started(role: str, port: int, servicer: Stt | Mt | Qe | None = None) -> grpc.aio.Server:
+    """A server of one role; `servicer` in place of the one above."""
     server = grpc.aio.server(options=SERVER_OPTIONS)
-    mt = Mt("rule/other" if role == "mt_alternative" else "rule/bracket")
+    mt = servicer if isinstance(servicer, Mt) else Mt(_MT_MODELS.get(role, "rule/bracket"))
     models_pb2_grpc.add_ModelServiceServicer_to_server(_Model(MODELS[role], mt), server)
     if role == "stt":
-        stt_pb2_grpc.add_SttServiceServicer_to_server(Stt(), server)
+        stt_pb2_grpc.add_SttServiceServicer_to_server(servicer or Stt(), server)
     elif role.startswith("mt"):
         mt_pb2_grpc.add_MtServiceServicer_to_server(mt, server)
     else:
-        qe_pb2_grpc.add_QeServiceServicer_to_server(Qe(), server)
+        qe_pb2_grpc.add_QeServiceServicer_to_server(servicer or Qe(), server)
     health_servicer = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(health_servicer, server)
     await health_servicer.set("", health_pb2.HealthCheckResponse.SERVING)
     server.add_insecure_port(f"127.0.0.1:{port}")
     await server.start()
-    await server.wait_for_termination()
+    return server
+
+
+async def serve(role: str, port: int) -> None:
+    await (await started(role, port)).wait_for_termination()
 
 
 if __name__ == "__main__":

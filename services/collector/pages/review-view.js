@@ -137,15 +137,15 @@ export function showEmpty() {
   if (isNew) view.empty.querySelector("h2").focus({ preventScroll: true });
 }
 
-export const texts = () => ({
-  source_text: view.source.value.trim(),
-  target_text: view.target.value.trim(),
-});
+const changed = (name) => view[name].value.trim() !== given[name].trim();
 
-export const isChanged = () =>
-  shown !== null &&
-  (view.source.value.trim() !== given.source.trim() ||
-    view.target.value.trim() !== given.target.trim());
+export const isChanged = () => shown !== null && (changed("source") || changed("target"));
+
+// As they shall be; one that was not touched is as it came, to the last blank.
+export const texts = () => ({
+  source_text: changed("source") ? view.source.value.trim() : shown.pair.source_text,
+  target_text: changed("target") ? view.target.value.trim() : shown.pair.target_text,
+});
 
 export function setReadOnly(isReadOnly) {
   view.source.readOnly = isReadOnly;

@@ -3,27 +3,34 @@
 // Above this many comparisons the middle counts as changed altogether: typing must not stutter.
 const COMPARISONS = 1_000_000;
 
-// Words, and what stands between them, in order; joined they are the text.
-export function words(text, language) {
+// Words and signs in order, each with the blanks after it; joined they are the text.
+function words(text, language) {
   let segmenter;
   try {
     segmenter = new Intl.Segmenter(language, { granularity: "word" });
   } catch {
-    segmenter = new Intl.Segmenter(undefined, { granularity: "word" });
+    segmenter = new Intl.Segmenter(undefined, { granularity: "word" }); // not a language tag
   }
-  return Array.from(segmenter.segment(text), (each) => each.segment);
+  const found = [];
+  for (const { segment } of segmenter.segment(text)) {
+    if (found.length > 0 && segment.trim() === "") found[found.length - 1] += segment;
+    else found.push(segment);
+  }
+  return found;
 }
 
+const isSame = (a, b) => a.trimEnd() === b.trimEnd();
+
 // [{kind: "same" | "gone" | "new", text}] from `before` to `after`: the longest common subsequence
-// of their words.
+// of their words. What is not gone, joined, is `after`.
 export function differences(before, after, language) {
   const old = words(before, language);
   const fresh = words(after, language);
   let start = 0;
-  while (start < old.length && start < fresh.length && old[start] === fresh[start]) start += 1;
+  while (start < old.length && start < fresh.length && isSame(old[start], fresh[start])) start += 1;
   let oldEnd = old.length;
   let freshEnd = fresh.length;
-  while (oldEnd > start && freshEnd > start && old[oldEnd - 1] === fresh[freshEnd - 1]) {
+  while (oldEnd > start && freshEnd > start && isSame(old[oldEnd - 1], fresh[freshEnd - 1])) {
     oldEnd -= 1;
     freshEnd -= 1;
   }
@@ -34,9 +41,9 @@ export function differences(before, after, language) {
     if (parts.at(-1)?.kind === kind) parts.at(-1).text += text;
     else parts.push({ kind, text });
   };
-  add("same", old.slice(0, start));
+  add("same", fresh.slice(0, start));
   compare(old.slice(start, oldEnd), fresh.slice(start, freshEnd), add);
-  add("same", old.slice(oldEnd));
+  add("same", fresh.slice(freshEnd));
   return parts;
 }
 
@@ -47,20 +54,19 @@ function compare(old, fresh, add) {
     return;
   }
   const width = fresh.length + 1;
-  const common = new Uint16Array((old.length + 1) * width); // of the rest from here
+  const common = new Uint32Array((old.length + 1) * width); // of the rest from here
   for (let i = old.length - 1; i >= 0; i -= 1) {
     for (let j = fresh.length - 1; j >= 0; j -= 1) {
-      common[i * width + j] =
-        old[i] === fresh[j]
-          ? common[(i + 1) * width + j + 1] + 1
-          : Math.max(common[(i + 1) * width + j], common[i * width + j + 1]);
+      common[i * width + j] = isSame(old[i], fresh[j])
+        ? common[(i + 1) * width + j + 1] + 1
+        : Math.max(common[(i + 1) * width + j], common[i * width + j + 1]);
     }
   }
   let i = 0;
   let j = 0;
   while (i < old.length && j < fresh.length) {
-    if (old[i] === fresh[j]) {
-      add("same", [old[i]]);
+    if (isSame(old[i], fresh[j])) {
+      add("same", [fresh[j]]);
       i += 1;
       j += 1;
     } else if (common[(i + 1) * width + j] >= common[i * width + j + 1]) {

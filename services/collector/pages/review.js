@@ -60,6 +60,7 @@ function showButtons() {
   buttons.undo.ariaDisabled = String(isBusy);
   buttons.revert.hidden = !view.isChanged();
   buttons.next.hidden = !isLost;
+  byId("actions").hidden = item === null;
 }
 
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -165,14 +166,19 @@ const DONE = { accepted: "Accepted.", fixed: "Fix saved.", rejected: "Rejected."
 function decide(wish) {
   if (!item || isLost) return;
   const verdict = wish === "accepted" && view.isChanged() ? "fixed" : wish;
-  const { source_text, target_text } = view.texts();
-  if (verdict === "fixed" && !(source_text && target_text)) {
+  // Those of an accepted pair, too: another text than the one on the screen must not be accepted.
+  const texts = verdict === "rejected" ? {} : view.texts();
+  if (texts.source_text === "" || texts.target_text === "") {
     tell("pair", "A text is empty: reject the pair if it is worth nothing.");
     return;
   }
-  const changed = verdict === "fixed" ? { source_text, target_text } : {};
   exclusively(async () => {
-    await holding(() => call("submit", { lease_id: item.lease_id, verdict, ...changed }));
+    try {
+      await holding(() => call("submit", { lease_id: item.lease_id, verdict, ...texts }));
+    } catch (error) {
+      if (error.reason === "INVALID_VERDICT") await regain(); // says what changed
+      throw error;
+    }
     status.textContent = DONE[verdict];
     await takeNext();
   });

@@ -22,7 +22,11 @@ python - <<PYTHON
 import os, re, tomllib
 extras = tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]
 profile = open("profiles/${PROFILE}.env").read()
-variables = {"stt": r"STT_(?:PARTIAL_)?ENGINE", "mt": r"MT_(?:DRAFT_)?RUNTIME"}.get("${SERVICE}")
+variables = {
+    "stt": r"STT_(?:PARTIAL_)?ENGINE",
+    "mt": r"MT_(?:DRAFT_)?RUNTIME",
+    "qe": "QE_ENGINE",
+}.get("${SERVICE}")
 engines = "${ENGINES}".split()
 if variables:
     engines += re.findall(rf"^GLOSSA_{variables}=(?:\\$\\{{\w+:-)?(\w+)", profile, re.MULTILINE)
@@ -59,7 +63,7 @@ FROM ${BASE} AS packages
 ARG SERVICE
 WORKDIR /build
 RUN python -m venv --without-pip /opt/venv
-COPY pyproject.toml constraints.txt ./
+COPY pyproject.toml constraints.txt constraints-qe.txt ./
 COPY --from=choice /choice/extras ./
 RUN --mount=type=cache,target=/root/.cache/pip --mount=from=wheels,source=/wheels/built,target=/wheels <<EOF
 set -eu
@@ -72,12 +76,17 @@ for name in open("extras").read().split():
     print(*extras[name], sep="\n")
 PYTHON
 into_venv="python -m pip --python /opt/venv/bin/python --disable-pip-version-check install --root-user-action ignore"
+constraints=constraints.txt
+# unbabel-comet wants older libraries than the other services.
+if grep -qx cometkiwi extras; then constraints=constraints-qe.txt; fi
 # First and alone: what asks for it later finds it there and does not choose another build.
-if grep -qxE 'bitsandbytes|exl2|mlx-whisper' extras; then
-  $into_venv "$(grep -o '^torch==[0-9.]*' constraints.txt)"
+if grep -qxE 'bitsandbytes|cometkiwi|exl2|mlx-whisper' extras; then
+  $into_venv "$(grep -o '^torch==[0-9.]*' $constraints)"
 fi
 if grep -qx gguf extras; then $into_venv --no-deps /wheels/*.whl; fi
-$into_venv -r requirements.txt -c constraints.txt
+$into_venv -r requirements.txt -c $constraints
+# One library of another version, and the estimate is wrong or qe does not start: better no image.
+if grep -qx cometkiwi extras; then python -m pip --python /opt/venv/bin/python check; fi
 # Wanted for the model file in it, not for the torch that it declares.
 if [ "$SERVICE" = stt ]; then $into_venv --no-deps silero-vad -c constraints.txt; fi
 EOF
@@ -90,7 +99,7 @@ packages=
 case $SERVICE in
   # llama.cpp and torch compute on several cores with OpenMP.
   mt) packages="apertium apertium-eng-spa libgomp1" ;;
-  qe) packages="apertium apertium-eng-spa" ;;
+  qe) packages="apertium apertium-eng-spa libgomp1" ;;
   stt) packages=libgomp1 ;;
 esac
 if [ -n "$packages" ]; then
@@ -118,6 +127,7 @@ ENV SERVICE=${SERVICE} \
   LD_LIBRARY_PATH=/opt/venv/lib/python3.11/site-packages/nvidia/cublas/lib:/opt/venv/lib/python3.11/site-packages/nvidia/cuda_runtime/lib:/opt/venv/lib/python3.11/site-packages/nvidia/cudnn/lib \
   GLOSSA_STT_MODELS_DIR=/var/lib/glossa/models \
   GLOSSA_MT_MODELS_DIR=/var/lib/glossa/models \
+  GLOSSA_QE_MODELS_DIR=/var/lib/glossa/models \
   GLOSSA_GATEWAY_STATE_DIR=/var/lib/glossa/gateway \
   GLOSSA_GATEWAY_HTTP_PORT=7301 \
   GLOSSA_STT_HTTP_PORT=7303 \

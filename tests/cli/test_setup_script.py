@@ -19,6 +19,7 @@ PYTHON = """#!/bin/bash
 folder=$(dirname "$0")
 case "$*" in
   "-m pip --version" | *"import ensurepip"*) exit 0 ;;
+  "-m pip check") echo "$*" >>"$folder/asked"; [ ! -e "$folder/disagree" ] ;;
   "-c import torch") grep -q "install.* torch==" "$folder/asked" ;;
   *"-P -m cli"*) echo "ran: ${*#*cli}" ;;
   *)
@@ -43,10 +44,13 @@ class Checkout:
     def __init__(self, folder: Path) -> None:
         self.folder = folder / "checkout"
         shutil.copytree(REPOSITORY / "profiles", self.folder / "profiles")
-        for name in ("glossa", "pyproject.toml", "constraints.txt"):
+        for name in ("glossa", "pyproject.toml", "constraints.txt", "constraints-qe.txt"):
             shutil.copy(REPOSITORY / name, self.folder)
         self._asked = self.folder / ".venv" / "bin" / "asked"
         self.add_tool(".venv/bin/python", PYTHON)
+        self.add_tool(".venv-qe/bin/python", PYTHON)
+        self._asked_of_qe = self.folder / ".venv-qe" / "bin" / "asked"
+        self.qe_stamp = self.folder / ".venv-qe" / ".glossa-stamp"
         # A machine without a card, whatever this one has.
         self.add_tool("tools/nvidia-smi", "#!/bin/sh\nexit 9\n")
 
@@ -58,10 +62,21 @@ class Checkout:
 
     def run(self, *arguments: str, **environment: str) -> list[str]:
         """What python was asked during one call of the script."""
+        done = self.call(*arguments, **environment)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.startswith("ran: ")
+        return self._asked.read_text().splitlines()
+
+    def asked_of_qe(self) -> list[str]:
+        """What the Python of qe's environment was asked during the last call."""
+        return self._asked_of_qe.read_text().splitlines()
+
+    def call(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         self._asked.write_text("")
+        self._asked_of_qe.write_text("")
         inherited = {k: v for k, v in os.environ.items() if not k.startswith(("GLOSSA_", "CMAKE"))}
         path = f"{self.folder / 'tools'}:{os.environ['PATH']}"
-        done = subprocess.run(
+        return subprocess.run(
             [self.folder / "glossa", *arguments],
             env={**inherited, "PATH": path, **environment},
             capture_output=True,
@@ -69,9 +84,6 @@ class Checkout:
             timeout=60,
             check=False,
         )
-        assert done.returncode == 0, done.stderr
-        assert done.stdout.startswith("ran: ")
-        return self._asked.read_text().splitlines()
 
     def extras(self) -> set[str]:
         stamp = (self.folder / ".venv" / ".glossa-stamp").read_text()
@@ -156,3 +168,64 @@ def test_pulling_wants_the_hubs_library_and_bringing_in_does_not(checkout: Check
     assert checkout.extras() == {"embedded"}
     checkout.run("models", "pull", "--profile", "rtx2070")
     assert checkout.extras() == {"embedded", "models"}
+
+
+def test_qe_has_an_environment_of_its_own_where_its_learned_engine_runs(
+    checkout: Checkout,
+) -> None:
+    asked = checkout.run("up", "--profile", "cpu")
+    assert not [line for line in asked if "cometkiwi" in line]
+    first, second, last = checkout.asked_of_qe()
+    assert first.split()[-1].startswith("torch==")
+    assert second.endswith("[qe,cometkiwi]")
+    assert all("-c " in line and "constraints-qe.txt" in line for line in (first, second))
+    assert last == "-m pip check"
+    assert checkout.qe_stamp.exists()
+    checkout.run("up", "--profile", "cpu")
+    assert checkout.asked_of_qe() == []
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("up",),
+        ("translate", "--profile", "cpu", "hello"),
+        ("doctor", "--profile", "cpu"),
+        ("up", "--profile", "cpu", "--help"),
+        ("bench", "mt", "--profile", "cpu"),
+        ("test",),
+    ],
+    ids=" ".join,
+)
+def test_who_starts_no_learned_estimate_gets_no_environment_for_it(
+    checkout: Checkout, arguments: tuple[str, ...]
+) -> None:
+    # The packages of Debian that `test` wants for its browser are here, whatever this machine has.
+    for name in ("chromium", "chromedriver"):
+        checkout.add_tool(f"tools/{name}", "#!/bin/sh\n")
+    checkout.run(*arguments)
+    assert checkout.asked_of_qe() == []
+
+
+def test_the_rules_alone_and_an_environment_of_ones_own_need_none_either(
+    checkout: Checkout,
+) -> None:
+    checkout.run("up", "--profile", "cpu", GLOSSA_QE_ENGINE="heuristic")
+    assert checkout.asked_of_qe() == []
+    checkout.run("up", "--profile", "cpu", GLOSSA_QE_PYTHON="/elsewhere/python")
+    assert checkout.asked_of_qe() == []
+
+
+def test_the_stack_starts_without_libraries_that_disagree_and_tests_do_not(
+    checkout: Checkout,
+) -> None:
+    for name in ("chromium", "chromedriver"):
+        checkout.add_tool(f"tools/{name}", "#!/bin/sh\n")
+    checkout.add_tool(".venv-qe/bin/disagree", "")
+    up = checkout.call("up", "--profile", "cpu")
+    assert up.stdout.startswith("ran: ")
+    assert "qe starts without its learned estimate" in up.stderr
+    assert not checkout.qe_stamp.exists()
+    test = checkout.call("test", "--engines")
+    assert test.returncode == 1
+    assert "checking that qe's libraries agree" in test.stderr

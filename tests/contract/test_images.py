@@ -84,9 +84,9 @@ def test_a_profile_given_as_an_env_file_selects_everything_by_itself(profile: st
     wanted = read_profile(profile)
     by_file = configuration("--env-file", file)
     assert by_file == configuration(GLOSSA_PROFILE=profile) | {
-        name: by_file[name] for name in ("stt", "mt")
+        name: by_file[name] for name in ("stt", "mt", "qe")
     }
-    for name in ("stt", "mt"):
+    for name in ("stt", "mt", "qe"):
         assert by_file[name]["build"]["args"]["PROFILE"] == profile
         environment = by_file[name]["environment"]
         assert {key: environment[key] or "" for key in wanted} == wanted
@@ -132,7 +132,7 @@ def test_the_cuda_overlay_gives_a_gpu_to_the_models_that_use_one() -> None:
         for name, service in json.loads(done.stdout)["services"].items()
         if "deploy" in service and service["deploy"]["resources"]["reservations"]["devices"]
     }
-    assert with_gpu == {"stt", "mt"}
+    assert with_gpu == {"stt", "mt", "qe"}
 
 
 @needs_compose

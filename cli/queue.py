@@ -8,6 +8,9 @@ from cli.collector_client import collector_address, collector_option, run
 from cli.verbs import LazyGroup, Verb
 
 VERBS = {
+    "calibrate": Verb(
+        "cli.queue_calibrate", "calibrate", "Propose thresholds from verified pairs."
+    ),
     "export": Verb("cli.queue_export", "export", "Write pairs as JSON, one object a line."),
     "snapshot": Verb("cli.queue_snapshot", "snapshot", "Make a dataset for training."),
 }

@@ -109,8 +109,14 @@ class Calibration:
 
     @cached_property
     def id(self) -> str:
-        """Twelve hexadecimal digits that change with the content; empty for IDENTITY."""
-        return "" if self == IDENTITY else hashlib.sha256(self.to_json()).hexdigest()[:12]
+        """Twelve hexadecimal digits that change with the content; empty for IDENTITY.
+
+        When it was fitted is left out: the same pairs give the same id.
+        """
+        if self == IDENTITY:
+            return ""
+        content = _FILE.dump_json(self, exclude={"fitted_on": {"time"}})
+        return hashlib.sha256(content).hexdigest()[:12]
 
     def confidence(self, stt_model: str, confidence: float) -> float:
         """The calibrated confidence of a recogniser named "<engine>/<model>", in [0, 1].

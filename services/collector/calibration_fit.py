@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.isotonic import IsotonicRegression
 from sklearn.model_selection import StratifiedGroupKFold
 
-from services.collector.calibration import Calibration, ConfidenceMap
+from services.collector.calibration import IDENTITY, Calibration, ConfidenceMap
 from services.collector.verified import VerifiedPair
-from services.collector.verified_sample import Flags, Floats
+from services.collector.verified_sample import Flags, Floats, Rules
 
 # Of fewer pairs, or of fewer of either kind, an isotonic fit is mostly noise. It wants about a
 # thousand to be at its best (Niculescu-Mizil and Caruana 2005), so what it fits is adopted only
@@ -109,6 +109,37 @@ def _fit_recogniser(stt_model: str, pairs: Sequence[VerifiedPair], seed: int) ->
     if fitted is None:
         return without_map("the confidences tell right from wrong no better than chance", after)
     return RecogniserFit(stt_model, len(pairs), right_count, before, after, fitted)
+
+
+def composite_reliability(
+    verified: Sequence[VerifiedPair], now: Rules, seed: int = 0
+) -> tuple[Reliability | None, Reliability | None]:
+    """The composite against whether the pair is good: without maps, and with those of the others.
+
+    The second is measured on sessions that no map was fitted on; None with a single session. Both
+    are None when no pair has a score.
+    """
+    is_good: Flags = np.array([pair.is_good for pair in verified], dtype=bool)
+    before = _scores(verified, replace(now, calibration=IDENTITY))
+    is_scored = np.isfinite(before)
+    if not is_scored.any():
+        return None, None
+    of_before = reliability(before[is_scored], is_good[is_scored])
+    sessions = [pair.pair.session_id for pair in verified]
+    if len(set(sessions)) < 2:
+        return of_before, None
+    after = np.empty_like(before)
+    for train, test in folds(sessions, is_good, seed):
+        maps = with_maps(fit_recognisers([verified[index] for index in train], seed))
+        tested = [verified[index] for index in test]
+        after[test] = _scores(tested, replace(now, calibration=maps))
+    return of_before, reliability(after[is_scored], is_good[is_scored])
+
+
+def _scores(pairs: Sequence[VerifiedPair], rules: Rules) -> Floats:
+    """The composite of each pair; NaN without one."""
+    scores = [rules.score(pair.pair) for pair in pairs]
+    return np.array([np.nan if score is None else score for score in scores], dtype=float)
 
 
 def with_maps(fits: Sequence[RecogniserFit]) -> Calibration:

@@ -23,6 +23,8 @@ from services.collector.verified_sample import (
     stratum_weights,
 )
 
+_MIN_REVIEW_PAIRS = 10  # of fewer a share says nothing
+
 
 @dataclass(frozen=True, slots=True)
 class Aims:
@@ -56,33 +58,36 @@ def least_pairs(precision: float) -> int:
 
 
 def propose(sample: Sample, aims: Aims, now: Thresholds) -> Proposal:
-    """The thresholds that hold the aims, by the lower bound of each interval.
+    """The lowest thresholds that hold the aims, by the lower end of each interval.
 
     Accepted are as many as the aim allows, up to 60 % of all pairs. Where the aim and the wanted
-    share cannot both be held, the aim wins. A band below takes the lowest threshold at which what
-    is left to it holds its own aim; where none is shown to, the threshold of now stays.
+    share cannot both be held, the aim wins. The bands below have what is left; where none of their
+    thresholds is shown to hold the aim, that of now stays. Of `review` the estimate itself counts:
+    nothing of it is trained on unseen, so doubt is no reason to throw pairs away.
     """
     accept, notes = _propose_accept(sample, aims.accept, now)
     if accept is None:
         return Proposal(None, tuple(notes))
-    moderate = _lowest(
-        sample,
-        Band.MODERATE,
-        aims.moderate,
-        [Thresholds(accept, low, 0.0) for low in THRESHOLDS if low <= accept],
-    )
+
+    def is_moderate(low: float) -> bool:
+        found = sample.figures(Thresholds(accept, low, 0.0))[Band.MODERATE].precision
+        return found.low >= aims.moderate
+
+    moderate = next((low for low in THRESHOLDS if low <= accept and is_moderate(low)), None)
     if moderate is None:
-        notes.append(_not_shown(Band.MODERATE, aims.moderate, min(now.moderate, accept)))
         moderate = min(now.moderate, accept)
-    review = _lowest(
-        sample,
-        Band.REVIEW,
-        aims.review,
-        [Thresholds(accept, moderate, low) for low in THRESHOLDS if low <= moderate],
-    )
+        notes.append(_not_shown(Band.MODERATE, aims.moderate, moderate))
+
+    def is_worth_review(low: float) -> bool:
+        found = sample.figures(Thresholds(accept, moderate, low))[Band.REVIEW].precision
+        if found.share is None or found.pair_count < _MIN_REVIEW_PAIRS:
+            return False
+        return found.share >= aims.review
+
+    review = next((low for low in THRESHOLDS if low <= moderate and is_worth_review(low)), None)
     if review is None:
-        notes.append(_not_shown(Band.REVIEW, aims.review, min(now.review, moderate)))
         review = min(now.review, moderate)
+        notes.append(_not_shown(Band.REVIEW, aims.review, review))
     return Proposal(Thresholds(accept, moderate, review), tuple(notes))
 
 
@@ -120,16 +125,6 @@ def _propose_accept(sample: Sample, aim: float, now: Thresholds) -> tuple[float 
             f"show {aim:.0%} precision for a smaller share"
         )
     return accept, notes
-
-
-def _lowest(
-    sample: Sample, band: Band, aim: float, candidates: Sequence[Thresholds]
-) -> float | None:
-    """The least threshold of `band` at which the band holds its aim; candidates rise."""
-    for thresholds in candidates:
-        if sample.figures(thresholds)[band].precision.low >= aim:
-            return float(thresholds.moderate if band is Band.MODERATE else thresholds.review)
-    return None
 
 
 def _not_shown(band: Band, aim: float, threshold: float) -> str:

@@ -138,7 +138,7 @@ class _Line(BaseModel):
         return None
 
     def _kept(self, language: str, original: str | None) -> bool:
-        """Whether a text has the words still that it had before a person changed it."""
+        """Whether a text still has the words that it had before a person changed it."""
         text = (self.model_extra or {}).get(language)
         if original is None or not isinstance(text, str):
             raise ValueError(

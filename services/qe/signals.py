@@ -1,107 +1,24 @@
 """What two texts tell about a translation without any model: pure functions of str.
 
 Each value is in [0, 1], greater is better. None: there is nothing to measure. None of them sees a
-wrong word; they find what agreement scores overlook (numbers, negation) and what was not translated
-at all.
+wrong word; they find what agreement scores overlook (numbers, negation, references, terms), what
+was not translated at all, and what a model said again and again.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Collection, Hashable
+from typing import TypeVar
+
+from services.qe import bible_references as references
+from services.qe import spoken_numbers
 
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
-_TOKEN = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+(?:['’][^\W\d_]+)*")
+_LOOP_WORDS = 4
 
-# "One" and "uno" are pronouns and articles far more often than numbers; "second" and "segundo" are
-# both an ordinal and a time, in both languages alike.
-_NUMBER_WORDS = {
-    "en": {
-        **dict.fromkeys(("one", "first"), 1),
-        **dict.fromkeys(("two", "second"), 2),
-        **dict.fromkeys(("three", "third"), 3),
-        **dict.fromkeys(("four", "fourth"), 4),
-        **dict.fromkeys(("five", "fifth"), 5),
-        **dict.fromkeys(("six", "sixth"), 6),
-        **dict.fromkeys(("seven", "seventh"), 7),
-        **dict.fromkeys(("eight", "eighth"), 8),
-        **dict.fromkeys(("nine", "ninth"), 9),
-        **dict.fromkeys(("ten", "tenth"), 10),
-        "eleven": 11,
-        "twelve": 12,
-        "thirteen": 13,
-        "fourteen": 14,
-        "fifteen": 15,
-        "sixteen": 16,
-        "seventeen": 17,
-        "eighteen": 18,
-        "nineteen": 19,
-        "twenty": 20,
-        "thirty": 30,
-        "forty": 40,
-        "fifty": 50,
-        "sixty": 60,
-        "seventy": 70,
-        "eighty": 80,
-        "ninety": 90,
-        "hundred": 100,
-        "thousand": 1000,
-        "million": 1_000_000,
-        "billion": 1_000_000_000,
-    },
-    "es": {
-        **dict.fromkeys(("uno", "un", "una", "primero", "primera", "primer"), 1),
-        **dict.fromkeys(("dos", "segundo", "segunda"), 2),
-        **dict.fromkeys(("tres", "tercero", "tercera", "tercer"), 3),
-        **dict.fromkeys(("cuatro", "cuarto", "cuarta"), 4),
-        **dict.fromkeys(("cinco", "quinto", "quinta"), 5),
-        **dict.fromkeys(("seis", "sexto", "sexta"), 6),
-        **dict.fromkeys(("siete", "séptimo", "séptima"), 7),
-        **dict.fromkeys(("ocho", "octavo", "octava"), 8),
-        **dict.fromkeys(("nueve", "noveno", "novena"), 9),
-        **dict.fromkeys(("diez", "décimo", "décima"), 10),
-        "once": 11,
-        "doce": 12,
-        "trece": 13,
-        "catorce": 14,
-        "quince": 15,
-        "dieciséis": 16,
-        "diecisiete": 17,
-        "dieciocho": 18,
-        "diecinueve": 19,
-        "veinte": 20,
-        **dict.fromkeys(("veintiuno", "veintiún", "veintiuna"), 21),
-        "veintidós": 22,
-        "veintitrés": 23,
-        "veinticuatro": 24,
-        "veinticinco": 25,
-        "veintiséis": 26,
-        "veintisiete": 27,
-        "veintiocho": 28,
-        "veintinueve": 29,
-        "treinta": 30,
-        "cuarenta": 40,
-        "cincuenta": 50,
-        "sesenta": 60,
-        "setenta": 70,
-        "ochenta": 80,
-        "noventa": 90,
-        **dict.fromkeys(("cien", "ciento"), 100),
-        **dict.fromkeys(("doscientos", "doscientas"), 200),
-        **dict.fromkeys(("trescientos", "trescientas"), 300),
-        **dict.fromkeys(("cuatrocientos", "cuatrocientas"), 400),
-        **dict.fromkeys(("quinientos", "quinientas"), 500),
-        **dict.fromkeys(("seiscientos", "seiscientas"), 600),
-        **dict.fromkeys(("setecientos", "setecientas"), 700),
-        **dict.fromkeys(("ochocientos", "ochocientas"), 800),
-        **dict.fromkeys(("novecientos", "novecientas"), 900),
-        "mil": 1000,
-        **dict.fromkeys(("millón", "millones"), 1_000_000),
-    },
-}
-# Words that multiply what stands before them; every other number word adds.
-_MULTIPLIERS = {"hundred", "thousand", "million", "billion", "mil", "millón", "millones"}
-_JOINING_WORDS = {"en": "and", "es": "y"}
+T = TypeVar("T", bound=Hashable)
 
 # fmt: off
 _NEGATIONS = {
@@ -147,14 +64,56 @@ def number_parity(
     of both languages, number words, so "chapter three" agrees with "capítulo 3". The number 1 is
     left out: its words are articles too.
     """
-    with_words = source_language in _NUMBER_WORDS and target_language in _NUMBER_WORDS
+    with_words = spoken_numbers.knows(source_language) and spoken_numbers.knows(target_language)
     of_source, of_target = (
-        Counter(_numbers(text, language if with_words else ""))
+        Counter(
+            number.value
+            for number in spoken_numbers.numbers(text, language if with_words else "")
+            if number.value != "1"
+        )
         for text, language in ((source, source_language), (target, target_language))
     )
-    if not (total := of_source.total() + of_target.total()):
-        return 1.0
-    return 2 * (of_source & of_target).total() / total
+    share = _shared(of_source, of_target)
+    return 1.0 if share is None else share
+
+
+def bible_references(
+    source: str, target: str, source_language: str, target_language: str
+) -> float | None:
+    """How many of the Bible references on either side stand on the other: 2 * shared / all.
+
+    A reference is a book with its chapter and, if it is said, the first verse, spoken or written:
+    "first John chapter three verse sixteen" is "Primera de Juan 3:16". None without any, and where
+    the names of the books are not known in a language.
+    """
+    if not (references.knows(source_language) and references.knows(target_language)):
+        return None
+    return _shared(
+        Counter(references.references(source, source_language)),
+        Counter(references.references(target, target_language)),
+    )
+
+
+def glossary_terms(
+    required: Collection[tuple[str, str]], missing: Collection[tuple[str, str]]
+) -> float | None:
+    """1 minus the share of the required terms that are missing; None when none is required.
+
+    What is missing without being required does not count.
+    """
+    wanted = set(required)
+    return 1.0 - len(wanted.intersection(missing)) / len(wanted) if wanted else None
+
+
+def repetition(source: str, target: str) -> float:
+    """1 minus the share of the target's runs of four words that stood in it before; 1: none did.
+
+    seq-rep-4 of Welleck et al. 2020 (arXiv 1908.04319): 1 - unique 4-grams / 4-grams. That of the
+    source is taken off, for what a speaker says again is said again in a translation. "Holy, holy,
+    holy" has no run of four; loops within a word are not seen. Of 31,078 verses in English and
+    Spanish 3 % are below 1, 15 below 0.8 and none below 0.5.
+    """
+    return min(1.0, 1.0 - _repeated_share(target) + _repeated_share(source))
 
 
 def negation_parity(
@@ -176,77 +135,17 @@ def _is_negated(text: str, language: str) -> bool:
     )
 
 
+def _shared(of_source: Counter[T], of_target: Counter[T]) -> float | None:
+    """2 * shared / all (Dice), counted as often as they stand there; None without any."""
+    total = of_source.total() + of_target.total()
+    return 2 * (of_source & of_target).total() / total if total else None
+
+
+def _repeated_share(text: str) -> float:
+    words = _words(text)
+    runs = [tuple(words[at : at + _LOOP_WORDS]) for at in range(len(words) - _LOOP_WORDS + 1)]
+    return 1.0 - len(set(runs)) / len(runs) if runs else 0.0
+
+
 def _words(text: str) -> list[str]:
     return [word.replace("’", "'").casefold() for word in _WORD.findall(text)]
-
-
-def _numbers(text: str, language: str) -> list[str]:
-    """The numbers in `text`, written one way; words are read when `language` is known."""
-    words = _NUMBER_WORDS.get(language, {})
-    joining_word = _JOINING_WORDS.get(language)
-    found: list[str] = []
-    spoken: _Spoken | None = None
-    joined = False  # whether the last token was an "and" that may stand inside a number
-    for match in _TOKEN.finditer(text):
-        token = match[0].casefold()
-        value = words.get(token)
-        if spoken is not None and token == joining_word:
-            joined = True
-            continue
-        if value is not None:
-            if spoken is None or not spoken.take(value, token in _MULTIPLIERS, joined):
-                found += [] if spoken is None else [spoken.written()]
-                spoken = _Spoken(value)
-        else:
-            found += [] if spoken is None else [spoken.written()]
-            spoken = None
-            if token[0].isdecimal():
-                found.append(_written(token))
-        joined = False
-    found += [] if spoken is None else [spoken.written()]
-    return [number for number in found if number != "1"]
-
-
-class _Spoken:
-    """A number being read word by word: "two thousand three hundred" and "treinta y uno"."""
-
-    def __init__(self, value: int) -> None:
-        self._thousands = 0
-        self._rest = value
-
-    def take(self, value: int, multiplies: bool, joined: bool) -> bool:
-        """Adds the next number word if it can belong to this number; whether it did."""
-        if multiplies:
-            if joined or self._rest == 0 or value <= self._rest:
-                return False
-            if value >= 1000:
-                self._thousands += self._rest * value
-                self._rest = 0
-            else:
-                self._rest *= value
-            return True
-        fits = (
-            (self._rest == 0 and self._thousands > 0 and value < 1000)
-            or (self._rest >= 1000 and self._rest % 1000 == 0 and value < 1000)
-            or (self._rest >= 100 and self._rest % 100 == 0 and value < 100)
-            or (20 <= self._rest % 100 <= 90 and self._rest % 10 == 0 and value < 10)
-        )
-        if fits:
-            self._rest += value
-        return fits
-
-    def written(self) -> str:
-        return str(self._thousands + self._rest)
-
-
-def _written(digits: str) -> str:
-    """Digits without separators of thousands and with a point for decimals."""
-    if re.fullmatch(r"\d{1,3}(?:[.,]\d{3})+", digits):
-        return _plain_integer(re.sub(r"[.,]", "", digits))
-    whole, *decimals = re.split(r"[.,]", digits)
-    return ".".join([_plain_integer(whole), *decimals])
-
-
-def _plain_integer(digits: str) -> str:
-    # Other scripts' digits count as well.
-    return "".join(str(int(digit)) for digit in digits).lstrip("0") or "0"

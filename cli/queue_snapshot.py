@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -124,14 +125,13 @@ def snapshot(
     _report(folder, manifest, as_json)
 
 
-def _report(folder: Path, manifest: Mapping[str, object], as_json: bool) -> None:
+def _report(folder: Path, manifest: Mapping[str, Any], as_json: bool) -> None:
     import json
 
-    counts = manifest["counts"]
     if as_json:
         shown = {"folder": str(folder), **{k: v for k, v in manifest.items() if k != "files"}}
         click.echo(json.dumps(shown, ensure_ascii=False))
         return
-    assert isinstance(counts, dict)  # noqa: S101
+    counts = manifest["counts"]
     tiers = ", ".join(f"{count} {tier}" for tier, count in counts["tiers"].items())
     click.echo(f"{folder}: {counts['rows']} pairs ({tiers}), {counts['clips']} clips of audio")

@@ -83,7 +83,8 @@ def session_folder(session_id: str) -> str:
 def clips(rows: Iterable[Row]) -> list[Clip]:
     """One clip for each segment of the first tier, whatever languages it was translated into.
 
-    Its text is the source text of the newest decision about the segment, else the recogniser's.
+    Its text is the source text as a person decided, else the recogniser's; of several pairs that
+    of the one scored last.
     """
     newest: dict[tuple[str, int], Candidate] = {}
     for row in rows:

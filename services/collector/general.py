@@ -41,8 +41,9 @@ def read(path: Path, languages: tuple[str, str]) -> Iterator[GeneralPair]:
         )
     number = 0
     try:
-        with path.open(encoding="utf-8-sig") as lines:
-            for number, line in enumerate(lines, start=1):  # noqa: B007 - named when one is wrong
+        with path.open("rb") as lines:
+            for number, encoded in enumerate(lines, start=1):
+                line = encoded.decode().removeprefix("\ufeff")
                 if line.strip():
                     pair = parse(line, languages)
                     if pair is not None and pair.source_text and pair.target_text:

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
-from pathlib import Path
-from typing import BinaryIO
-
 import click
 
 from cli.collector_client import Collector, collector_address, collector_option, run
+from cli.out_file import out_file
 from cli.training_line import EXPORTED_BANDS, training_object
 
 
@@ -59,7 +55,7 @@ async def _export(address: str, bands: tuple[str, ...], out: str, session_id: st
     import json
 
     count = 0
-    with _output(out) as stream:
+    with out_file(out) as stream:
         async with Collector(address) as collector:
             async for pair in collector.pairs(bands, session_id):
                 line = json.dumps(training_object(pair), ensure_ascii=False, allow_nan=False)
@@ -68,30 +64,3 @@ async def _export(address: str, bands: tuple[str, ...], out: str, session_id: st
         stream.flush()
     where = "stdout" if out == "-" else out
     click.echo(f"{count} {'pair' if count == 1 else 'pairs'} written to {where}", err=True)
-
-
-@contextlib.contextmanager
-def _output(out: str) -> Iterator[BinaryIO]:
-    """Where to write; a file is replaced in one step at the end, and only when all went well."""
-    import os
-    import sys
-
-    path = Path(os.path.realpath(out))
-    try:
-        if out == "-":
-            yield sys.stdout.buffer
-        elif path.exists() and not path.is_file():  # a pipe or a device cannot be replaced
-            with path.open("wb") as stream:
-                yield stream
-        else:
-            part = path.with_name(f".{path.name}.{os.getpid()}.part")
-            try:
-                with part.open("wb") as stream:
-                    yield stream
-                part.replace(path)
-            finally:
-                part.unlink(missing_ok=True)
-    except (BrokenPipeError, TimeoutError):
-        raise  # a reader that has seen enough (click ends quietly), a silent collector
-    except OSError as error:
-        raise click.ClickException(f"cannot write {out}: {error.strerror or error}") from error

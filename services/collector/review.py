@@ -124,6 +124,8 @@ class Reviews:
     ) -> tuple[int, Progress]:
         """Writes a verdict to the journal; its sequence. An empty text is the one shown now.
 
+        Send the texts that the reviewer saw: what somebody corrected since is not accepted unseen.
+
         Raises:
             InvalidInput: INVALID_VERDICT for one that is withdrawn.
             Superseded: LEASE_LOST.
@@ -136,15 +138,15 @@ class Reviews:
             )
         held = await self._queue.holder(lease_id)
         if held.settled_sequence is None:
-            shown = await self._queue.pair(held.pair_id)
+            pair = (await self._queue.pair(held.pair_id)).machine.pair
             review_id = review_id_of(lease_id)
             sequence, revision = await self._gateway.review(
-                shown.machine.pair,
+                pair,
                 decision,
                 held.reviewer,
                 review_id,
-                source_text=source_text or shown.source_text,
-                target_text=target_text or shown.target_text,
+                source_text=source_text,
+                target_text=target_text,
             )
             await self._queue.settle(held, review_id, sequence, revision, self._journal_id())
         else:

@@ -68,6 +68,10 @@ class ReviewGateway:
     ) -> tuple[int, int]:
         """Writes a decision to the journal; its (sequence, revision). May be sent again.
 
+        Args:
+            source_text: as it shall be; empty for the one that is shown.
+            target_text: the same.
+
         Raises:
             GlossaError: with the reasons of GatewayService.ReviewPair.
         """

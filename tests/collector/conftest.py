@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import urllib.request
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import grpc
+import pytest
 import pytest_asyncio
 
 from glossa.collector.v1 import collector_pb2, collector_pb2_grpc
 from services.collector.bands import BANDS
 from services.collector.pair_keys import counts_key, cursor_key, stream_key
+from services.collector.queues import Queues
 from services.settings import port
 from tests.collector.redis_process import RedisProcess
 from tests.collector.upstream import Upstream
@@ -80,7 +82,7 @@ class Stack:
 
     async def caught_up(self) -> None:
         """Waits until the whole journal is in Redis."""
-        await until(lambda: self.cursor() == len(self.upstream.events))
+        await until(lambda: self.cursor() == self.upstream.last_sequence)
 
     def assert_each_pair_once(self) -> None:
         """Every pair is in one stream or counted as excluded, once; and the counts say the same."""
@@ -144,3 +146,20 @@ async def stack(tmp_path: Path) -> AsyncIterator[Stack]:
         yield stack
     finally:
         await stack.stop()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisProcess]:
+    """A Redis that the tests of a module share; `queues` empties it."""
+    server = RedisProcess(port("redis", free_port_base()), tmp_path_factory.mktemp("redis"))
+    server.start()
+    yield server
+    server.kill()
+
+
+@pytest_asyncio.fixture
+async def queues(server: RedisProcess) -> AsyncIterator[Queues]:
+    server.client.flushall()
+    queues = Queues.open(server.url, timeout_s=2)
+    yield queues
+    await queues.close()

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from services.collector.pair import Pair, Signal
+from services.collector.bands import Band
+from services.collector.pair import Decision, Pair, ReviewedPair, ScoredPair, Signal
 
 GOOD_PAIR = Pair(
     sequence=7,
@@ -38,3 +39,26 @@ def pair(**changes: Any) -> Pair:
 
 def signals(**values: float | None) -> tuple[Signal, ...]:
     return tuple(Signal(name, value, "rule/qe") for name, value in values.items())
+
+
+def scored(band: Band = Band.ACCEPT, **changes: Any) -> ScoredPair:
+    """A pair that was put in a band; from moderate on a person should look at it."""
+    return ScoredPair(pair(**changes), band, 0.9, None, 0.9, None)
+
+
+def reviewed(
+    machine: ScoredPair, sequence: int, decision: Decision = Decision.FIXED, revision: int = 1
+) -> ReviewedPair:
+    """A decision about a pair, as the journal tells it: the pair in it is of the same event."""
+    time = machine.pair.time + timedelta(seconds=sequence)
+    return ReviewedPair(
+        machine=replace(machine, pair=replace(machine.pair, sequence=sequence, time=time)),
+        sequence=sequence,
+        time=time,
+        decision=decision,
+        source_text="The river stands at the edge of the open field",
+        target_text="El río está al borde del campo abierto",
+        reviewer="Ana",
+        review_id=f"review-{sequence}",
+        revision=revision,
+    )

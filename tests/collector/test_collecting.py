@@ -52,7 +52,7 @@ async def test_translations_of_a_second_mt_and_suppressed_segments_are_no_pairs(
     await stack.caught_up()
     assert stack.collected() == {"session-a/1/es": 1}
     stack.upstream.add(others)
-    await until(lambda: stack.cursor() == len(stack.upstream.events))
+    await until(lambda: stack.cursor() == stack.upstream.last_sequence)
 
 
 async def test_stats_tell_bands_exclusions_and_the_cursor_of_all_and_of_one_session(
@@ -63,7 +63,7 @@ async def test_stats_tell_bands_exclusions_and_the_cursor_of_all_and_of_one_sess
     await stack.caught_up()
     every = await stack.stats()
     assert every.journal_id == "journal-1"
-    assert every.cursor_sequence == len(stack.upstream.events)
+    assert every.cursor_sequence == stack.upstream.last_sequence
     assert {count.band: count.pair_count for count in every.counts} == {
         collector_pb2.BAND_ACCEPT: 3,
         collector_pb2.BAND_MODERATE: 3,
@@ -182,9 +182,9 @@ async def test_a_journal_that_lost_its_end_is_gone_on_with(stack: Stack) -> None
     await stack.start()
     await stack.caught_up()
     await stack.upstream.stop()
-    del stack.upstream.events[-10:]
+    stack.upstream.lose_end(10)
     await stack.upstream.start()
-    await until(lambda: stack.cursor() == len(stack.upstream.events))
+    await until(lambda: stack.cursor() == stack.upstream.last_sequence)
     stack.upstream.add(sermon(range(101, 111)))
     await stack.caught_up()
     assert {f"session-a/{number}/es" for number in (101, 102, 103)} <= set(stack.collected())

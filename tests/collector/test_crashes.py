@@ -39,7 +39,7 @@ async def test_kill_of_the_collector_while_it_collects(stack: Stack) -> None:
     kills_in_the_middle = 0
     async for _ in kill_points(stack, random.Random(1), rounds=4):
         stack.collector.kill()
-        kills_in_the_middle += stack.cursor() < len(stack.upstream.events)
+        kills_in_the_middle += stack.cursor() < stack.upstream.last_sequence
         stack.collector.start()
     await stack.caught_up()
     stack.assert_each_pair_once()
@@ -164,7 +164,7 @@ async def test_two_collectors_at_once_collect_each_pair_once(stack: Stack) -> No
         stack.upstream.pace_s = 0.001
         stack.upstream.add(sermon(range(1, 301)))
         await stack.caught_up()
-        await stack.until_metric("glossa_collector_cursor_sequence", len(stack.upstream.events))
+        await stack.until_metric("glossa_collector_cursor_sequence", stack.upstream.last_sequence)
         # Both followed every event, so what one of them wrote the other was told is there already.
         duplicates = [
             await stack.metric("glossa_collector_duplicates_total", collector)

@@ -2,50 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
-
 import pytest
-import pytest_asyncio
 
 from services.collector.bands import BANDS, Band
-from services.collector.pair import ExcludedPair, Pair, ScoredPair
+from services.collector.pair import ExcludedPair, ScoredPair
 from services.collector.pair_keys import STREAMS, counts_key, cursor_key, stream_key
 from services.collector.queues import Queues
 from services.collector.write_script import Write
 from services.errors import Unavailable
 from services.settings import port
-from tests.collector.pairs import pair
+from tests.collector.pairs import pair, scored
 from tests.collector.redis_process import RedisProcess
 from tests.processes import free_port_base
 
 JOURNAL = "journal-1"
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisProcess]:
-    folder: Path = tmp_path_factory.mktemp("redis")
-    server = RedisProcess(port("redis", free_port_base()), folder)
-    server.start()
-    yield server
-    server.kill()
-
-
-@pytest_asyncio.fixture
-async def queues(server: RedisProcess) -> AsyncIterator[Queues]:
-    server.client.flushall()
-    queues = Queues.open(server.url, timeout_s=2)
-    yield queues
-    await queues.close()
-
-
 def write(sequence: int, band: Band = Band.ACCEPT, session_id: str = "session-a") -> Write:
-    return Write(sequence, scored(sequence, band, session_id))
+    return Write(sequence, pair_of(sequence, band, session_id))
 
 
-def scored(sequence: int, band: Band = Band.ACCEPT, session_id: str = "session-a") -> ScoredPair:
-    a_pair: Pair = pair(sequence=sequence, segment_id=sequence, session_id=session_id)
-    return ScoredPair(a_pair, band, 0.9, None, 0.9, None)
+def pair_of(sequence: int, band: Band = Band.ACCEPT, session_id: str = "session-a") -> ScoredPair:
+    return scored(band, sequence=sequence, segment_id=sequence, session_id=session_id)
 
 
 async def collected(queues: Queues, *bands: Band, session_id: str = "") -> list[int]:
@@ -59,7 +37,7 @@ async def test_an_event_writes_its_entry_its_counts_and_the_cursor(queues: Queue
     written = await queues.write(JOURNAL, 0, [write(4)])
     assert written.outcomes == ("written",)
     assert written.cursor == await queues.cursor(JOURNAL) == 4
-    assert [scored async for scored in queues.oldest_first([Band.ACCEPT])] == [scored(4)]
+    assert [scored async for scored in queues.oldest_first([Band.ACCEPT])] == [pair_of(4)]
     for session_id in ("", "session-a"):
         assert (await queues.counts(session_id)).bands[Band.ACCEPT] == 1
     assert (await queues.counts("session-b")).bands[Band.ACCEPT] == 0

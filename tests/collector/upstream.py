@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from bisect import bisect_right
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 
 import grpc
@@ -28,6 +29,7 @@ class Upstream(gateway_pb2_grpc.JournalServiceServicer):
         self.address = f"127.0.0.1:{port}"
         self.journal_id = journal_id
         self.events: list[gateway_pb2.JournalEvent] = []
+        self.last_sequence = 0
         self.pace_s = 0.0
         self.repeats = 0
         self.sent = 0
@@ -49,10 +51,22 @@ class Upstream(gateway_pb2_grpc.JournalServiceServicer):
     def add(self, events: Iterable[gateway_pb2.JournalEvent]) -> None:
         """Numbers the events and sends them to whoever follows."""
         for event in events:
-            event.sequence = len(self.events) + 1
+            self.last_sequence += 1
+            event.sequence = self.last_sequence
             event.time.FromSeconds(SCORED_AT_S + event.sequence)
             self.events.append(event)
         self._grown.set()
+
+    def forget(self, session_id: str) -> None:
+        """Deletes a session's events, as the gateway does, and says so to whoever follows."""
+        self.events = [event for event in self.events if event.session_id != session_id]
+        forgotten = gateway_pb2.SessionForgotten(reason=gateway_pb2.FORGET_REASON_REQUESTED)
+        self.add([gateway_pb2.JournalEvent(session_id=session_id, session_forgotten=forgotten)])
+
+    def lose_end(self, count: int) -> None:
+        """Loses its newest events, as a power cut can make it."""
+        del self.events[-count:]
+        self.last_sequence = self.events[-1].sequence
 
     def pair_ids(self) -> set[str]:
         """The ids of every pair in this journal."""
@@ -67,18 +81,17 @@ class Upstream(gateway_pb2_grpc.JournalServiceServicer):
         self, request: gateway_pb2.FollowRequest, context: grpc.aio.ServicerContext
     ) -> AsyncIterator[gateway_pb2.FollowResponse]:
         self.asked.append(request.after_sequence)
-        if request.after_sequence > len(self.events):
+        if request.after_sequence > self.last_sequence:
             await abort(
                 context,
-                OutOfRange("SEQUENCE_AHEAD", "another journal", last_sequence=len(self.events)),
+                OutOfRange("SEQUENCE_AHEAD", "another journal", last_sequence=self.last_sequence),
             )
         position = max(0, request.after_sequence - self.repeats)
         caught_up = False
         while True:
             self._grown.clear()
-            while position < len(self.events):
-                event = self.events[position]
-                position += 1
+            while event := self._next_after(position):
+                position = event.sequence
                 self.sent += 1
                 yield gateway_pb2.FollowResponse(journal_id=self.journal_id, event=event)
                 if self.pace_s:
@@ -89,6 +102,10 @@ class Upstream(gateway_pb2_grpc.JournalServiceServicer):
                     journal_id=self.journal_id, caught_up=gateway_pb2.CaughtUp(sequence=position)
                 )
             await self._grown.wait()
+
+    def _next_after(self, sequence: int) -> gateway_pb2.JournalEvent | None:
+        index = bisect_right(self.events, sequence, key=lambda event: int(event.sequence))
+        return self.events[index] if index < len(self.events) else None
 
 
 def pair_scored(
@@ -128,6 +145,57 @@ def pair_scored(
             ],
         ),
     )
+
+
+def pair_reviewed(
+    scored: gateway_pb2.JournalEvent,
+    verdict: int = types_pb2.VERDICT_FIXED,
+    revision: int = 1,
+    source_text: str = "The river stands at the edge of the open field",
+    target_text: str = "El río está al borde del campo abierto",
+) -> gateway_pb2.JournalEvent:
+    """A person's decision about the pair of another event."""
+    pair = scored.pair_scored
+    return gateway_pb2.JournalEvent(
+        session_id=scored.session_id,
+        pair_reviewed=gateway_pb2.PairReviewed(
+            segment_id=pair.transcript.segment_id,
+            language=pair.translation.language,
+            revision=revision,
+            verdict=verdict,
+            source_text=source_text,
+            target_text=target_text,
+            reviewer="Ana",
+            review_id=f"{scored.session_id}-{pair.transcript.segment_id}-{revision}",
+            pair=pair,
+        ),
+    )
+
+
+def correction(
+    segment_id: int, language: str, text: str, session_id: str = "session-a"
+) -> gateway_pb2.JournalEvent:
+    return gateway_pb2.JournalEvent(
+        session_id=session_id,
+        correction=gateway_pb2.Correction(
+            segment_id=segment_id, language=language, revision=2, text=text, author="Ana"
+        ),
+    )
+
+
+def reviewed_sermon(
+    segment_ids: Sequence[int] | range, session_id: str = "session-a"
+) -> list[gateway_pb2.JournalEvent]:
+    """A sermon, then decisions about its pairs, every third of which was taken back again."""
+    events = sermon(segment_ids, session_id)
+    verdicts = (types_pb2.VERDICT_FIXED, types_pb2.VERDICT_REJECTED, types_pb2.VERDICT_ACCEPTED)
+    scored = [event for event in events if event.WhichOneof("event") == "pair_scored"]
+    for index, event in enumerate(scored):
+        events.append(correction(event.pair_scored.transcript.segment_id, "en", "So", session_id))
+        events.append(pair_reviewed(event, verdicts[index // 3 % 3]))
+        if index % 3 == 2:
+            events.append(pair_reviewed(event, types_pb2.VERDICT_WITHDRAWN, revision=2))
+    return events
 
 
 def transcript(segment_id: int, session_id: str = "session-a") -> gateway_pb2.JournalEvent:

@@ -23,7 +23,7 @@ _LEAST = {
     "number_parity": (1.0, NUMBER),
     "bible_references": (1.0, NUMBER),
     "glossary_terms": (1.0, MISSING_TERM),
-    # A preacher repeats for emphasis; less than half of it new is a loop.
+    # No verse of the Bible in English and Spanish is below (services/qe/signals.py).
     "repetition": (0.5, DOUBTFUL_TRANSLATION),
 }
 # Transcript.flags and missing_term; every other flag is of the translation.

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.collector.bands import Band
+from services.collector.bands import BANDS, Band
+from services.collector.calibration import Calibration, ConfidenceMap
 from services.collector.entry import from_fields, to_fields
 from services.collector.filters import EXCLUSION_REASONS, exclusion, length_ratio
 from services.collector.pair import ExcludedPair, ScoredPair, Signal
@@ -91,6 +92,104 @@ def test_an_unset_signal_is_missing_and_not_zero() -> None:
 
 def test_a_pair_that_nobody_could_score_is_for_review_at_most() -> None:
     assert scored(signals=(), avg_logprob=0.0).band is Band.REVIEW
+
+
+@pytest.mark.parametrize(
+    ("changes", "cap"),
+    [
+        ({"negation_parity": 0.0}, "negation"),
+        ({"number_parity": 0.9}, "number"),
+        ({"bible_references": 0.5}, "number"),
+        ({"glossary_terms": 0.5}, "missing_term"),
+        ({"repetition": 0.4}, "doubtful_translation"),
+    ],
+)
+def test_a_rule_that_fails_keeps_a_pair_from_being_accepted(
+    changes: dict[str, float], cap: str
+) -> None:
+    good = {"translation_qe": 1.0, "marian_agreement": 1.0}
+    passed = scored(signals=signals(**good, **dict.fromkeys(changes, 1.0)))
+    failed = scored(signals=signals(**good, **changes))
+    assert (passed.band, passed.caps) == (Band.ACCEPT, ())
+    assert (failed.band, failed.caps) == (Band.MODERATE, (cap,))
+    assert failed.quality_score == passed.quality_score
+
+
+@pytest.mark.parametrize(
+    ("changes", "cap"),
+    [
+        ({"flags": ("low_confidence",)}, "doubtful_speech"),
+        ({"flags": ("no_speech",)}, "doubtful_speech"),
+        ({"flags": ("repetition",)}, "doubtful_speech"),
+        ({"flags": ("second_pass",)}, "doubtful_speech"),
+        ({"flags": ("runaway",)}, "doubtful_translation"),
+        ({"flags": ("copied",)}, "doubtful_translation"),
+        ({"flags": ("shed",)}, "doubtful_translation"),
+        ({"flags": ("truncated_source",)}, "doubtful_translation"),
+        ({"flags": ("of_a_later_version",)}, "doubtful_translation"),
+        ({"flags": ("missing_term",)}, "missing_term"),
+        ({"missing_terms": (("grace", "gracia"),)}, "missing_term"),
+    ],
+)
+def test_a_doubt_of_stt_or_mt_keeps_a_pair_from_being_accepted(
+    changes: dict[str, object], cap: str
+) -> None:
+    assert scored().band is Band.ACCEPT
+    doubtful = scored(**changes)
+    assert (doubtful.band, doubtful.caps) == (Band.MODERATE, (cap,))
+
+
+def test_a_rule_that_measured_nothing_caps_nothing() -> None:
+    unset = dict.fromkeys(("negation_parity", "number_parity", "bible_references"))
+    verdict = scored(signals=signals(translation_qe=0.9, marian_agreement=0.95, **unset))
+    assert (verdict.band, verdict.caps) == (Band.ACCEPT, ())
+
+
+def test_a_calibration_moves_the_score_and_is_named() -> None:
+    doubting = Calibration(schema_version=1, stt={"rule": ConfidenceMap(((0.0, 0.0), (1.0, 0.5)))})
+    plain = scored()
+    verdict = judge(GOOD_PAIR, calibration=doubting)
+    assert isinstance(verdict, ScoredPair)
+    assert plain.stt_confidence is not None
+    assert verdict.stt_confidence == pytest.approx(plain.stt_confidence / 2)
+    assert verdict.quality_score < plain.quality_score
+    assert (plain.calibration, verdict.calibration) == ("", doubting.id)
+
+
+RULES = ("negation_parity", "number_parity", "bible_references", "glossary_terms", "repetition")
+SIGNALS = ("translation_qe", "marian_agreement", "heuristic_quality", *RULES)
+
+
+@given(
+    st.dictionaries(st.sampled_from(SIGNALS), st.floats(0, 1)),
+    st.sampled_from(SIGNALS),
+    st.tuples(st.floats(0, 1), st.floats(0, 1)),
+    st.tuples(st.floats(-1, 0), st.floats(-1, 0)),
+    st.booleans(),
+)
+def test_a_better_signal_never_gives_a_worse_verdict(
+    values: dict[str, float],
+    name: str,
+    range_: tuple[float, float],
+    logprobs: tuple[float, float],
+    is_calibrated: bool,
+) -> None:
+    calibration = Calibration(
+        schema_version=1,
+        stt={"rule": ConfidenceMap(((0.1, 0.05), (0.5, 0.2), (0.6, 0.9)))} if is_calibrated else {},
+    )
+
+    def verdict(value: float, avg_logprob: float) -> ScoredPair:
+        measured = signals(**values | {name: value})
+        found = judge(pair(signals=measured, avg_logprob=avg_logprob), calibration=calibration)
+        assert isinstance(found, ScoredPair)
+        return found
+
+    worse = verdict(min(range_), min(logprobs))
+    better = verdict(max(range_), max(logprobs))
+    assert better.quality_score >= worse.quality_score
+    assert BANDS.index(better.band) <= BANDS.index(worse.band)
+    assert set(better.caps) <= set(worse.caps)
 
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))

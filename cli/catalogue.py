@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import functools
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from services.errors import InvalidInput
 from services.mt.engine import RUNTIMES
+from services.qe.engine import ENGINES as QUALITY_ENGINES
+from services.qe.engine import LEARNED, RULES
 from services.stt.engine import ENGINES
 
 _FILE = Path(__file__).with_name("catalogue.toml")
@@ -34,6 +36,8 @@ class Model:
     licence_url: str = ""
     gated: bool = False
     note: str = ""
+    needs: tuple[str, ...] = ()
+    optional: bool = False
 
     def memory_bytes(self, compute_type: str) -> int:
         """What it takes in memory: Whisper's files hold 16 bits a weight, int8 takes half."""
@@ -70,6 +74,7 @@ def catalogue() -> tuple[Model, ...]:
                 **entry,
                 "files": tuple(entry["files"]),
                 "engines": tuple(entry["engines"]),
+                "needs": tuple(entry.get("needs", ())),
                 "folder": entry.get("folder", entry["name"]),
             }
         )
@@ -138,21 +143,44 @@ def uses(environment: Mapping[str, str]) -> tuple[Use, ...]:
                         ),
                     )
                 )
-    return tuple(found)
+    return (*found, *_estimates(environment))
+
+
+def _estimates(environment: Mapping[str, str]) -> Iterator[Use]:
+    """What qe loads beside the rules: each is left out where it is missing."""
+    engine = environment.get("GLOSSA_QE_ENGINE", "")
+    for variable, name, usual in (
+        ("MODEL", LEARNED, QUALITY_ENGINES[LEARNED].model),
+        ("ENCODER", LEARNED, ""),
+        ("MARIAN_MODEL", "agreement", ""),
+        ("EMBEDDING_MODEL", "agreement", ""),
+    ):
+        model = environment.get(f"GLOSSA_QE_{variable}", "") or usual
+        if model and (name != LEARNED or engine == LEARNED):
+            yield Use(
+                service="qe",
+                variable=f"GLOSSA_QE_{variable}",
+                engine=name,
+                model=model,
+                device=environment.get("GLOSSA_QE_DEVICE", "auto"),
+                compute_type="auto",
+            )
 
 
 # Engines that bring what they need with them, or find it in Debian's packages.
-WITHOUT_MODEL = ("pocketsphinx", "apertium")
+WITHOUT_MODEL = ("pocketsphinx", "apertium", RULES)
 
 
 def models_of(used: tuple[Use, ...]) -> tuple[Model, ...]:
     """The catalogue's models behind these uses, each once, in order.
 
-    A use may name a folder that holds several: opus-mt, for both directions.
+    A use may name a folder that holds several: opus-mt, for both directions. What a model needs
+    comes after it.
     """
     found: dict[str, Model] = {}
     for use in used:
         for model in catalogue():
             if use.model and use.model in (model.name, model.folder, model.folder.split("/")[0]):
                 found.setdefault(model.name, model)
+                found |= {name: find(name) for name in model.needs if name not in found}
     return tuple(found.values())

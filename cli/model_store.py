@@ -43,7 +43,11 @@ def pull_models(
             else:
                 folder = bring_in(model, source, models_dir, _say)
         except GlossaError as error:
-            status = max(status, _tell(error))
+            failed = _tell(error)
+            if profile is not None and model.optional:
+                _say(f"the profile {profile} runs without {model.name}: {model.purpose}")
+            else:
+                status = max(status, failed)
         except KeyboardInterrupt:
             _say(f"{model.name} is not whole yet; run this again and it goes on where it stopped")
             return 130
@@ -90,7 +94,11 @@ def show_models(profile: str, everything: bool) -> int:
         for row in (header, *rows):
             cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
             click.echo("  ".join((*cells, row[5])).rstrip())
-    missing = [model.name for model in needed if state_of(model, models_dir) != "here"]
+    missing = [
+        model.name
+        for model in needed
+        if not model.optional and state_of(model, models_dir) != "here"
+    ]
     if missing:
         click.echo(
             f"the profile {profile} still needs {', '.join(missing)}: "

@@ -9,15 +9,17 @@ import importlib.util
 import platform
 import shutil
 import subprocess
+import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cli.catalogue import Use, models_of, uses
 from cli.finding import Finding
 from cli.model_folder import is_whole, read_manifest
-from cli.stack import models_dir_of
+from cli.stack import models_dir_of, python_of
 from services.mt.engine import RUNTIMES
+from services.qe.engine import LEARNED
 from services.stt.engine import ENGINES
 
 # Modules that an engine imports; "a|b" is satisfied by either.
@@ -74,11 +76,13 @@ def examine_profile(profile: str, environment: Mapping[str, str]) -> list[Findin
     A finding that is not good keeps the stack from starting as it was meant.
     """
     used = uses(environment)
+    needed = tuple(use for use in used if use.service != "qe")
     found_card = card()
     return [
-        *_libraries(profile, used),
+        *_libraries(profile, needed),
         *_devices(used, found_card),
-        *_models(profile, used, models_dir_of(environment)),
+        *_models(profile, needed, models_dir_of(environment)),
+        *_estimates(profile, used, environment),
         *_memory(used, found_card),
     ]
 
@@ -115,6 +119,31 @@ def _libraries(profile: str, used: tuple[Use, ...]) -> list[Finding]:
                 advice=f"./glossa up --profile {profile} installs it (or {entry.install})",
             )
     return list(findings.values())
+
+
+def _estimates(
+    profile: str, used: tuple[Use, ...], environment: Mapping[str, str]
+) -> list[Finding]:
+    """What qe is to measure with beside the rules: missing, it costs signals, and no captions."""
+    named_elsewhere = {use.model for use in used if use.service != "qe"}
+    wanted = tuple(use for use in used if use.service == "qe" and use.model not in named_elsewhere)
+    findings = []
+    if any(use.engine == LEARNED for use in wanted):
+        python = python_of("qe", environment)
+        findings.append(
+            Finding(f"{LEARNED} by {python}", good=True)
+            if python != sys.executable
+            else Finding(
+                f"{LEARNED} is not installed: pairs get no learned estimate",
+                good=True,
+                advice=f"./glossa up --profile {profile} installs it",
+            )
+        )
+    for finding in _models(profile, wanted, models_dir_of(environment)):
+        if not finding.good:
+            finding = replace(finding, subject=f"{finding.subject}: qe runs without it", good=True)
+        findings.append(finding)
+    return findings
 
 
 def _devices(used: tuple[Use, ...], found_card: Card | None) -> list[Finding]:
@@ -156,8 +185,16 @@ def _models(profile: str, used: tuple[Use, ...], models_dir: Path) -> list[Findi
             )
         elif not folder.exists():
             size = f"{model.bytes / 1e9:.2f} GB"
+            licence = (
+                f", after accepting its licence ({model.licence}) at {model.licence_url}, "
+                "with HF_TOKEN set"
+            )
             findings.append(
-                Finding(f"model {model.name} ({size}) is missing", good=False, advice=pull)
+                Finding(
+                    f"model {model.name} ({size}) is missing",
+                    good=False,
+                    advice=pull + licence * model.gated,
+                )
             )
         elif read_manifest(folder) is None:
             findings.append(

@@ -133,3 +133,25 @@ def test_the_8_gb_profiles_leave_room_for_the_desktop() -> None:
         model.memory_bytes(use.compute_type) for use in on_card for model in models_of((use,))
     )
     assert 4e9 < estimated < 6.4e9
+
+
+def test_a_missing_estimate_of_quality_is_noted_and_keeps_nothing_from_starting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cli.stack._QE_ENVIRONMENT", tmp_path / "none")
+    found = examined("cpu", tmp_path)
+    text, good = line(found, "model wmt22-cometkiwi-da")
+    assert good
+    assert "qe runs without it" in text
+    assert "licence (CC-BY-NC-SA-4.0" in text
+    assert "HF_TOKEN" in text
+    assert line(found, "model infoxlm-large")[1]
+    assert line(found, "cometkiwi is not installed")[1]
+    assert not [
+        text for text in examined("cpu", tmp_path, GLOSSA_QE_ENGINE="heuristic") if "kiwi" in text
+    ]
+
+
+def test_the_environment_of_the_learned_estimate_is_seen(tmp_path: Path) -> None:
+    found = examined("cpu", tmp_path, GLOSSA_QE_PYTHON="/elsewhere/python")
+    assert line(found, "cometkiwi by /elsewhere/python")[1]

@@ -18,6 +18,7 @@ from cli.catalogue import catalogue, find, models_of, uses
 from cli.stack import profile_names, read_profile
 from services.model_files import find_model
 from services.mt.engine import RUNTIMES
+from services.qe.engine import ENGINES as QUALITY_ENGINES
 from services.stt.engine import ENGINES
 from tests.cli.hub import REVISION, Hub
 from tests.cli.verb import run_verb
@@ -298,7 +299,7 @@ def test_every_engine_of_a_profile_is_known_and_its_models_are_in_the_catalogue(
         variables = read_profile(profile)
         assert variables["GLOSSA_PROFILE"] == profile
         for use in uses(variables):
-            assert use.engine in (ENGINES if use.service == "stt" else RUNTIMES), profile
+            assert use.engine in {**ENGINES, **RUNTIMES, **QUALITY_ENGINES}, profile
             if use.model:
                 found = models_of((use,))
                 assert found, (profile, use)
@@ -306,14 +307,39 @@ def test_every_engine_of_a_profile_is_known_and_its_models_are_in_the_catalogue(
 
 
 def test_each_engine_that_wants_a_model_has_a_usual_one_in_the_catalogue() -> None:
-    for name, entry in {**ENGINES, **RUNTIMES}.items():
+    for name, entry in {**ENGINES, **RUNTIMES, **QUALITY_ENGINES}.items():
         if entry.model:
             assert [model for model in catalogue() if name in model.engines], name
             assert find(entry.model if entry.model != "opus-mt" else "opus-mt-en-es")
         else:
-            assert name in ("pocketsphinx", "apertium")
+            assert name in ("pocketsphinx", "apertium", "heuristic", "agreement")
 
 
 def test_one_variable_takes_a_profile_to_another_runtime_with_its_model() -> None:
     variables = {**read_profile("rtx2070"), "GLOSSA_MT_RUNTIME": "bitsandbytes"}
     assert "translategemma-4b-it" in {use.model for use in uses(variables)}
+
+
+def test_a_model_brings_what_it_cannot_do_without() -> None:
+    variables = {"GLOSSA_QE_ENGINE": "cometkiwi"}
+    assert [model.name for model in models_of(uses(variables))] == [
+        "wmt22-cometkiwi-da",
+        "infoxlm-large",
+    ]
+
+
+def test_a_profile_is_pulled_without_the_model_that_it_can_do_without(
+    models: Models, hub: Hub
+) -> None:
+    for model in models_of(uses(read_profile("cpu"))):
+        hub.repositories[model.repo] = {name.replace("*", "x"): b"1" for name in model.files}
+    hub.gated = {*hub.gated, "Unbabel/wmt22-cometkiwi-da"}
+    done = models.run("pull", "--profile", "cpu")
+    assert done.returncode == 0, done.stderr
+    assert "accept it at https://huggingface.co/Unbabel/wmt22-cometkiwi-da" in done.stderr
+    assert "not for commercial use" in done.stderr
+    assert "the profile cpu runs without wmt22-cometkiwi-da" in done.stderr
+    assert (models.folder / "infoxlm-large" / "tokenizer.json").exists()
+    assert models.run("list", "--profile", "cpu").returncode == 0
+    # Asked for by its name, it is not optional.
+    assert models.run("pull", "wmt22-cometkiwi-da").returncode == 1

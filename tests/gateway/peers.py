@@ -40,7 +40,7 @@ BREAKING_SENTENCE = 777  # stt breaks on it every time
 HELD_BACK_SENTENCE = 221  # mt holds a word of its drafts back
 TERM_SENTENCE = 112  # holds two terms, of which mt's finals have one
 CORRECTED_SENTENCE = 111  # stt puts a term right in it and doubts the rest
-PAIRS = ["en>es", "en>fr"]
+PAIRS = ["en>es", "en>fr", "en>ar"]
 _MT_MODELS = {"mt_alternative": "rule/other"}
 MODELS = {"stt": ["en"], "mt": PAIRS, "mt_alternative": PAIRS, "qe": ["length_ratio"]}
 

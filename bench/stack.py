@@ -23,12 +23,15 @@ async def running_stack(
     """A ready stack; `settings` are further GLOSSA_* variables. Progress goes to stderr."""
     with tempfile.TemporaryDirectory(prefix="glossa-bench-") as folder:
         supervisor = Supervisor(
-            _plan(profile, Path(folder), settings or {}),
+            free_plan(Path(folder), profile, settings),
             lambda line: print(f"glossa: {line}", file=sys.stderr),
         )
         async with supervisor.running():
             yield supervisor
 
 
-def _plan(profile: str, folder: Path, settings: Mapping[str, str]) -> StackPlan:
-    return plan(profile, folder, free_port_base(_PORT_BASE), {**os.environ, **settings})
+def free_plan(
+    folder: Path, profile: str = "embedded", settings: Mapping[str, str] | None = None
+) -> StackPlan:
+    """A plan in `folder` on ports that are free now."""
+    return plan(profile, folder, free_port_base(_PORT_BASE), {**os.environ, **(settings or {})})

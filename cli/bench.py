@@ -11,6 +11,7 @@ BENCHES = {
     "stt": Verb("bench.stt", "command", "One or more recognisers: RTF, latency, WER, memory."),
     "mt": Verb("bench.mt", "command", "One or more translation runtimes: latency, tok/s, memory."),
     "stream": Verb("bench.stream", "command", "A stack on recordings: latency, flicker, logs."),
+    "collector": Verb("bench.collector", "command", "Pairs a second into Redis, outages too."),
     "soak": Verb("bench.soak", "command", "Memory and losses over hours of audio."),
 }
 

@@ -135,6 +135,18 @@ class StackPlan:
             ),
         }
 
+    def command(self, name: str) -> list[str]:
+        """What starts a process of the stack."""
+        if name != "redis":
+            module = "mt" if name == ALTERNATIVE else name
+            python = python_of(module, self.environment)
+            return [python, "-P", "-m", f"services.{module}"]
+        return [
+            *(str(REPOSITORY / "redis-server" / "start"), str(self.state_dir / "redis")),
+            *("--port", self.address("redis").rpartition(":")[2]),
+            *("--bind", "127.0.0.1"),
+        ]
+
     def check_tools(self) -> None:
         """Raises Unavailable TOOL_MISSING for the first program that is not installed."""
         needed = {"redis-server": "redis-server"} if self.redis_url is None else {}

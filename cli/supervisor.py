@@ -15,9 +15,7 @@ from cli.readiness import examine_profile
 from cli.signals import on_signal
 from cli.stack import (
     ALTERNATIVE,
-    REPOSITORY,
     StackPlan,
-    python_of,
     remove_description,
     sole_use,
     write_description,
@@ -134,7 +132,7 @@ class Supervisor:
             started_at = time.monotonic()
             state.child = await Child.start(
                 name,
-                self._command(name),
+                self.plan.command(name),
                 self.plan.address(name),
                 self.plan.child_environment(name),
                 self._log_path(name),
@@ -232,17 +230,6 @@ class Supervisor:
             f"{name} could not be started: it {reason}; its log {path} ends with\n{log_tail(path)}",
             service=name,
         )
-
-    def _command(self, name: str) -> list[str]:
-        if name != "redis":
-            module = "mt" if name == ALTERNATIVE else name
-            python = python_of(module, self.plan.environment)
-            return [python, "-P", "-m", f"services.{module}"]
-        return [
-            *(str(REPOSITORY / "redis-server" / "start"), str(self.plan.state_dir / "redis")),
-            *("--port", self.plan.address("redis").rpartition(":")[2]),
-            *("--bind", "127.0.0.1"),
-        ]
 
     def _log_path(self, name: str) -> Path:
         return self.plan.state_dir / "logs" / f"{name}.log"

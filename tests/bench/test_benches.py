@@ -84,3 +84,16 @@ def test_stream_writes_logs_that_fit_each_other(tmp_path: Path) -> None:
     assert figures["languages"]["en"]["wer"] < 0.5
     assert (output / "references.en.txt").read_text().count("\n") == 1
     assert not (output / "references.es.txt").exists()
+
+
+def test_collector_loses_and_doubles_nothing_whatever_becomes_of_redis() -> None:
+    faults = ("killed", "frozen", "read-only")
+    options = [part for fault in faults for part in ("--fault", fault)]
+    done = run_verb("bench", "collector", "--pairs", "3000", "--outage-s", "1", *options, "--json")
+    assert done.returncode == 0, done.stderr
+    figures = json.loads(done.stdout.splitlines()[-1])
+    assert figures["pairs_per_s"] > 0
+    assert [run["fault"] for run in figures["faults"]] == list(faults)
+    assert all(0 < run["backlog_pairs"] < 3000 for run in figures["faults"])
+    for run in (figures, *figures["faults"]):
+        assert (run["lost"], run["doubled"]) == (0, 0)

@@ -145,7 +145,7 @@ class UpStack:
 
     def queued_pair_ids(self, session_id: str) -> list[str]:
         """What the Redis streams hold of a session, read past the collector."""
-        password_file = self.state_dir / "redis" / "operator.password"
+        password_file = Path(self.description()["state_dir"]) / "redis" / "operator.password"
         connection = redis.Redis.from_url(
             self.description()["redis_url"],
             username="operator",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from collections.abc import AsyncIterator
 
 import grpc
@@ -103,6 +105,26 @@ async def wait_until_shown(display: Display, session_id: str, translations: dict
     async with asyncio.timeout(20):
         while display.texts(session_id, "es") != translations:
             await asyncio.sleep(0.05)
+
+
+async def test_captions_never_wait_for_redis(stack: UpStack, undisturbed: dict[int, str]) -> None:
+    """Frozen, it is killed and started again after a while; here the session is over by then."""
+    display = Display(stack.address("captions"))
+    watching = asyncio.create_task(display.watch())
+    redis_pid = stack.description()["services"]["redis"]["pid"]
+    os.kill(redis_pid, signal.SIGSTOP)
+    closed = await speak(stack.speaker(speed=0), with_pauses(*(spoken(s) for s in SENTENCES[:3])))
+    events = await stack.events(closed.session_id)
+    await wait_until_shown(display, closed.session_id, texts(events, "translation"))
+    watching.cancel()
+    assert stack.description()["services"]["redis"]["pid"] == redis_pid, "it was frozen too briefly"
+    os.kill(redis_pid, signal.SIGCONT)
+
+    stats = await stack.stats_after(events[-1].sequence, closed.session_id)
+    queued = stack.queued_pair_ids(closed.session_id)
+    assert len(queued) == len(set(queued))
+    excluded = sum(exclusion.pair_count for exclusion in stats.exclusions)
+    assert len(queued) + excluded == closed.final_count == 3
 
 
 async def test_two_sessions_at_once_do_not_mix(stack: UpStack) -> None:

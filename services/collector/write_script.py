@@ -159,31 +159,40 @@ _SHOWN = _script("""
 redis.call('HSET', KEYS[2], ARGV[3], ARGV[4])
 """)
 
-# KEYS 2, 3 counts, 4 entries, 5 mark of what is to be erased, 6... streams.
+# KEYS 2, 3 counts, 4 entries, 5 mark to erase, 6 open, 7 items, 8 done, 9... streams.
 # ARGV 3 session, 4 entries a run, 5... names of the streams.
 # Answers "forgetting" until nothing of the session is left; only then the cursor moves. A run that
 # comes again finds less to do.
 _FORGET = _script(
     FORGET_REVIEW_LUA
     + """
-local _, counts, session_counts, entries, erase = unpack(KEYS)
+local _, counts, session_counts, entries, erase, open, items, done = unpack(KEYS)
 local session_id = ARGV[3]
 local ids = {}
 for index = 5, #ARGV do
-  redis.call('XLEN', KEYS[index + 1])
-  ids[ARGV[index]] = {key = KEYS[index + 1]}
+  local stream = KEYS[index + 4]
+  redis.call('XLEN', stream)
+  ids[ARGV[index]] = {key = stream}
 end
 redis.call('HLEN', counts)
 redis.call('HLEN', session_counts)
+redis.call('ZCARD', open)
+redis.call('HLEN', items)
+redis.call('HLEN', done)
 local batch = redis.call('LPOP', entries, ARGV[4])
 if batch then
-  for _, entry in ipairs(batch) do
-    local stream, id = string.match(entry, '^(%S+) (%S+)')
+  local pair_ids = {}
+  for index, entry in ipairs(batch) do
+    local stream, id, pair_id = string.match(entry, '^(%S+) (%S+) (.*)$')
     table.insert(ids[stream], id)
+    pair_ids[index] = pair_id
   end
   for _, stream in pairs(ids) do
     if stream[1] then redis.call('XDEL', stream.key, unpack(stream)) end
   end
+  redis.call('ZREM', open, unpack(pair_ids))
+  redis.call('HDEL', items, unpack(pair_ids))
+  redis.call('HDEL', done, unpack(pair_ids))
   return {'forgetting', stored}
 end
 forget_review(session_id)
@@ -222,9 +231,16 @@ def _input(write: Write) -> tuple[Script, tuple[str, ...], tuple[str | int, ...]
             field = shown_field(shown.segment_id, shown.language)
             return _SHOWN, (shown_key(shown.session_id),), (field, shown.text)
         case ForgottenSession(session_id=session_id):
-            keys = (*_counts(session_id), entries_key(session_id), ERASE_KEY)
-            streams = tuple(stream_key(name) for name in STREAMS)
-            return _FORGET, (*keys, *streams), (session_id, FORGET_STEP_ENTRIES, *STREAMS)
+            keys = (
+                *_counts(session_id),
+                entries_key(session_id),
+                ERASE_KEY,
+                OPEN_KEY,
+                items_key(session_id),
+                done_key(session_id),
+                *map(stream_key, STREAMS),
+            )
+            return _FORGET, keys, (session_id, FORGET_STEP_ENTRIES, *STREAMS)
 
 
 def _scored_input(scored: ScoredPair) -> tuple[Script, tuple[str, ...], tuple[str, ...]]:

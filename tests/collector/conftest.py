@@ -11,6 +11,7 @@ from pathlib import Path
 import grpc
 import pytest
 import pytest_asyncio
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from glossa.collector.v1 import collector_pb2, collector_pb2_grpc
 from services.collector.bands import BANDS
@@ -111,6 +112,18 @@ class Stack:
                 return [response.pair async for response in call]
             finally:
                 call.cancel()
+
+    async def health(self, name: str) -> int:
+        """What the collector says of one name in gRPC health."""
+        async with grpc.aio.insecure_channel(self.collector.address) as channel:
+            stub = health_pb2_grpc.HealthStub(channel)
+            answer = await stub.Check(health_pb2.HealthCheckRequest(service=name), timeout=5)
+            return int(answer.status)
+
+    async def until_health(self, name: str, status: int) -> None:
+        async with asyncio.timeout(WAIT_S):
+            while await self.health(name) != status:
+                await asyncio.sleep(0.05)
 
     async def metric(self, name: str, collector: ServiceProcess | None = None) -> float:
         """The value of a metric, its labels in `name`; NaN while it is not there."""

@@ -93,12 +93,12 @@ async def test_a_long_session_is_forgotten_without_stopping_redis_for_long(
     writes = numbered(changes(KEPT, 100), changes(GONE, 5_000))
     for first in range(0, len(writes), 250):
         await queues.write(JOURNAL, writes[first].sequence - 1, writes[first : first + 250])
-    server.client.config_set("slowlog-log-slower-than", 1)
+    server.client.config_set("slowlog-log-slower-than", 100)
     server.client.slowlog_reset()
     await forget(queues)
     slowest_ms = max(entry["duration"] for entry in server.client.slowlog_get(1_000)) / 1_000
     assert GONE not in str(contents(server.client))
-    assert slowest_ms < 50
+    assert slowest_ms < 10
     assert sum((await queues.lengths()).values()) == 150
 
 

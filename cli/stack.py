@@ -65,6 +65,10 @@ class StackPlan:
     def page_url(self) -> str:
         return f"http://127.0.0.1:{port('captions_web', self.port_base)}/"
 
+    @property
+    def review_url(self) -> str:
+        return f"http://127.0.0.1:{port('collector_web', self.port_base)}/"
+
     def address(self, name: str) -> str:
         """host:port of a service's gRPC server (of Redis itself for "redis")."""
         return f"127.0.0.1:{port(name, self.port_base)}"

@@ -34,6 +34,7 @@ def up(profile: str, state_dir: Path | None, port_base: int | None) -> None:
         with screen.watching(supervisor):
             async with supervisor.running():
                 screen.report(f"page     {plan.page_url}")
+                screen.report(f"review   {plan.review_url}")
                 screen.report(f"gateway  {plan.address('gateway')}")
                 screen.report("Ctrl-C stops everything")
                 await asyncio.Event().wait()

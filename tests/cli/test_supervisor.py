@@ -116,6 +116,7 @@ async def test_up_keeps_every_service_running_and_stops_in_good_order(up: Up) ->
     assert set(description["services"]) == {"redis", *stack.SERVICES}
     assert {entry["state"] for entry in description["services"].values()} == {"ready"}
     assert description["page_url"] in up.output()
+    assert description["review_url"] in up.output()
     assert start_s < START_TIMEOUT_S / 2
 
     second = await asyncio.to_thread(

@@ -156,6 +156,19 @@ def test_opening_it_publishes_the_gateway_and_the_captions_alone() -> None:
 
 
 @needs_compose
+def test_the_review_page_is_opened_by_itself_and_knows_that_it_is() -> None:
+    token = "a-token-of-this-test"
+    collector = configuration(GLOSSA_REVIEW_PUBLISH_HOST="0.0.0.0", GLOSSA_REVIEW_TOKEN=token)[
+        "collector"
+    ]
+    opened = [entry["published"] for entry in collector["ports"] if entry["host_ip"] == "0.0.0.0"]
+    assert opened == [str(port("collector_web"))]
+    environment = collector["environment"]
+    assert environment["GLOSSA_COLLECTOR_WEB_PUBLISHED_HOST"] == "0.0.0.0"
+    assert environment["GLOSSA_COLLECTOR_REVIEW_TOKEN"] == token
+
+
+@needs_compose
 def test_each_service_is_built_restarted_and_given_time_to_drain() -> None:
     services = configuration()
     assert services.keys() == {"redis", *SERVICES}

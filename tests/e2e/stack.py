@@ -147,7 +147,7 @@ class UpStack:
         """What the Redis streams hold of a session, read past the collector."""
         password_file = Path(self.description()["state_dir"]) / "redis" / "operator.password"
         connection = redis.Redis.from_url(
-            self.description()["redis_url"],
+            f"redis://{self.address('redis')}/0",
             username="operator",
             password=password_file.read_text(),
             decode_responses=True,

@@ -69,11 +69,14 @@ def propose(sample: Sample, aims: Aims, now: Thresholds) -> Proposal:
     if accept is None:
         return Proposal(None, tuple(notes))
 
+    # Further down nothing was verified.
+    known = [threshold for threshold in THRESHOLDS if threshold >= sample.lowest_score]
+
     def is_moderate(low: float) -> bool:
         found = sample.figures(Thresholds(accept, low, 0.0))[Band.MODERATE].precision
         return found.low >= aims.moderate
 
-    moderate = next((low for low in THRESHOLDS if low <= accept and is_moderate(low)), None)
+    moderate = next((low for low in known if low <= accept and is_moderate(low)), None)
     if moderate is None:
         moderate = min(now.moderate, accept)
         notes.append(_not_shown(Band.MODERATE, aims.moderate, moderate))
@@ -84,10 +87,12 @@ def propose(sample: Sample, aims: Aims, now: Thresholds) -> Proposal:
             return False
         return found.share >= aims.review
 
-    review = next((low for low in THRESHOLDS if low <= moderate and is_worth_review(low)), None)
+    review = next((low for low in known if low <= moderate and is_worth_review(low)), None)
     if review is None:
         review = min(now.review, moderate)
-        notes.append(_not_shown(Band.REVIEW, aims.review, review))
+        rest = sample.figures(Thresholds(accept, moderate, 0.0))[Band.REVIEW].precision
+        if rest.pair_count >= _MIN_REVIEW_PAIRS:
+            notes.append(_not_shown(Band.REVIEW, aims.review, review))
     return Proposal(Thresholds(accept, moderate, review), tuple(notes))
 
 

@@ -118,6 +118,11 @@ class Sample:
         self._verified = _Judged([pair.pair for pair in verified], rules)
         self._all = _Judged([*(pair.pair for pair in verified), *others], rules)
 
+    @property
+    def lowest_score(self) -> float:
+        """Of the verified pairs: below it nothing is known. 1 without any."""
+        return self._verified.lowest_score
+
     def figures(self, thresholds: Thresholds) -> dict[Band, BandFigures]:
         """Every band under these thresholds."""
         of_verified, of_all = self._verified.bands(thresholds), self._all.bands(thresholds)
@@ -148,6 +153,10 @@ class _Judged:
         self._reachable = np.array(
             [BANDS.index(best_reachable(pair.measured, pair.caps)) for pair in pairs], dtype=int
         )
+
+    @property
+    def lowest_score(self) -> float:
+        return float(self._scores[self._scores >= 0].min(initial=1.0))
 
     def bands(self, thresholds: Thresholds) -> npt.NDArray[np.int_]:
         """The index in BANDS of each pair's band, as `band_of` gives it; -1 without a score."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -69,8 +70,8 @@ def propose(sample: Sample, aims: Aims, now: Thresholds) -> Proposal:
     if accept is None:
         return Proposal(None, tuple(notes))
 
-    # Further down nothing was verified.
-    known = [threshold for threshold in THRESHOLDS if threshold >= sample.lowest_score]
+    # From the last one that takes in every verified pair: further down nothing is known.
+    known = THRESHOLDS[bisect_right(THRESHOLDS, sample.lowest_score) - 1 :]
 
     def is_moderate(low: float) -> bool:
         found = sample.figures(Thresholds(accept, low, 0.0))[Band.MODERATE].precision

@@ -75,7 +75,7 @@ def test_no_threshold_is_below_what_was_verified() -> None:
     ]
     proposal = propose(sample(pairs), Aims(), Thresholds())
     assert proposal.thresholds is not None
-    assert proposal.thresholds.moderate == 0.7
+    assert proposal.thresholds.moderate == 0.6
     assert proposal.thresholds.review == 0.5
 
 

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 from services.audio import BYTES_PER_SAMPLE
-from services.errors import InvalidInput, WrongState
+from services.errors import InvalidInput
 
 _READ_SAMPLES = 16_000
 
@@ -44,27 +44,40 @@ class AudioStore:
         for session_id in list(self._files):
             self.close(session_id)
 
+    def has(self, session_id: str) -> bool:
+        """Whether there is audio of a session."""
+        return self._path(session_id).exists()
+
+    def size_bytes(self, session_id: str) -> int:
+        """Size of a session's audio on the disk; 0 when there is none."""
+        try:
+            return self._path(session_id).stat().st_size
+        except FileNotFoundError:
+            return 0
+
+    def delete(self, session_id: str) -> int:
+        """Deletes a session's audio and returns its size."""
+        self.close(session_id)
+        size_bytes = self.size_bytes(session_id)
+        self._path(session_id).unlink(missing_ok=True)
+        return size_bytes
+
     async def read(
         self, session_id: str, first_sample: int, end_sample: int
     ) -> AsyncIterator[tuple[int, bytes]]:
         """(first_sample, data) pieces of [first_sample, end_sample); end 0 means all there is.
 
+        There must be audio of the session.
+
         Raises:
             InvalidInput: INVALID_RANGE.
-            WrongState: AUDIO_NOT_STORED.
         """
         if first_sample < 0 or (end_sample and end_sample <= first_sample):
             raise InvalidInput(
                 "INVALID_RANGE",
                 f"[{first_sample}, {end_sample}) is not a range of samples",
             )
-        path = self._path(session_id)
-        if not path.exists():
-            raise WrongState(
-                "AUDIO_NOT_STORED",
-                f"session {session_id} kept no audio; start one with store_audio",
-            )
-        with path.open("rb") as file:
+        with self._path(session_id).open("rb") as file:
             file.seek(first_sample * BYTES_PER_SAMPLE)
             while not end_sample or first_sample < end_sample:
                 wanted = min(

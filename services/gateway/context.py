@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from glossa.gateway.v1 import gateway_pb2
 from glossa.types.v1 import types_pb2
+from services.errors import NotFound
 
 # So long without speech there was a song, a prayer or another speaker: what was said before no
 # longer explains what comes, and pulls its translation astray.
@@ -67,12 +68,15 @@ def final_context(
     pair_limit: int,
     character_limit: int,
 ) -> FinalContext:
-    """What `events` say of a final and of those before it; its transcript must be among them.
+    """What `events` say of a final and of those before it.
 
     Args:
         events: of these segments, oldest first.
         pair_limit: pairs wanted at most; 0 for none.
         character_limit: of all pairs together; the oldest go first.
+
+    Raises:
+        NotFound: UNKNOWN_SEGMENT, when its transcript is not among `events`.
     """
     segments: dict[int, _Segment] = {}
     for event in events:
@@ -89,9 +93,9 @@ def final_context(
                 segment.corrected_target = event.correction.text
             elif segment.transcript and segment.transcript.language == event.correction.language:
                 segment.corrected_source = event.correction.text
-    transcript = segments[segment_id].transcript
+    transcript = segments[segment_id].transcript if segment_id in segments else None
     if transcript is None:
-        raise KeyError(segment_id)
+        raise NotFound("UNKNOWN_SEGMENT", f"there is no final {segment_id}")
     before = [segments[number] for number in sorted(segments, reverse=True) if number < segment_id]
     return FinalContext(
         transcript,

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from glossa.gateway.v1 import gateway_pb2
-from services.errors import NotFound
 from services.gateway.session_rows import config_of
-from services.gateway.transaction import Transaction
+from services.gateway.transaction import Transaction, unknown_segment
 
 _EVERYTHING = 2**63 - 1  # SQLite's greatest integer: greater than any sequence
 
@@ -38,12 +37,7 @@ def append_correction(
     config = config_of(transaction, session_id)
     shown = find_shown(transaction, session_id, config, segment_id, language)
     if shown is None:
-        raise NotFound(
-            "UNKNOWN_SEGMENT",
-            f"session {session_id} has no final {segment_id} in {language!r}",
-            segment_id=segment_id,
-            language=language,
-        )
+        raise unknown_segment(session_id, segment_id, language)
     return append_change(transaction, session_id, shown, text, author)
 
 

@@ -32,7 +32,12 @@ class Followers:
 
     def publish(self, events: Sequence[gateway_pb2.JournalEvent]) -> None:
         """Takes newly committed events, in order."""
-        self._tail.extend(events)
+        for event in events:
+            if event.WhichOneof("event") == "session_forgotten":
+                kept = [known for known in self._tail if known.session_id != event.session_id]
+                self._tail.clear()
+                self._tail.extend(kept)
+            self._tail.append(event)
         for follower in self._followers:
             follower.wake.set()
 
@@ -58,7 +63,7 @@ class Followers:
             Unavailable: SHUTTING_DOWN.
         """
         if request.session_id:
-            await journal.read_session(request.session_id)
+            await journal.check_followable(request.session_id)
         sequence = request.after_sequence
         if sequence > journal.last_sequence:
             raise OutOfRange(
@@ -131,7 +136,7 @@ class _Follower:
         self.wake.set()
 
     def forget(self, event: gateway_pb2.JournalEvent) -> None:
-        """A final makes the live updates of its segment and language stale."""
+        """A final makes the live updates of its segment stale, forgetting those of its session."""
         if event.WhichOneof("event") == "transcript":
             self._live.pop((event.session_id, event.transcript.segment_id, ""), None)
         elif event.WhichOneof("event") == "translation":
@@ -140,6 +145,9 @@ class _Follower:
         elif event.WhichOneof("event") == "translation_failed":
             failed = event.translation_failed
             self._live.pop((event.session_id, failed.segment_id, failed.language), None)
+        elif event.WhichOneof("event") == "session_forgotten":
+            for key in [key for key in self._live if key[0] == event.session_id]:
+                del self._live[key]
 
     def take_live(self) -> list[gateway_pb2.LiveUpdate]:
         updates = list(self._live.values())

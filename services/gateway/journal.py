@@ -6,7 +6,8 @@ translations, their scores) is a row of the same database, written and deleted w
 after a crash the pipeline finds its work there.
 
 What can be written are functions on a Transaction, in files by their nouns: session_rows, heard,
-translated, corrections. They run in the writer thread: `await journal.write(append_gap, ...)`.
+translated, corrections, reviews, forgotten. They run in the writer thread:
+`await journal.write(append_gap, ...)`.
 """
 
 from __future__ import annotations
@@ -26,8 +27,16 @@ import structlog
 
 from glossa.gateway.v1 import gateway_pb2
 from services.errors import Unavailable
-from services.gateway.session_rows import COLUMNS, SessionRow, session_of, unknown_session
-from services.gateway.transaction import SCHEMA, Owed, Stage, Transaction
+from services.gateway.forgotten import Leaving
+from services.gateway.session_rows import COLUMNS, SessionRow, session_of
+from services.gateway.transaction import (
+    SCHEMA,
+    Owed,
+    Stage,
+    Transaction,
+    unknown_segment,
+    unknown_session,
+)
 
 log = structlog.get_logger()
 
@@ -56,10 +65,14 @@ class Journal:
         self._path = path
         self._on_commit = on_commit
         self._loop = asyncio.get_running_loop()
-        self._writes: queue.Queue[_Write | None] = queue.Queue(_WRITE_QUEUE_LIMIT)
+        self._writes: queue.Queue[_Write | _Rewrite | None] = queue.Queue(_WRITE_QUEUE_LIMIT)
         self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         self._connection.execute("PRAGMA journal_mode=WAL")
         self._connection.execute(f"PRAGMA synchronous={synchronous.upper()}")
+        self._connection.execute("PRAGMA secure_delete=ON")
+        # Rewriting needs as much room as the journal has: /tmp may be in memory.
+        folder = str(path.parent.resolve()).replace("'", "''")
+        self._connection.execute(f"PRAGMA temp_store_directory='{folder}'")
         self._connection.executescript(SCHEMA)
         self._reading = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         self._reading.execute("PRAGMA query_only=1")
@@ -67,8 +80,11 @@ class Journal:
             connection.execute(f"PRAGMA cache_size=-{_PAGE_CACHE_KB}")
         self._reading_lock = threading.Lock()
         self.journal_id = self._read_or_make_id()
+        # Not the greatest in `events`: it may have been deleted, and followers have seen it.
         self.last_sequence = int(
-            self._connection.execute("SELECT coalesce(max(sequence), 0) FROM events").fetchone()[0]
+            self._connection.execute(
+                "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'events'"
+            ).fetchone()[0]
         )
         self._thread = threading.Thread(target=self._write_batches, name="journal", daemon=True)
         self._thread.start()
@@ -95,12 +111,23 @@ class Journal:
         write = _Write(
             lambda transaction: work(transaction, *args, **kwargs), self._loop.create_future()
         )
-        try:
-            self._writes.put_nowait(write)
-        except queue.Full:
-            await asyncio.to_thread(self._writes.put, write)
-        # Shielded: a cancelled caller must not leave the thread answering a cancelled future.
-        return cast(ResultT, await asyncio.shield(write.result))
+        return cast(ResultT, await self._enqueue(write))
+
+    async def rewrite(self) -> None:
+        """Writes the journal's file anew, without the traces of what was deleted.
+
+        secure_delete zeroes a row where it lies. But when SQLite balances its pages it moves rows
+        and may leave copies in the unused room of a page, and the write-ahead log has the pages as
+        they were: VACUUM and a truncating checkpoint take both away. Other writes wait meanwhile.
+
+        Raises:
+            Unavailable: JOURNAL_FAILED; JOURNAL_BUSY, another program is reading it.
+        """
+        await self._enqueue(_Rewrite(self._loop.create_future()))
+
+    def size_bytes(self) -> int:
+        """Size of the journal's file, without its write-ahead log."""
+        return self._path.stat().st_size
 
     # Reading
 
@@ -119,10 +146,10 @@ class Journal:
     async def read_segment_event(
         self, session_id: str, segment_id: int, kind: str, language: str = ""
     ) -> gateway_pb2.JournalEvent:
-        """The one transcript or translation event of a segment; it must be there."""
+        """The one event of a kind that a segment has. Raises NotFound UNKNOWN_SEGMENT."""
         event = await self.find_segment_event(session_id, segment_id, kind, language)
         if event is None:
-            raise LookupError(f"segment {segment_id} of session {session_id} has no {kind}")
+            raise unknown_segment(session_id, segment_id)
         return event
 
     async def find_segment_event(
@@ -181,6 +208,13 @@ class Journal:
         )
         return [session_of(row) for row in rows]
 
+    async def read_ended_sessions(self, ended_before_ms: int) -> list[str]:
+        """Ids of the sessions that ended before a time, in milliseconds since the Unix epoch."""
+        rows = await self._read(
+            "SELECT session_id FROM sessions WHERE end_time_ms < ?", (ended_before_ms,)
+        )
+        return [session_id for (session_id,) in rows]
+
     async def read_session(self, session_id: str) -> SessionRow:
         """One session. Raises NotFound UNKNOWN_SESSION."""
         rows = await self._read(
@@ -191,7 +225,41 @@ class Journal:
             raise unknown_session(session_id)
         return session_of(rows[0])
 
+    async def read_leaving(self) -> list[Leaving]:
+        """Sessions that are being forgotten."""
+        rows = await self._read("SELECT session_id, event_count, audio_bytes FROM forgetting", ())
+        return [Leaving(*row) for row in rows]
+
+    async def count_rows(self, session_id: str) -> int:
+        """Rows of a session in all tables, but for its session_forgotten."""
+        rows = await self._read(
+            "SELECT "
+            "(SELECT count(*) FROM events WHERE session_id = ?1 AND kind <> 'session_forgotten') + "
+            "(SELECT count(*) FROM sessions WHERE session_id = ?1) + "
+            "(SELECT count(*) FROM reviews WHERE session_id = ?1) + "
+            "(SELECT count(*) FROM owed WHERE session_id = ?1) + "
+            "(SELECT count(*) FROM forgetting WHERE session_id = ?1)",
+            (session_id,),
+        )
+        return int(rows[0][0])
+
+    async def check_followable(self, session_id: str) -> None:
+        """Raises NotFound UNKNOWN_SESSION unless there is an event of the session.
+
+        Of one that was forgotten there is the event that says so.
+        """
+        if not await self._read("SELECT 1 FROM events WHERE session_id = ? LIMIT 1", (session_id,)):
+            raise unknown_session(session_id)
+
     # Inside
+
+    async def _enqueue(self, item: _Write | _Rewrite) -> object:
+        try:
+            self._writes.put_nowait(item)
+        except queue.Full:
+            await asyncio.to_thread(self._writes.put, item)
+        # Shielded: a cancelled caller must not leave the thread answering a cancelled future.
+        return await asyncio.shield(item.result)
 
     async def _read(self, sql: str, arguments: Sequence[object]) -> list[tuple[Any, ...]]:
         def query() -> list[tuple[Any, ...]]:
@@ -201,15 +269,19 @@ class Journal:
         return await asyncio.to_thread(query)
 
     def _write_batches(self) -> None:
-        while (first := self._writes.get()) is not None:
-            batch = [first]
-            while len(batch) < _BATCH_LIMIT and not self._writes.empty():
-                following = self._writes.get()
-                if following is None:
-                    self._writes.put(None)
+        while (item := self._writes.get()) is not None:
+            batch: list[_Write] = []
+            while isinstance(item, _Write):
+                batch.append(item)
+                if len(batch) == _BATCH_LIMIT or self._writes.empty():
                     break
-                batch.append(following)
-            self._commit(batch)
+                item = self._writes.get()
+            if batch:
+                self._commit(batch)
+            if isinstance(item, _Rewrite):
+                self._rewrite(item)
+            elif item is None:
+                return
 
     def _commit(self, batch: list[_Write]) -> None:
         transaction = Transaction(self._connection, time.time_ns() // 1_000_000)
@@ -228,8 +300,27 @@ class Journal:
             outcomes = [(write, failure) for write in batch]
         self._loop.call_soon_threadsafe(self._publish, transaction.events, outcomes)
 
+    def _rewrite(self, rewrite: _Rewrite) -> None:
+        outcome: Unavailable | None = None
+        try:
+            self._connection.execute("VACUUM")
+            with self._reading_lock:
+                is_busy, *_ = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            if is_busy:
+                outcome = Unavailable(
+                    "JOURNAL_BUSY",
+                    "another program is reading the journal (a backup?), so that what was deleted "
+                    "is still in its write-ahead log; it is tried again until that has ended",
+                )
+        except sqlite3.Error as error:
+            log.exception("journal_rewrite_failed")
+            outcome = Unavailable("JOURNAL_FAILED", f"the journal cannot be rewritten: {error}")
+        self._loop.call_soon_threadsafe(self._publish, [], [(rewrite, outcome)])
+
     def _publish(
-        self, events: list[gateway_pb2.JournalEvent], outcomes: list[tuple[_Write, object]]
+        self,
+        events: list[gateway_pb2.JournalEvent],
+        outcomes: Sequence[tuple[_Write | _Rewrite, object]],
     ) -> None:
         if events:
             self.last_sequence = events[-1].sequence
@@ -253,6 +344,11 @@ class Journal:
 @dataclass(frozen=True)
 class _Write:
     work: Callable[[Transaction], object]
+    result: asyncio.Future[object]
+
+
+@dataclass(frozen=True)
+class _Rewrite:
     result: asyncio.Future[object]
 
 

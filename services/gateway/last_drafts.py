@@ -85,6 +85,10 @@ class LastDrafts:
         if len(self._drafts) > _DRAFTS_REMEMBERED:
             self._drafts.popitem(last=False)
 
+    def forget_session(self, session_id: str) -> None:
+        for key in [key for key in self._drafts if key[0] == session_id]:
+            del self._drafts[key]
+
     def forget(self, session_id: str, segment_id: int) -> None:
         """The segment was dropped; the next one uses its number again."""
         for key in [key for key in self._drafts if key[:2] == (session_id, segment_id)]:

@@ -20,7 +20,7 @@ import structlog
 
 from glossa.gateway.v1 import gateway_pb2
 from glossa.types.v1 import types_pb2
-from services.errors import Unavailable, reason_of
+from services.errors import NotFound, Unavailable, reason_of
 from services.gateway import metrics
 from services.gateway.context import SPARE_SEGMENTS, FinalContext, final_context
 from services.gateway.journal import Journal
@@ -91,7 +91,10 @@ class Pipeline:
         )
 
     def committed(self, events: Sequence[gateway_pb2.JournalEvent]) -> None:
-        """Wakes the loops for new work."""
+        """Wakes the loops for new work, and drops that of sessions that were forgotten."""
+        for event in events:
+            if event.WhichOneof("event") == "session_forgotten":
+                self._forget(event.session_id)
         kinds = {event.WhichOneof("event") for event in events}
         if "transcript" in kinds:
             self._translations.wake.set()
@@ -102,6 +105,12 @@ class Pipeline:
     def is_behind(self) -> bool:
         """Whether so many finals wait that drafts must stand back."""
         return self._translations.owed_count > self._settings.draft_backlog_limit
+
+    def _forget(self, session_id: str) -> None:
+        for worker in (self._translations, self._scores, self._alternatives):
+            worker.drop(session_id)
+        for owed in [owed for owed in self._growths if owed.session_id == session_id]:
+            del self._growths[owed]
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as tasks:
@@ -297,7 +306,7 @@ class _Worker:
         self._give_up = give_up
         self._patience_s = patience_s
         self._paid_count = 0
-        self._in_hand: set[Owed] = set()
+        self._in_hand: dict[Owed, asyncio.Task[None]] = {}
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as tasks:
@@ -308,18 +317,25 @@ class _Worker:
                 metrics.OWED.labels(self._stage).set(len(owed_now))
                 for owed in owed_now:
                     if owed not in self._in_hand:
-                        self._in_hand.add(owed)
-                        tasks.create_task(self._finish(owed))
+                        self._in_hand[owed] = tasks.create_task(self._finish(owed))
                 await self.wake.wait()
+
+    def drop(self, session_id: str) -> None:
+        """Lets go of a session's work, and cancels the calls of it that are in flight."""
+        for owed, task in self._in_hand.items():
+            if owed.session_id == session_id:
+                task.cancel()
 
     async def _finish(self, owed: Owed) -> None:
         """Tries until the work is done or given up; it waits without holding a call's place."""
         failures = _Failures(self._paid_count, time.monotonic() + self._patience_s)
-        while not await self._attempt(owed, failures):
-            failures.attempts += 1
-            await asyncio.sleep(_BACKOFF_S[min(failures.attempts, len(_BACKOFF_S)) - 1])
-        self._in_hand.discard(owed)
-        self.wake.set()
+        try:
+            while not await self._attempt(owed, failures):
+                failures.attempts += 1
+                await asyncio.sleep(_BACKOFF_S[min(failures.attempts, len(_BACKOFF_S)) - 1])
+        finally:
+            del self._in_hand[owed]
+            self.wake.set()
 
     async def _attempt(self, owed: Owed, failures: _Failures) -> bool:
         """One try; True when nothing more is owed."""
@@ -330,6 +346,8 @@ class _Worker:
                 return True
             async with self._calls:
                 await self._pay(owed)
+        except NotFound:  # its session is being forgotten, and what was owed is gone
+            return True
         except (grpc.aio.AioRpcError, Unavailable) as error:
             is_ours = isinstance(error, Unavailable)
             reason = error.reason if is_ours else reason_of(error)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import re
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
 import grpc
@@ -13,14 +13,22 @@ import grpc
 from glossa.gateway.v1 import gateway_pb2, gateway_pb2_grpc
 from glossa.types.v1 import types_pb2
 from services import audio
-from services.errors import DeadlinePassed, InvalidInput, Unavailable
+from services.errors import DeadlinePassed, InvalidInput, Unavailable, WrongState
+from services.gateway.audio_retention import AudioRetention
 from services.gateway.audio_store import AudioStore
 from services.gateway.corrections import append_correction
 from services.gateway.follow import Followers
+from services.gateway.forgetting import Forgetting
 from services.gateway.journal import Journal
 from services.gateway.last_drafts import LastDrafts
 from services.gateway.models import ModelAddresses, Models, shutting_down
 from services.gateway.pipeline import Pipeline
+from services.gateway.requests import (
+    MAX_NAME_CHARACTERS,
+    check_new_session,
+    checked_review,
+    checked_text,
+)
 from services.gateway.reviews import append_review
 from services.gateway.session import Session, Speaker, Surroundings
 from services.gateway.session_rows import SessionRow
@@ -29,15 +37,8 @@ from services.gateway.settings import GatewaySettings
 
 LiveT = TypeVar("LiveT")
 
-MAX_TARGET_LANGUAGES = 8
-MAX_TITLE_CHARACTERS = 200
-MAX_PHRASES = 500
-MAX_TEXT_CHARACTERS = 2000
-MAX_REVIEWER_CHARACTERS = 200
 _RECEIPT_INTERVAL_S = 1.0
 _GAP_NOTICES_LIMIT = 64  # further ones wait in the journal only
-_REVIEW_ID = re.compile(r"[\x21-\x7e]{1,64}")
-_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 # gRPC reports a broken connection first as an ended stream and cancels the handler just after. Only
 # a stream that is still whole after this long was half-closed on purpose.
 _HALF_CLOSE_PROOF_S = 0.1
@@ -94,12 +95,18 @@ class GatewayApp:
                 pipeline.is_behind,
             )
         )
+        forgetting = Forgetting(
+            journal, audio_store, last_drafts.forget_session, sessions.nothing_open
+        )
+        retention = AudioRetention(journal, audio_store, settings.audio_retention_days)
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(pipeline.run())
                 tasks.create_task(sessions.run())
+                tasks.create_task(forgetting.run())
+                tasks.create_task(retention.run())
                 await sessions.restored.wait()
-                self._gateway.ready(sessions, journal)
+                self._gateway.ready(_Live(journal, sessions, forgetting, audio_store))
                 self._journal_servicer.ready(journal, audio_store)
                 try:
                     yield
@@ -134,22 +141,32 @@ class _Speakers:
             speaker.wake.set()
 
 
+@dataclass(frozen=True)
+class _Live:
+    """What the gateway's servicer works with, once the journal is open."""
+
+    journal: Journal
+    sessions: Sessions
+    forgetting: Forgetting
+    audio_store: AudioStore
+
+
 class _GatewayServicer(gateway_pb2_grpc.GatewayServiceServicer):
     def __init__(self, speakers: _Speakers, settings: GatewaySettings) -> None:
         self._speakers = speakers
         self._settings = settings
-        self._live: tuple[Sessions, Journal] | None = None
+        self._live: _Live | None = None
 
-    def ready(self, sessions: Sessions, journal: Journal) -> None:
-        self._live = sessions, journal
+    def ready(self, live: _Live) -> None:
+        self._live = live
 
     @property
     def _sessions(self) -> Sessions:
-        return _started(self._live)[0]
+        return _started(self._live).sessions
 
     @property
     def _journal(self) -> Journal:
-        return _started(self._live)[1]
+        return _started(self._live).journal
 
     async def StreamAudio(
         self,
@@ -257,7 +274,7 @@ class _GatewayServicer(gateway_pb2_grpc.GatewayServiceServicer):
         )
         if config.session_id:
             return await self._sessions.resume(config.session_id)
-        _check_new_session(config)
+        check_new_session(config)
         return await self._sessions.open(config)
 
     async def ListSessions(
@@ -267,29 +284,36 @@ class _GatewayServicer(gateway_pb2_grpc.GatewayServiceServicer):
         if not 1 <= page_size <= 1000:
             raise InvalidInput("INVALID_PAGE_SIZE", "page_size must be between 1 and 1000")
         rows = await self._journal.read_sessions(page_size)
-        return gateway_pb2.ListSessionsResponse(sessions=[_session_message(row) for row in rows])
+        audio_store = _started(self._live).audio_store
+        return gateway_pb2.ListSessionsResponse(
+            sessions=[_session_message(row, audio_store.has(row.session_id)) for row in rows]
+        )
 
     async def CorrectSegment(
         self, request: gateway_pb2.CorrectSegmentRequest, context: grpc.aio.ServicerContext
     ) -> gateway_pb2.CorrectSegmentResponse:
-        text = request.text.strip()
+        text = checked_text("a correction", request.text)
         if not text:
             raise InvalidInput("EMPTY_TEXT", "a correction needs a text")
-        _check_length("a correction", text, MAX_TEXT_CHARACTERS)
         sequence = await self._journal.write(
             append_correction,
             request.session_id,
             request.segment_id,
             request.language,
             text,
-            request.author[:MAX_TITLE_CHARACTERS],
+            request.author[:MAX_NAME_CHARACTERS],
         )
         return gateway_pb2.CorrectSegmentResponse(sequence=sequence)
 
     async def ReviewPair(
         self, request: gateway_pb2.ReviewPairRequest, context: grpc.aio.ServicerContext
     ) -> gateway_pb2.ReviewPairResponse:
-        return await self._journal.write(append_review, _checked_review(request))
+        return await self._journal.write(append_review, checked_review(request))
+
+    async def ForgetSession(
+        self, request: gateway_pb2.ForgetSessionRequest, context: grpc.aio.ServicerContext
+    ) -> gateway_pb2.ForgetSessionResponse:
+        return await _started(self._live).forgetting.forget(request.session_id)
 
     async def EndSession(
         self, request: gateway_pb2.EndSessionRequest, context: grpc.aio.ServicerContext
@@ -325,7 +349,9 @@ class _JournalServicer(gateway_pb2_grpc.JournalServiceServicer):
     async def FetchAudio(
         self, request: gateway_pb2.FetchAudioRequest, context: grpc.aio.ServicerContext
     ) -> AsyncIterator[gateway_pb2.FetchAudioResponse]:
-        await self._journal.read_session(request.session_id)
+        row = await self._journal.read_session(request.session_id)
+        if not self._audio_store.has(request.session_id):
+            raise _audio_not_stored(row)
         async for first_sample, data in self._audio_store.read(
             request.session_id, request.first_sample, request.end_sample
         ):
@@ -341,70 +367,21 @@ def _started(live: LiveT | None) -> LiveT:
     return live
 
 
-def _check_new_session(config: gateway_pb2.SessionConfig) -> None:
-    languages = (config.source_language, *config.target_languages)
-    for language in languages:
-        if not _LANGUAGE.fullmatch(language):
-            raise InvalidInput(
-                "UNSUPPORTED_LANGUAGE",
-                f"{language!r} is not a BCP 47 language tag such as 'en' or 'es'",
-                language=language,
-            )
-    targets = set(config.target_languages)
-    if not 1 <= len(config.target_languages) <= MAX_TARGET_LANGUAGES or (
-        len(targets) < len(config.target_languages) or config.source_language in targets
-    ):
-        raise InvalidInput(
-            "INVALID_TARGET_LANGUAGES",
-            f"a session needs 1 to {MAX_TARGET_LANGUAGES} different target languages, "
-            "none of them the one spoken",
-        )
-    if len(config.title) > MAX_TITLE_CHARACTERS:
-        raise InvalidInput(
-            "TITLE_TOO_LONG", f"a title has at most {MAX_TITLE_CHARACTERS} characters"
-        )
-    if len(config.phrases) > MAX_PHRASES:
-        raise InvalidInput("TOO_MANY_PHRASES", f"a session has at most {MAX_PHRASES} phrases")
+def _audio_not_stored(row: SessionRow) -> WrongState:
+    if not row.config.store_audio:
+        why = "its speaker did not agree to it (store_audio)"
+    elif row.end_time_ms is None:
+        why = "none has come yet"
+    else:
+        why = "its time is over (GLOSSA_GATEWAY_AUDIO_RETENTION_DAYS), or it had none"
+    return WrongState(
+        "AUDIO_NOT_STORED",
+        f"there is no audio of session {row.session_id}: {why}",
+        session_id=row.session_id,
+    )
 
 
-def _checked_review(
-    request: gateway_pb2.ReviewPairRequest,
-) -> gateway_pb2.ReviewPairRequest:
-    """The request without blanks around its texts, and without texts that its verdict ignores."""
-    if request.verdict not in types_pb2.Verdict.values()[1:]:
-        raise InvalidInput(
-            "INVALID_VERDICT", "a review needs a verdict: accepted, fixed, rejected or withdrawn"
-        )
-    if not _REVIEW_ID.fullmatch(request.review_id):
-        raise InvalidInput(
-            "INVALID_REVIEW_ID",
-            "review_id is 1 to 64 printable ASCII characters without blanks, made by the caller",
-        )
-    _check_length("a reviewer's name", request.reviewer, MAX_REVIEWER_CHARACTERS)
-    checked = gateway_pb2.ReviewPairRequest()
-    checked.CopyFrom(request)
-    has_texts = request.verdict in (types_pb2.VERDICT_ACCEPTED, types_pb2.VERDICT_FIXED)
-    checked.source_text = _checked_text("source_text", request.source_text) if has_texts else ""
-    checked.target_text = _checked_text("target_text", request.target_text) if has_texts else ""
-    return checked
-
-
-def _checked_text(name: str, text: str) -> str:
-    checked = text.strip()
-    if text and not checked:
-        raise InvalidInput("EMPTY_TEXT", f"{name} is blank; leave it out to keep what is shown")
-    _check_length(name, checked, MAX_TEXT_CHARACTERS)
-    return checked
-
-
-def _check_length(what: str, text: str, limit: int) -> None:
-    if len(text) > limit:
-        raise InvalidInput(
-            "TEXT_TOO_LONG", f"{what} has at most {limit} characters, not {len(text)}"
-        )
-
-
-def _session_message(row: SessionRow) -> gateway_pb2.Session:
+def _session_message(row: SessionRow, has_audio: bool) -> gateway_pb2.Session:
     session = gateway_pb2.Session(
         session_id=row.session_id,
         title=row.config.title,
@@ -413,7 +390,8 @@ def _session_message(row: SessionRow) -> gateway_pb2.Session:
         final_count=row.final_count,
         first_sequence=row.first_sequence,
         last_sequence=row.last_sequence,
-        store_audio=row.config.store_audio,
+        # Of an open session no audio may have come yet.
+        store_audio=row.config.store_audio and (has_audio or row.end_time_ms is None),
     )
     session.start_time.FromMilliseconds(row.start_time_ms)
     if row.end_time_ms is not None:

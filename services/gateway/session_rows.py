@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from glossa.gateway.v1 import gateway_pb2
-from services.errors import NotFound, WrongState
-from services.gateway.transaction import Transaction
+from services.errors import WrongState
+from services.gateway.transaction import Transaction, unknown_session
 
 COLUMNS = (
     "session_id, config, start_time_ms, end_time_ms, settled_sample, revision_epoch, final_count, "
@@ -124,8 +124,3 @@ def session_ended(session_id: str) -> WrongState:
         f"session {session_id} has ended; start a new one",
         session_id=session_id,
     )
-
-
-def unknown_session(session_id: str) -> NotFound:
-    """The error of a call that names a session that is not there."""
-    return NotFound("UNKNOWN_SESSION", f"there is no session {session_id!r}", session_id=session_id)

@@ -30,6 +30,8 @@ class Sessions:
         self._open: dict[str, Session] = {}
         self._tasks = asyncio.TaskGroup()
         self.restored = asyncio.Event()
+        self.nothing_open = asyncio.Event()
+        self.nothing_open.set()
         self._beginning: set[asyncio.Task[Session]] = set()
 
     async def run(self) -> None:
@@ -98,6 +100,7 @@ class Sessions:
     ) -> Session:
         session = Session(session_id, config, self._with, progress)
         self._open[session_id] = session
+        self.nothing_open.clear()
         self._tasks.create_task(self._run(session))
         return session
 
@@ -106,3 +109,5 @@ class Sessions:
             await session.run()
         finally:
             del self._open[session.session_id]
+            if not self._open:
+                self.nothing_open.set()

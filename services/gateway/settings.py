@@ -33,6 +33,12 @@ class GatewaySettings(ServiceSettings):
         "full",
         description="full: an event survives a power cut; normal: only a killed process",
     )
+    audio_retention_days: float = Field(
+        90.0,
+        ge=0,
+        description="the audio of a session that ended so long ago is deleted; 0: it is kept until "
+        "the session is forgotten",
+    )
     max_sessions: int = Field(
         16, ge=1, description="sessions open at once; stt must serve as many streams"
     )

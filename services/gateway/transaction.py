@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from glossa.gateway.v1 import gateway_pb2
-from services.errors import GlossaError
+from services.errors import GlossaError, NotFound
 
 Stage = Literal["translate", "score", "alternative"]
 
@@ -56,6 +56,11 @@ CREATE TABLE IF NOT EXISTS reviews (
   sequence INTEGER NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS reviews_of_pair ON reviews (session_id, segment_id, language);
+CREATE TABLE IF NOT EXISTS forgetting (
+  session_id TEXT PRIMARY KEY,
+  event_count INTEGER NOT NULL,
+  audio_bytes INTEGER NOT NULL
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS owed (
   sequence INTEGER NOT NULL,
   stage TEXT NOT NULL,
@@ -103,7 +108,25 @@ class Transaction:
     def append(
         self, session_id: str, *, segment_id: int = 0, language: str = "", **payload: Any
     ) -> int:
-        """Appends one event, its payload named as in JournalEvent; returns its sequence."""
+        """Appends one event, its payload named as in JournalEvent; returns its sequence.
+
+        Raises:
+            NotFound: UNKNOWN_SESSION; it was forgotten while this was on its way.
+        """
+        event = self.append_unowned(session_id, segment_id=segment_id, language=language, **payload)
+        updated = self.connection.execute(
+            "UPDATE sessions SET last_sequence = ?1, first_sequence = "
+            "CASE first_sequence WHEN 0 THEN ?1 ELSE first_sequence END WHERE session_id = ?2",
+            (event.sequence, session_id),
+        )
+        if not updated.rowcount:
+            raise unknown_session(session_id)
+        return event.sequence
+
+    def append_unowned(
+        self, session_id: str, *, segment_id: int = 0, language: str = "", **payload: Any
+    ) -> gateway_pb2.JournalEvent:
+        """Appends one event, whether its session is there or not."""
         event = gateway_pb2.JournalEvent(session_id=session_id, **payload)
         event.time.FromMilliseconds(self.time_ms)
         cursor = self.connection.execute(
@@ -118,13 +141,8 @@ class Transaction:
             ),
         )
         event.sequence = int(cursor.lastrowid or 0)
-        self.connection.execute(
-            "UPDATE sessions SET last_sequence = ?1, first_sequence = "
-            "CASE first_sequence WHEN 0 THEN ?1 ELSE first_sequence END WHERE session_id = ?2",
-            (event.sequence, session_id),
-        )
         self.events.append(event)
-        return event.sequence
+        return event
 
     def append_once(
         self, session_id: str, *, segment_id: int, language: str = "", **payload: Any
@@ -156,3 +174,18 @@ class Transaction:
             "DELETE FROM owed WHERE stage = ? AND sequence = ? AND language = ?",
             (owed.stage, owed.sequence, owed.language),
         )
+
+
+def unknown_session(session_id: str) -> NotFound:
+    """The error of a call that names a session that is not there."""
+    return NotFound("UNKNOWN_SESSION", f"there is no session {session_id!r}", session_id=session_id)
+
+
+def unknown_segment(session_id: str, segment_id: int, language: str = "") -> NotFound:
+    """The error of work on a final that is not there, or not in that language."""
+    return NotFound(
+        "UNKNOWN_SEGMENT",
+        f"session {session_id} has no final {segment_id}" + (f" in {language!r}" * bool(language)),
+        segment_id=segment_id,
+        language=language,
+    )

@@ -97,7 +97,8 @@ class GatewayServiceServicer(object):
     def ForgetSession(self, request, context):
         """Deletes everything of a session that has ended: its events, what it is still owed, its audio. What remains is one
         event, session_forgotten, by which followers forget it too. Asked again, it answers with the same sequence.
-        Reasons: UNKNOWN_SESSION, SESSION_OPEN.
+        It goes on if the caller leaves, and after a crash. Reasons: UNKNOWN_SESSION, SESSION_OPEN; JOURNAL_BUSY (another
+        program is reading the journal), JOURNAL_FAILED and AUDIO_STORE_FAILED: it is tried again by itself.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -1,0 +1,85 @@
+"""What callers may send: lengths, characters and languages, checked before anything is done."""
+
+from __future__ import annotations
+
+import re
+
+from glossa.gateway.v1 import gateway_pb2
+from glossa.types.v1 import types_pb2
+from services.errors import InvalidInput
+
+MAX_TARGET_LANGUAGES = 8
+MAX_NAME_CHARACTERS = 200  # of titles and people
+MAX_PHRASES = 500
+MAX_TEXT_CHARACTERS = 2000
+_REVIEW_ID = re.compile(r"[\x21-\x7e]{1,64}")
+_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
+
+
+def check_new_session(config: gateway_pb2.SessionConfig) -> None:
+    """Raises InvalidInput with a reason that StreamAudio names."""
+    languages = (config.source_language, *config.target_languages)
+    for language in languages:
+        if not _LANGUAGE.fullmatch(language):
+            raise InvalidInput(
+                "UNSUPPORTED_LANGUAGE",
+                f"{language!r} is not a BCP 47 language tag such as 'en' or 'es'",
+                language=language,
+            )
+    targets = set(config.target_languages)
+    if not 1 <= len(config.target_languages) <= MAX_TARGET_LANGUAGES or (
+        len(targets) < len(config.target_languages) or config.source_language in targets
+    ):
+        raise InvalidInput(
+            "INVALID_TARGET_LANGUAGES",
+            f"a session needs 1 to {MAX_TARGET_LANGUAGES} different target languages, "
+            "none of them the one spoken",
+        )
+    if len(config.title) > MAX_NAME_CHARACTERS:
+        raise InvalidInput(
+            "TITLE_TOO_LONG", f"a title has at most {MAX_NAME_CHARACTERS} characters"
+        )
+    if len(config.phrases) > MAX_PHRASES:
+        raise InvalidInput("TOO_MANY_PHRASES", f"a session has at most {MAX_PHRASES} phrases")
+
+
+def checked_review(
+    request: gateway_pb2.ReviewPairRequest,
+) -> gateway_pb2.ReviewPairRequest:
+    """The request without blanks around its texts, and without texts that its verdict ignores.
+
+    Raises:
+        InvalidInput: INVALID_VERDICT, INVALID_REVIEW_ID, EMPTY_TEXT, TEXT_TOO_LONG.
+    """
+    if request.verdict not in types_pb2.Verdict.values()[1:]:
+        raise InvalidInput(
+            "INVALID_VERDICT", "a review needs a verdict: accepted, fixed, rejected or withdrawn"
+        )
+    if not _REVIEW_ID.fullmatch(request.review_id):
+        raise InvalidInput(
+            "INVALID_REVIEW_ID",
+            "review_id is 1 to 64 printable ASCII characters without blanks, made by the caller",
+        )
+    _check_length("a reviewer's name", request.reviewer, MAX_NAME_CHARACTERS)
+    checked = gateway_pb2.ReviewPairRequest()
+    checked.CopyFrom(request)
+    has_texts = request.verdict in (types_pb2.VERDICT_ACCEPTED, types_pb2.VERDICT_FIXED)
+    checked.source_text = checked_text("source_text", request.source_text) if has_texts else ""
+    checked.target_text = checked_text("target_text", request.target_text) if has_texts else ""
+    return checked
+
+
+def checked_text(name: str, text: str) -> str:
+    """The text without blanks around it. Raises InvalidInput EMPTY_TEXT, TEXT_TOO_LONG."""
+    checked = text.strip()
+    if text and not checked:
+        raise InvalidInput("EMPTY_TEXT", f"{name} is blank; leave it out to keep what is shown")
+    _check_length(name, checked, MAX_TEXT_CHARACTERS)
+    return checked
+
+
+def _check_length(what: str, text: str, limit: int) -> None:
+    if len(text) > limit:
+        raise InvalidInput(
+            "TEXT_TOO_LONG", f"{what} has at most {limit} characters, not {len(text)}"
+        )

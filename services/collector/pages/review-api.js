@@ -2,7 +2,8 @@
 // said no, and why) or Unreachable (nobody answered, or what the service needs is away: worth
 // another try).
 
-const TIMEOUT_MS = 15000;
+// More than the service gives the gateway for a verdict and for its way back.
+const TIMEOUT_MS = 20000;
 const TOKEN_KEY = "glossa-review-token";
 
 export class Refused extends Error {

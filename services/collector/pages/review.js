@@ -262,7 +262,9 @@ addEventListener("beforeunload", (event) => {
   if (view.isChanged()) event.preventDefault();
 });
 document.addEventListener("visibilitychange", () => {
-  if (!document.hidden) touched();
+  if (document.hidden) return;
+  lastTouch = Date.now();
+  tick(); // timers of a hidden page come late
 });
 
 function touched() {

@@ -66,7 +66,7 @@ def suggestions(
     found = run(_suggestions(address, session or group_session, language, min_count))
     if out is not None:
         with out_file(out) as stream:
-            stream.write(_as_tsv(found).encode())
+            stream.write(as_tsv(found).encode())
         click.echo(f"{len(found)} rows written to {'stdout' if out == '-' else out}", err=True)
     if as_json:
         rows = [asdict(suggestion) for suggestion in found]
@@ -96,9 +96,12 @@ async def _suggestions(
     return suggest(reviewed, accepted, min_count)
 
 
-def _as_tsv(found: Sequence[Suggestion]) -> str:
+def as_tsv(found: Sequence[Suggestion]) -> str:
+    """The rows as stt's list has them."""
     text = io.StringIO()
-    writer = csv.writer(text, delimiter="\t", quoting=csv.QUOTE_NONE, lineterminator="\n")
+    writer = csv.writer(
+        text, delimiter="\t", quoting=csv.QUOTE_NONE, quotechar=None, lineterminator="\n"
+    )
     writer.writerow(COLUMNS)
     writer.writerows(suggestion.row() for suggestion in found)
     return text.getvalue()

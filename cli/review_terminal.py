@@ -26,7 +26,7 @@ _TEXTS_ARE_OLD = frozenset({"INVALID_VERDICT"})
 
 
 class TerminalReview:
-    """One person's sitting, until they leave or nothing is left.
+    """One person's sitting, until they leave.
 
     A text that was changed outlives whatever fails: it is sent again on the next `a`, and a pair
     that was lost and comes back brings it along.
@@ -46,15 +46,32 @@ class TerminalReview:
     def run(self) -> None:
         """Raises GlossaError when the collector fails before a pair is there."""
         self._screen.note(f"reviewing as {self._reviewer}; {KEYS}")
-        answer = self._client.lease(self._reviewer, self._session_id)
+        answer = self._next()
         try:
-            while answer is not None and answer.HasField("item"):
-                with self._kept(answer.item):
-                    answer = self._review(answer.item, answer.progress)
+            while answer is not None:
+                if answer.HasField("item"):
+                    with self._kept(answer.item):
+                        answer = self._review(answer.item, answer.progress)
+                else:
+                    answer = self._wait()
         finally:
             self._player.stop()
-        if answer is not None:
-            self._screen.note("nothing is left for you to review")
+
+    def _wait(self) -> Any:
+        """Asks what to do when nothing is left; new pairs come in while somebody speaks."""
+        self._screen.note("nothing is left for you · u undo · q quit · any other key looks again")
+        while True:
+            key = self._keyboard.key()
+            try:
+                match key:
+                    case "" | "q":
+                        return None
+                    case "u":
+                        return self._undo()
+                    case _:
+                        return self._next()
+            except GlossaError as error:
+                self._screen.note(error.message, "red")
 
     def _review(self, item: Any, progress: Any) -> Any:
         """Asks about one pair; the answer with the next one, None at the end."""

@@ -18,7 +18,7 @@ import csv
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -105,8 +105,17 @@ class Correction:
 
 @dataclass(frozen=True)
 class Corrected:
+    """A segment's words as they are shown.
+
+    Args:
+        corrections: what was put in place.
+        homophones: what a row names and its context did not call for: shown as it was heard, with
+            what it may mean.
+    """
+
     words: tuple[CorrectedWord, ...]
     corrections: tuple[Correction, ...]
+    homophones: tuple[Correction, ...] = ()
 
     @property
     def text(self) -> str:
@@ -191,19 +200,22 @@ class Corrections:
         heard = _Heard(words)
         shown: list[CorrectedWord] = []
         corrections: list[Correction] = []
+        homophones: list[Correction] = []
         index = 0
         while index < len(words):
             found = self._match(heard, index)
             text_before = " ".join(word.text for word in words[index : found[1]]) if found else ""
             if found is None or found[0] == text_before:
                 end = found[1] if found else index + 1
+                if found is None and (homophone := self._homophone(heard, index)) is not None:
+                    homophones.append(replace(homophone, word_index=len(shown)))
                 shown += [CorrectedWord(words[i].text, i, i + 1) for i in range(index, end)]
             else:
                 text, end = found
                 corrections.append(Correction(text_before, text, len(shown)))
                 shown += _spread(text.split(), index, end)
             index = end
-        return Corrected(tuple(shown), tuple(corrections))
+        return Corrected(tuple(shown), tuple(corrections), tuple(homophones))
 
     def intended_terms(self) -> tuple[str, ...]:
         """Names and terms that the rows intend, each once, in their order."""
@@ -211,15 +223,26 @@ class Corrections:
 
     def _match(self, heard: _Heard, index: int) -> tuple[str, int] | None:
         """What to show from this word on, and the index of the word after it."""
-        key = heard.keys[heard.first_key[index]]
-        candidates = self._by_first.get(key, ())
-        if key.endswith("'s") and not candidates:
-            candidates = self._by_first.get(key[:-2], ())
-        for row in candidates:
+        for row in self._candidates(heard, index):
             match = heard.match(row, index)
             if match is not None:
                 return match
         return None
+
+    def _homophone(self, heard: _Heard, index: int) -> Correction | None:
+        """The longest row whose words stand here, whatever is around them."""
+        for row in self._candidates(heard, index):
+            span = heard.span(row, index)
+            if span is not None:
+                return Correction(heard.text(index, span[1]), row.intended, index)
+        return None
+
+    def _candidates(self, heard: _Heard, index: int) -> Sequence[_Row]:
+        key = heard.keys[heard.first_key[index]]
+        candidates = self._by_first.get(key, ())
+        if key.endswith("'s") and not candidates:
+            return self._by_first.get(key[:-2], ())
+        return candidates
 
 
 class _Heard:
@@ -242,6 +265,31 @@ class _Heard:
 
     def match(self, row: _Row, index: int) -> tuple[str, int] | None:
         """What the row shows from word `index` on, and the index after its last word."""
+        span = self.span(row, index)
+        if span is None:
+            return None
+        possessive, end_word = span
+        if not any(self._holds(context, index, end_word) for context in row.contexts):
+            return None
+        lead, trail = self._affixes[index][0], self._affixes[end_word - 1][1]
+        intended = row.intended
+        heard_core = self._words[index].text[len(lead) :]
+        if heard_core[:1].isupper() and self._starts_sentence(index):
+            intended = intended[0].upper() + intended[1:]
+        return f"{lead}{intended}{possessive}{trail}", end_word
+
+    def text(self, index: int, end_word: int) -> str:
+        """These words without the punctuation around them."""
+        lead, trail = self._affixes[index][0], self._affixes[end_word - 1][1]
+        text = " ".join(word.text for word in self._words[index:end_word])
+        return text.removeprefix(lead).removesuffix(trail)
+
+    def span(self, row: _Row, index: int) -> tuple[str, int] | None:
+        """Where the row's words stand from word `index` on, whatever is around them.
+
+        Returns:
+            What to add to the intended words ("'s" or nothing), and the index after the last word.
+        """
         first = self.first_key[index]
         end = first + len(row.heard)
         if end > len(self.keys):
@@ -252,14 +300,7 @@ class _Heard:
         possessive = self._possessive(row, first, end)
         if possessive is None or not self._is_one_phrase(index, end_word):
             return None
-        if not any(self._holds(context, index, end_word) for context in row.contexts):
-            return None
-        lead, trail = self._affixes[index][0], self._affixes[end_word - 1][1]
-        intended = row.intended
-        heard_core = self._words[index].text[len(lead) :]
-        if heard_core[:1].isupper() and self._starts_sentence(index):
-            intended = intended[0].upper() + intended[1:]
-        return f"{lead}{intended}{possessive}{trail}", end_word
+        return possessive, end_word
 
     def _possessive(self, row: _Row, first: int, end: int) -> str | None:
         """What to add to the intended words; None when these are not the row's words."""

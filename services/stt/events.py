@@ -53,6 +53,7 @@ class Final:
     engine_queue_ms: float
     model: str  # "engine/model", the one that gave the text
     corrections: tuple[Correction, ...] = ()
+    homophones: tuple[Correction, ...] = ()
     flags: tuple[FinalFlag, ...] = ()
 
 

@@ -245,6 +245,7 @@ class Finals:
             engine_queue_ms=take.queue_ms,
             model=take.model,
             corrections=corrected.corrections,
+            homophones=corrected.homophones,
             flags=flags,
         )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,7 @@ from glossa.stt.v1 import stt_pb2, stt_pb2_grpc
 from glossa.types.v1 import models_pb2_grpc, types_pb2
 from services.audio import SAMPLE_RATE_HERTZ, SampleClock, check_format
 from services.errors import InvalidInput, Overloaded, Unavailable
-from services.stt.corrections import Corrections
+from services.stt.corrections import Correction, Corrections
 from services.stt.engine import match_language
 from services.stt.events import Event, Final, Partial, Started, Suppressed
 from services.stt.model_server import ModelServicer
@@ -301,13 +301,18 @@ def _final(final: Final, language: str) -> types_pb2.Transcript:
         endpoint_offset_ms=final.endpoint_offset_ms,
         engine_ms=final.engine_ms,
         engine_queue_ms=final.engine_queue_ms,
-        corrections=[
-            types_pb2.TermCorrection(
-                heard=correction.heard,
-                intended=correction.intended,
-                word_index=correction.word_index,
-            )
-            for correction in final.corrections
-        ],
+        corrections=_terms(final.corrections),
+        homophones=_terms(final.homophones),
         flags=final.flags,
     )
+
+
+def _terms(corrections: Iterable[Correction]) -> list[types_pb2.TermCorrection]:
+    return [
+        types_pb2.TermCorrection(
+            heard=correction.heard,
+            intended=correction.intended,
+            word_index=correction.word_index,
+        )
+        for correction in corrections
+    ]

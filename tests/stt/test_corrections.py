@@ -85,9 +85,11 @@ def test_a_misheard_term_is_mended(heard: str, shown: str) -> None:
     ],
 )
 def test_ordinary_words_stay(text: str) -> None:
-    assert corrected(text) == Corrected(
-        tuple(CorrectedWord(word, i, i + 1) for i, word in enumerate(text.split())), ()
+    found = corrected(text)
+    assert found.words == tuple(
+        CorrectedWord(word, i, i + 1) for i, word in enumerate(text.split())
     )
+    assert found.corrections == ()
 
 
 def test_a_low_probability_licenses_where_its_row_says_so() -> None:
@@ -191,3 +193,12 @@ def test_a_missing_file_or_header_is_named(tmp_path: Path) -> None:
     (tmp_path / "empty.tsv").write_text("")
     with pytest.raises(Unavailable, match="line 1 must be: heard<tab>intended"):
         Corrections.read(tmp_path / "empty.tsv")
+
+
+def test_a_word_left_as_it_was_heard_is_told_with_what_it_may_mean() -> None:
+    found = corrected("It was a romance, of all things, in the letter to the romance.")
+    assert [(each.heard, each.intended, each.word_index) for each in found.homophones] == [
+        ("romance", "Romans", 3)
+    ]
+    assert [each.intended for each in found.corrections] == ["Romans."]
+    assert corrected("The river is wide.").homophones == ()

@@ -60,6 +60,11 @@ class CollectorServiceStub(object):
                 request_serializer=glossa_dot_collector_dot_v1_dot_collector__pb2.FetchReviewAudioRequest.SerializeToString,
                 response_deserializer=glossa_dot_collector_dot_v1_dot_collector__pb2.FetchReviewAudioResponse.FromString,
                 )
+        self.MakeReport = channel.unary_stream(
+                '/glossa.collector.v1.CollectorService/MakeReport',
+                request_serializer=glossa_dot_collector_dot_v1_dot_collector__pb2.MakeReportRequest.SerializeToString,
+                response_deserializer=glossa_dot_collector_dot_v1_dot_collector__pb2.MakeReportResponse.FromString,
+                )
 
 
 class CollectorServiceServicer(object):
@@ -138,6 +143,14 @@ class CollectorServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def MakeReport(self, request, context):
+        """Makes a session's report now and sends its files: report.json and report.html. Reasons: UNKNOWN_SESSION,
+        REPORT_FAILED, OVERLOADED (another one is being made).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_CollectorServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -185,6 +198,11 @@ def add_CollectorServiceServicer_to_server(servicer, server):
                     servicer.FetchReviewAudio,
                     request_deserializer=glossa_dot_collector_dot_v1_dot_collector__pb2.FetchReviewAudioRequest.FromString,
                     response_serializer=glossa_dot_collector_dot_v1_dot_collector__pb2.FetchReviewAudioResponse.SerializeToString,
+            ),
+            'MakeReport': grpc.unary_stream_rpc_method_handler(
+                    servicer.MakeReport,
+                    request_deserializer=glossa_dot_collector_dot_v1_dot_collector__pb2.MakeReportRequest.FromString,
+                    response_serializer=glossa_dot_collector_dot_v1_dot_collector__pb2.MakeReportResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -347,5 +365,22 @@ class CollectorService(object):
         return grpc.experimental.unary_stream(request, target, '/glossa.collector.v1.CollectorService/FetchReviewAudio',
             glossa_dot_collector_dot_v1_dot_collector__pb2.FetchReviewAudioRequest.SerializeToString,
             glossa_dot_collector_dot_v1_dot_collector__pb2.FetchReviewAudioResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def MakeReport(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(request, target, '/glossa.collector.v1.CollectorService/MakeReport',
+            glossa_dot_collector_dot_v1_dot_collector__pb2.MakeReportRequest.SerializeToString,
+            glossa_dot_collector_dot_v1_dot_collector__pb2.MakeReportResponse.FromString,
             options, channel_credentials,
             insecure, call_credentials, compression, wait_for_ready, timeout, metadata)

@@ -57,7 +57,7 @@ class Word(_message.Message):
     def __init__(self, text: _Optional[str] = ..., start_offset_ms: _Optional[int] = ..., end_offset_ms: _Optional[int] = ..., probability: _Optional[float] = ...) -> None: ...
 
 class Transcript(_message.Message):
-    __slots__ = ("segment_id", "revision", "is_final", "stable_text", "unstable_text", "words", "start_offset_ms", "end_offset_ms", "language", "avg_logprob", "no_speech_prob", "compression_ratio", "model", "endpoint_offset_ms", "engine_ms", "engine_queue_ms", "corrections", "flags")
+    __slots__ = ("segment_id", "revision", "is_final", "stable_text", "unstable_text", "words", "start_offset_ms", "end_offset_ms", "language", "avg_logprob", "no_speech_prob", "compression_ratio", "model", "endpoint_offset_ms", "engine_ms", "engine_queue_ms", "corrections", "flags", "homophones")
     SEGMENT_ID_FIELD_NUMBER: _ClassVar[int]
     REVISION_FIELD_NUMBER: _ClassVar[int]
     IS_FINAL_FIELD_NUMBER: _ClassVar[int]
@@ -76,6 +76,7 @@ class Transcript(_message.Message):
     ENGINE_QUEUE_MS_FIELD_NUMBER: _ClassVar[int]
     CORRECTIONS_FIELD_NUMBER: _ClassVar[int]
     FLAGS_FIELD_NUMBER: _ClassVar[int]
+    HOMOPHONES_FIELD_NUMBER: _ClassVar[int]
     segment_id: int
     revision: int
     is_final: bool
@@ -94,7 +95,8 @@ class Transcript(_message.Message):
     engine_queue_ms: float
     corrections: _containers.RepeatedCompositeFieldContainer[TermCorrection]
     flags: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, segment_id: _Optional[int] = ..., revision: _Optional[int] = ..., is_final: bool = ..., stable_text: _Optional[str] = ..., unstable_text: _Optional[str] = ..., words: _Optional[_Iterable[_Union[Word, _Mapping]]] = ..., start_offset_ms: _Optional[int] = ..., end_offset_ms: _Optional[int] = ..., language: _Optional[str] = ..., avg_logprob: _Optional[float] = ..., no_speech_prob: _Optional[float] = ..., compression_ratio: _Optional[float] = ..., model: _Optional[str] = ..., endpoint_offset_ms: _Optional[int] = ..., engine_ms: _Optional[float] = ..., engine_queue_ms: _Optional[float] = ..., corrections: _Optional[_Iterable[_Union[TermCorrection, _Mapping]]] = ..., flags: _Optional[_Iterable[str]] = ...) -> None: ...
+    homophones: _containers.RepeatedCompositeFieldContainer[TermCorrection]
+    def __init__(self, segment_id: _Optional[int] = ..., revision: _Optional[int] = ..., is_final: bool = ..., stable_text: _Optional[str] = ..., unstable_text: _Optional[str] = ..., words: _Optional[_Iterable[_Union[Word, _Mapping]]] = ..., start_offset_ms: _Optional[int] = ..., end_offset_ms: _Optional[int] = ..., language: _Optional[str] = ..., avg_logprob: _Optional[float] = ..., no_speech_prob: _Optional[float] = ..., compression_ratio: _Optional[float] = ..., model: _Optional[str] = ..., endpoint_offset_ms: _Optional[int] = ..., engine_ms: _Optional[float] = ..., engine_queue_ms: _Optional[float] = ..., corrections: _Optional[_Iterable[_Union[TermCorrection, _Mapping]]] = ..., flags: _Optional[_Iterable[str]] = ..., homophones: _Optional[_Iterable[_Union[TermCorrection, _Mapping]]] = ...) -> None: ...
 
 class TermCorrection(_message.Message):
     __slots__ = ("heard", "intended", "word_index")

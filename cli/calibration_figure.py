@@ -16,6 +16,14 @@ def draw(findings: Findings, path: Path) -> None:
     Raises:
         OSError: the file cannot be written.
     """
+    import matplotlib
+
+    # A recogniser's name is no formula; a fixed salt gives the same findings the same file.
+    with matplotlib.rc_context({"text.parse_math": False, "svg.hashsalt": "glossa"}):
+        _figure(findings).savefig(path, metadata=_undated(path))
+
+
+def _figure(findings: Findings) -> Any:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(13, 4.5), layout="constrained")
@@ -30,12 +38,12 @@ def draw(findings: Findings, path: Path) -> None:
     _reliability(composite, findings.composite_after, "with fitted confidence (held out)", "s-")
     _thresholds(threshold, findings)
     for axes in (confidence, composite, threshold):
-        axes.legend(fontsize=8)
-    figure.savefig(path, metadata=_undated(path))
+        if axes.get_legend_handles_labels()[0]:
+            axes.legend(fontsize=8)
+    return figure
 
 
 def _undated(path: Path) -> dict[str, None]:
-    """So that the same findings give the same file."""
     return {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(path.suffix.lower(), {})
 
 

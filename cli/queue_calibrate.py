@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 import click
 
@@ -12,6 +14,7 @@ from cli.options import json_option
 if TYPE_CHECKING:
     from services.collector.calibration_findings import Findings
     from services.collector.threshold_fit import Aims
+    from services.collector.verified import ExportedPair, VerifiedPair
 
 _PRECISION = click.FloatRange(0.5, 0.999)
 
@@ -64,8 +67,8 @@ _PRECISION = click.FloatRange(0.5, 0.999)
 @click.option("--seed", type=int, default=0, show_default=True, help="Decides who is held out.")
 @json_option
 def calibrate(
-    pairs: Any,
-    collected: Any,
+    pairs: BinaryIO,
+    collected: BinaryIO | None,
     out: Path | None,
     plot: Path | None,
     precision: float,
@@ -93,24 +96,30 @@ def calibrate(
     """
     if plot is not None and plot.suffix.lower() not in (".png", ".svg", ".pdf"):
         raise click.BadParameter("name a .png, .svg or .pdf file", param_hint="'--plot'")
+    read = _read(pairs, collected)
     try:
         from cli import calibration_table
         from services.collector.threshold_fit import Aims
+
     except ModuleNotFoundError as error:
         raise click.ClickException(
             f"{error.name} is not installed; `./glossa queue calibrate`, with calibrate right "
             "after queue, installs it"
         ) from error
-    aims = Aims(precision, moderate_precision, review_precision)
-    findings = _findings(pairs, collected, aims, seed)
+    try:
+        aims = Aims(precision, moderate_precision, review_precision)
+    except ValueError as error:  # NaN passes every range
+        raise click.UsageError(f"{error}; see --help") from error
+    findings = _findings(read, aims, seed)
     calibration = findings.calibration
     if plot is not None:
         from cli.calibration_figure import draw
 
-        _written(plot, lambda: draw(findings, plot))
+        with _writing(plot):
+            draw(findings, plot)
     if out is not None and calibration is not None:
-        content = calibration.to_json()
-        _written(out, lambda: out.write_bytes(content))
+        with _writing(out):
+            out.write_bytes(calibration.to_json())
     if as_json:
         import json
 
@@ -128,36 +137,56 @@ def calibrate(
         raise click.ClickException(f"there is nothing to adopt, so {out} was not written")
 
 
-def _findings(pairs: Any, collected: Any, aims: Aims, seed: int) -> Findings:
+class _Read(NamedTuple):
+    """What the files hold."""
+
+    verified: list[VerifiedPair]
+    collected: list[ExportedPair]
+    sha256: str  # of the file of verified pairs
+
+
+def _read(pairs: BinaryIO, collected: BinaryIO | None) -> _Read:
     import hashlib
 
-    from services.collector.calibration_findings import find
-    from services.collector.settings import CollectorSettings
     from services.collector.verified import read_exported, read_verified
-    from services.collector.verified_sample import Rules
-    from services.settings import load
 
-    settings = load(CollectorSettings)
-    now = Rules(settings.weights(), settings.thresholds(), settings.calibration)
     content = pairs.read()
-    try:
+    with _reading(pairs):
         verified = read_verified(content.splitlines())
-    except ValueError as error:
-        raise click.ClickException(f"{pairs.name}: {error}") from error
     if not verified:
         raise click.ClickException(
             f"{pairs.name} has no pair that a person decided about; review some on the review page "
             "or with `./glossa review`, then `./glossa queue export --band corrected`"
         )
+    others: list[ExportedPair] = []
+    if collected is not None:
+        with _reading(collected):
+            others = read_exported(collected)
+    return _Read(verified, others, hashlib.sha256(content).hexdigest())
+
+
+def _findings(read: _Read, aims: Aims, seed: int) -> Findings:
+    from services.collector.calibration_findings import find
+    from services.collector.settings import CollectorSettings
+    from services.collector.verified_sample import Rules
+    from services.settings import load
+
+    settings = load(CollectorSettings)
+    now = Rules(settings.weights(), settings.thresholds(), settings.calibration)
+    return find(read.verified, read.collected, aims, now, read.sha256, seed)
+
+
+@contextlib.contextmanager
+def _reading(file: BinaryIO) -> Iterator[None]:
     try:
-        others = read_exported(collected) if collected is not None else []
+        yield
     except ValueError as error:
-        raise click.ClickException(f"{collected.name}: {error}") from error
-    return find(verified, others, aims, now, hashlib.sha256(content).hexdigest(), seed)
+        raise click.ClickException(f"{file.name}: {error}") from error
 
 
-def _written(path: Path, write: Any) -> None:
+@contextlib.contextmanager
+def _writing(path: Path) -> Iterator[None]:
     try:
-        write()
+        yield
     except OSError as error:
         raise click.ClickException(f"cannot write {path}: {error.strerror or error}") from error

@@ -33,11 +33,19 @@ class Aims:
 
     What is accepted is trained on unseen. What is moderate is trained on with less weight, or after
     review. Below `review`, putting pairs right is more work than they are worth.
+
+    Raises:
+        ValueError: an aim is NaN or out of range.
     """
 
     accept: float = 0.95
     moderate: float = 0.80
     review: float = 0.50
+
+    def __post_init__(self) -> None:
+        for aim in (self.accept, self.moderate, self.review):
+            if not 0.0 < aim < 1.0:
+                raise ValueError(f"a precision must lie between 0 and 1, not be {aim}")
 
 
 @dataclass(frozen=True, slots=True)

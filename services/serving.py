@@ -301,8 +301,9 @@ def _operator_http(settings: ServiceSettings, heartbeat: Heartbeat, conditions: 
             status, text = ("503 stuck", "event loop stuck") if stuck else ("200 OK", "ok")
         elif path == "/readyz":
             ready = heartbeat.ready and not stuck
-            text = "ready" if ready else "event loop stuck" if stuck else "not ready"
-            text = "\n".join((text, *conditions.lines()))
+            text = "event loop stuck" if stuck else "not ready"
+            if ready:
+                text = "\n".join(("ready", *conditions.lines()))
             status = "200 OK" if ready else "503 not ready"
         else:
             status, text = "404 Not Found", "try /healthz, /readyz or /metrics"

@@ -8,12 +8,15 @@ import pytest
 from glossa.collector.v1 import collector_pb2
 from glossa.gateway.v1 import gateway_pb2
 from glossa.types.v1 import types_pb2
+from services.collector.pair_keys import ERASE_KEY
 from services.errors import reason_of
 from tests.collector.conftest import Stack, until
 from tests.collector.upstream import (
     SCORED_AT_S,
     Upstream,
+    pair_reviewed,
     pair_scored,
+    reviewed_sermon,
     sermon,
     session_ended,
     transcript,
@@ -99,6 +102,80 @@ async def test_exports_a_pair_with_everything_that_is_known_of_it(stack: Stack) 
     assert pair.time.seconds == SCORED_AT_S + 1
     assert (pair.stt_model, pair.mt_model) == ("rule/stt", "rule/mt")
     assert (pair.start_offset_ms, pair.end_offset_ms, pair.sequence) == (3000, 3900, 1)
+
+
+async def test_flags_terms_caps_and_the_calibration_come_along(stack: Stack) -> None:
+    event = pair_scored(3)
+    scored = event.pair_scored
+    scored.transcript.flags.append("low_confidence")
+    scored.translation.flags.append("missing_term")
+    scored.translation.missing_terms.add(source="grace", target="gracia")
+    stack.upstream.add([event])
+    await stack.start()
+    await stack.caught_up()
+    (pair,) = await stack.export(collector_pb2.BAND_MODERATE)
+    assert list(pair.flags) == ["low_confidence", "missing_term"]
+    assert [(term.source, term.target) for term in pair.missing_terms] == [("grace", "gracia")]
+    assert list(pair.caps) == ["missing_term", "doubtful_speech"]
+    assert pair.calibration == ""
+    assert (pair.avg_logprob, pair.no_speech_prob, pair.compression_ratio) == (-0.05, 0.1, 1.2)
+    assert pair.verdict == types_pb2.VERDICT_UNSPECIFIED
+
+
+async def test_exports_what_people_decided(stack: Stack) -> None:
+    doubtful = {"heuristic_quality": 0.4}
+    pairs = [pair_scored(number, signals=doubtful) for number in (1, 2, 3, 4)]
+    stack.upstream.add(pairs)
+    stack.upstream.add(
+        [
+            pair_reviewed(pairs[0], types_pb2.VERDICT_ACCEPTED),
+            pair_reviewed(pairs[0], types_pb2.VERDICT_FIXED, revision=2),
+            pair_reviewed(pairs[1], types_pb2.VERDICT_REJECTED),
+            pair_reviewed(pairs[2], types_pb2.VERDICT_FIXED),
+            pair_reviewed(pairs[2], types_pb2.VERDICT_WITHDRAWN, revision=2),
+        ]
+    )
+    await stack.start()
+    await stack.caught_up()
+    fixed, rejected = await stack.export(collector_pb2.BAND_CORRECTED)
+    assert (fixed.pair_id, fixed.band) == ("session-a/1/es", collector_pb2.BAND_CORRECTED)
+    assert (fixed.verdict, fixed.review_revision) == (types_pb2.VERDICT_FIXED, 2)
+    assert fixed.reviewer == "Ana"
+    assert fixed.source_text == "The river stands at the edge of the open field"
+    assert fixed.target_text == "El río está al borde del campo abierto"
+    assert fixed.original_source_text == pairs[0].pair_scored.transcript.stable_text
+    assert fixed.original_target_text == pairs[0].pair_scored.translation.text
+    assert fixed.quality_score > 0
+    assert fixed.sequence == 6
+    assert fixed.time.seconds == SCORED_AT_S + 6
+    assert (rejected.pair_id, rejected.verdict) == (
+        "session-a/2/es",
+        types_pb2.VERDICT_REJECTED,
+    )
+    machine = await stack.export(*ALL_BANDS)
+    assert [pair.segment_id for pair in machine] == [1, 3, 4]
+    assert {pair.source_text for pair in machine} == {fixed.original_source_text}
+    everything = await stack.export(*ALL_BANDS, collector_pb2.BAND_CORRECTED)
+    assert len(everything) == 5
+
+    stats = await stack.stats()
+    counts = {count.band: count for count in stats.counts}
+    assert counts[collector_pb2.BAND_CORRECTED].pair_count == 2
+    assert counts[collector_pb2.BAND_CORRECTED].queue_length == 5
+    assert stats.open_review_count == 2
+    assert list(stats.queue_risks) == []
+
+
+async def test_the_collector_needs_no_more_than_its_user_may(stack: Stack) -> None:
+    stack.upstream.add([*reviewed_sermon(range(1, 8)), *reviewed_sermon(range(1, 8), "session-b")])
+    await stack.start()
+    await stack.caught_up()
+    stack.upstream.forget("session-b")
+    await stack.caught_up()
+    await until(lambda: not stack.redis.client.exists(ERASE_KEY))
+    await stack.stats()
+    await stack.export(*ALL_BANDS, collector_pb2.BAND_CORRECTED)
+    assert stack.redis.client.acl_log() == []
 
 
 async def test_exports_the_bands_and_the_session_asked_for_in_order(stack: Stack) -> None:

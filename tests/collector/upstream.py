@@ -50,7 +50,9 @@ class Upstream(gateway_pb2_grpc.JournalServiceServicer):
 
     def add(self, events: Iterable[gateway_pb2.JournalEvent]) -> None:
         """Numbers the events and sends them to whoever follows."""
-        for event in events:
+        for unnumbered in events:
+            event = gateway_pb2.JournalEvent()
+            event.CopyFrom(unnumbered)
             self.last_sequence += 1
             event.sequence = self.last_sequence
             event.time.FromSeconds(SCORED_AT_S + event.sequence)

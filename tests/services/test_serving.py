@@ -19,7 +19,7 @@ from services.audio import BYTES_PER_SAMPLE, SAMPLE_RATE_HERTZ
 from services.errors import PeerStatus, reason_of
 from services.serving import CHANNEL_OPTIONS, HEARTBEAT_STALE_S
 from tests.services.conftest import Trial, TrialStarter
-from tests.services.trial import SERVICE_NAMES
+from tests.services.trial import CONDITION, SERVICE_NAMES
 
 
 async def test_is_not_serving_while_the_engine_warms_up_and_serving_after(
@@ -27,7 +27,7 @@ async def test_is_not_serving_while_the_engine_warms_up_and_serving_after(
 ) -> None:
     gate = tmp_path / "warm"
     trial = start_trial(warm_up_until=gate)
-    for name in ("", *SERVICE_NAMES):
+    for name in ("", *SERVICE_NAMES, CONDITION):
         assert await trial.health(name) == "NOT_SERVING"
     assert (await trial.http("/healthz"))[0] == 200
     assert await trial.http("/readyz") == (503, "not ready\n")
@@ -37,6 +37,22 @@ async def test_is_not_serving_while_the_engine_warms_up_and_serving_after(
         assert await trial.health(name) == "SERVING"
     assert await trial.http("/readyz") == (200, "ready\n")
     assert (await trial.http("/nothing"))[0] == 404
+
+
+async def test_a_condition_has_a_health_of_its_own_and_lines_in_readyz(
+    start_trial: TrialStarter,
+) -> None:
+    trial = start_trial()
+    await trial.wait_health("SERVING")
+    assert await trial.health(CONDITION) == "SERVING"
+    await trial.translate("warn rain wind")
+    assert await trial.health(CONDITION) == "NOT_SERVING"
+    assert await trial.health() == "SERVING"
+    lines = f"ready\nwarning: {CONDITION}: rain\nwarning: {CONDITION}: wind\n"
+    assert await trial.http("/readyz") == (200, lines)
+    await trial.translate("warn")
+    assert await trial.health(CONDITION) == "SERVING"
+    assert await trial.http("/readyz") == (200, "ready\n")
 
 
 async def test_metrics_count_each_rpc_with_its_code(start_trial: TrialStarter) -> None:

@@ -20,10 +20,11 @@ from pydantic_settings import SettingsConfigDict
 from glossa.mt.v1 import mt_pb2, mt_pb2_grpc
 from glossa.stt.v1 import stt_pb2_grpc
 from services import errors
-from services.serving import run
+from services.serving import Conditions, run
 from services.settings import ServiceSettings, load
 
 SERVICE_NAMES = ("glossa.mt.v1.MtService", "glossa.stt.v1.SttService")
+CONDITION = "glossa.trial.v1.Weather"
 
 # What each text raises. The long ones hold what a caller may have sent: nothing bounds it.
 FAILURES: dict[str, Callable[[], Exception]] = {
@@ -55,6 +56,7 @@ class TrialApp:
 
     def __init__(self, settings: TrialSettings) -> None:
         self._settings = settings
+        self.conditions = Conditions(CONDITION)
         self._failure: asyncio.Future[Literal["glossa", "bug"]] | None = None
         self.draining = asyncio.Event()
 
@@ -69,6 +71,7 @@ class TrialApp:
         gate = self._settings.warm_up_until
         while gate is not None and not gate.exists():
             await asyncio.sleep(0.02)
+        await self.conditions.set(CONDITION, ())
         self._failure = asyncio.get_running_loop().create_future()
         async with asyncio.TaskGroup() as tasks:
             background = tasks.create_task(self._background(self._failure))
@@ -91,7 +94,9 @@ class TrialApp:
 
 
 class TrialMt(mt_pb2_grpc.MtServiceServicer):
-    """Does what the text says: a key of FAILURES, `wait S`, `block S`, `fail HOW`, or echoes it."""
+    """Does what the text says: a key of FAILURES, `wait S`, `block S`, `warn OF`, `fail HOW`, or
+    echoes it.
+    """
 
     def __init__(self, app: TrialApp) -> None:
         self._app = app
@@ -104,6 +109,8 @@ class TrialMt(mt_pb2_grpc.MtServiceServicer):
             await asyncio.sleep(float(argument))
         elif verb == "block":
             time.sleep(float(argument))  # noqa: ASYNC251  the stuck event loop is the point
+        elif verb == "warn":
+            await self._app.conditions.set(CONDITION, argument.split())
         elif verb == "fail":
             self._app.fail_background("glossa" if argument == "glossa" else "bug")
         return mt_pb2.TranslateResponse(text=request.text)
@@ -132,4 +139,5 @@ class TrialStt(stt_pb2_grpc.SttServiceServicer):
 
 if __name__ == "__main__":
     settings = load(TrialSettings)
-    run(TrialApp(settings), settings)
+    app = TrialApp(settings)
+    run(app, settings, app.conditions)

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 _BANDS = ("accept", "moderate", "corrected")
 _LIBRARIES = ("datasketch", "numpy", "soundfile")
 _PROGRESS_PAIRS = 10_000
+_PATIENCE_PAIRS = 50_000
 
 Languages = tuple[str, str]  # source, target
 
@@ -150,7 +151,10 @@ def _choose(candidates: Candidates, wanted: Wanted) -> dict[Languages, list[Row]
         by_languages.setdefault(candidate.languages, []).append(candidate)
     rows = {}
     for languages, of_pair in sorted(by_languages.items()):
-        click.echo(f"choosing among {len(of_pair)} pairs {' > '.join(languages)}", err=True)
+        patience = ", a minute or more" if len(of_pair) > _PATIENCE_PAIRS else ""
+        click.echo(
+            f"choosing among {len(of_pair)} pairs {' > '.join(languages)}{patience}", err=True
+        )
         rows[languages] = select(
             of_pair,
             wanted.draw,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
 from datasketch import MinHash, MinHashLSH
@@ -64,6 +65,8 @@ class Sentences:
 
     def like(self, text: str) -> list[int]:
         """Numbers of the sentences seen that are this one or nearly so, in order."""
+        if not self._texts:
+            return []
         plain = normalised(text)
         proposed = set(self._index.query(_signature(plain)))
         if plain in self._numbers:
@@ -75,13 +78,16 @@ class Sentences:
         )
 
 
-def clusters(texts: Sequence[str]) -> list[int]:
+def clusters(texts: Sequence[str], seen: Sentences | None = None) -> list[int]:
     """The cluster of each text: near duplicates, and near duplicates of those, share one.
 
     Clusters are numbered from 0 in the order in which they appear; which texts share one does not
     depend on the order.
+
+    Args:
+        seen: takes the texts in; nothing may be in there yet.
     """
-    sentences = Sentences()
+    sentences = Sentences() if seen is None else seen
     parents: list[int] = []
 
     def root(number: int) -> int:
@@ -102,6 +108,7 @@ def clusters(texts: Sequence[str]) -> list[int]:
     return [names.setdefault(root(number), len(names)) for number in numbers]
 
 
+@functools.lru_cache(maxsize=64)  # a sentence is looked for right before or after it is added
 def _signature(plain: str) -> MinHash:
     signature = MinHash(num_perm=_BANDS * _ROWS)
     signature.update_batch([shingle.encode() for shingle in sorted(shingles(plain))])

@@ -79,7 +79,8 @@ def select(
     ordered = sorted(candidates, key=_best_first)
     vocabulary = Vocabulary(candidate.source_text for candidate in ordered)
     free = [candidate for candidate in ordered if not kept_back.like(candidate.source_text)]
-    numbers = clusters([candidate.source_text for candidate in free])
+    seen = Sentences()
+    numbers = clusters([candidate.source_text for candidate in free], seen)
     clustered = list(zip(free, numbers, strict=True))
     accepted = [
         (candidate, cluster)
@@ -96,7 +97,8 @@ def select(
     drawn = round(options.diversity_share * len(rows))
     rows += _diversity_rows(moderate, vocabulary, options.seed, drawn)
     drawn = round(options.general_share / (1.0 - options.general_share) * len(rows))
-    return rows + _general_rows(rows, kept_back, general, options.seed, drawn, len(set(numbers)))
+    new = _general_rows(seen, kept_back, general, options.seed, drawn, len(set(numbers)))
+    return rows + new
 
 
 def _best_first(candidate: Candidate) -> tuple[bool, float, str]:
@@ -134,7 +136,7 @@ def _diversity_rows(
 
 
 def _general_rows(
-    rows: Sequence[Row],
+    seen: Sentences,
     kept_back: Sentences,
     general: Iterable[GeneralPair],
     seed: int,
@@ -143,9 +145,6 @@ def _general_rows(
 ) -> list[Row]:
     if not count:
         return []
-    seen = Sentences()
-    for row in rows:
-        seen.add(row.source_text)
 
     def is_new(pair: GeneralPair) -> bool:
         if kept_back.like(pair.source_text) or seen.like(pair.source_text):

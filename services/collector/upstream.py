@@ -65,36 +65,38 @@ class Upstream:
                 yield Event(
                     journal_id=message.journal_id,
                     sequence=event.sequence,
-                    change=self._change(event),
+                    change=change_of(event, self._judge),
                     ends_session=event.WhichOneof("event") == "session_ended",
                 )
         finally:
             call.cancel()
 
-    def _change(self, event: Any) -> Change | None:
-        match event.WhichOneof("event"):
-            case "pair_scored":
-                return self._judge(_pair(event, event.pair_scored))
-            case "pair_reviewed" if event.pair_reviewed.verdict in _DECISIONS:
-                review = event.pair_reviewed
-                return ReviewedPair(
-                    machine=self._judge(_pair(event, review.pair)),
-                    sequence=event.sequence,
-                    time=event.time.ToDatetime(tzinfo=UTC),
-                    decision=_DECISIONS[review.verdict],
-                    source_text=review.source_text,
-                    target_text=review.target_text,
-                    reviewer=review.reviewer,
-                    review_id=review.review_id,
-                    revision=review.revision,
-                )
-            case "correction":
-                text = event.correction
-                return ShownText(event.session_id, text.segment_id, text.language, text.text)
-            case "session_forgotten":
-                return ForgottenSession(event.sequence, event.session_id)
-            case _:
-                return None
+
+def change_of(event: Any, judge: Callable[[Pair], Verdict]) -> Change | None:
+    """What an event of the journal (gateway_pb2.JournalEvent) changes; None for any other."""
+    match event.WhichOneof("event"):
+        case "pair_scored":
+            return judge(_pair(event, event.pair_scored))
+        case "pair_reviewed" if event.pair_reviewed.verdict in _DECISIONS:
+            review = event.pair_reviewed
+            return ReviewedPair(
+                machine=judge(_pair(event, review.pair)),
+                sequence=event.sequence,
+                time=event.time.ToDatetime(tzinfo=UTC),
+                decision=_DECISIONS[review.verdict],
+                source_text=review.source_text,
+                target_text=review.target_text,
+                reviewer=review.reviewer,
+                review_id=review.review_id,
+                revision=review.revision,
+            )
+        case "correction":
+            text = event.correction
+            return ShownText(event.session_id, text.segment_id, text.language, text.text)
+        case "session_forgotten":
+            return ForgottenSession(event.sequence, event.session_id)
+        case _:
+            return None
 
 
 def _pair(event: Any, scored: Any) -> Pair:

@@ -17,6 +17,7 @@ from services.collector.reading import CollectedPair
 from services.collector.review_keys import OPEN_KEY, done_key, items_key, shown_key
 from services.collector.write_script import Write
 from tests.collector.pairs import pair, reviewed, scored, signals
+from tests.collector.redis_contents import contents
 from tests.collector.redis_process import RedisProcess
 
 JOURNAL = "journal-1"
@@ -146,10 +147,10 @@ async def test_an_event_of_a_decision_that_comes_again_changes_nothing(
         Write(3, reviewed(DOUBTFUL, 3, Decision.WITHDRAWN, revision=2)),
     ]
     await queues.write(JOURNAL, 0, writes)
-    before = {key: server.client.dump(key) for key in server.client}
+    before = contents(server.client)
     again = await queues.write(JOURNAL, 0, writes)
     assert again.outcomes == ("duplicate",) * 3
-    assert {key: server.client.dump(key) for key in server.client} == before
+    assert contents(server.client) == before
 
 
 async def test_a_correction_is_remembered_as_what_is_shown(

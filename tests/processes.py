@@ -40,6 +40,8 @@ def _is_free(number: int) -> bool:
 class ServiceProcess:
     """One `python -m services.<name>` on the ports of a stack that starts at `base`."""
 
+    python = sys.executable
+
     def __init__(self, name: str, base: int, log_folder: Path, **settings: object) -> None:
         """`settings` become GLOSSA_<NAME>_* variables: `ServiceProcess("stt", ..., engine="x")`."""
         self.name = name
@@ -65,7 +67,7 @@ class ServiceProcess:
     def start(self) -> None:
         with self.log_path.open("ab") as log_file:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", f"services.{self.name}"],
+                [self.python, "-m", f"services.{self.name}"],
                 cwd=REPOSITORY,
                 env=self._environment,
                 stdout=log_file,

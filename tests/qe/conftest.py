@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
+import sys
 import urllib.request
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
@@ -13,7 +15,9 @@ import psutil
 import pytest
 import pytest_asyncio
 
+from cli.stack import python_of
 from glossa.qe.v1 import qe_pb2, qe_pb2_grpc
+from glossa.types.v1 import models_pb2, models_pb2_grpc
 from services.serving import CHANNEL_OPTIONS
 from tests.processes import ServiceProcess, free_port_base
 
@@ -23,10 +27,15 @@ Values = dict[str, float | None]
 
 
 class QeProcess(ServiceProcess):
-    """qe with its stub; pairs are English and Spanish unless told otherwise."""
+    """qe with its stub; pairs are English and Spanish unless told otherwise.
 
-    def __init__(self, log_folder: Path, **settings: object) -> None:
+    Args:
+        python: of another environment than the tests' own.
+    """
+
+    def __init__(self, log_folder: Path, python: str = sys.executable, **settings: object) -> None:
         super().__init__("qe", free_port_base(), log_folder, **settings)
+        self.python = python
         self.channel = grpc.aio.insecure_channel(self.address, options=CHANNEL_OPTIONS)
         self.stub = qe_pb2_grpc.QeServiceStub(self.channel)
 
@@ -62,6 +71,10 @@ class QeProcess(ServiceProcess):
             for signal in answer.scores[0].signals
         }
 
+    async def model(self) -> models_pb2.GetModelResponse:
+        stub = models_pb2_grpc.ModelServiceStub(self.channel)
+        return await stub.GetModel(models_pb2.GetModelRequest(), timeout=5)
+
     def stages(self) -> list[psutil.Process]:
         return psutil.Process(self.pid).children()
 
@@ -79,6 +92,18 @@ class QeProcess(ServiceProcess):
         async with asyncio.timeout(WAIT_S):
             while await self.metric(name) != value:
                 await asyncio.sleep(0.02)
+
+
+@pytest.fixture(scope="session")
+def qe_python() -> str:
+    """The Python of the environment that holds qe's learned engine."""
+    python = python_of("qe", {**os.environ, "GLOSSA_QE_ENGINE": "cometkiwi"})
+    if python == sys.executable:
+        missing = "no .venv-qe here, and no GLOSSA_QE_PYTHON: ./glossa test --engines makes it"
+        if os.environ.get("CI") == "true":
+            pytest.fail(missing)
+        pytest.skip(missing)
+    return python
 
 
 @pytest_asyncio.fixture(loop_scope="session", scope="session")

@@ -155,3 +155,23 @@ async def test_no_stage_outlives_a_killed_service(own_qe: MakeQe) -> None:
     while any(stage.is_running() and stage.status() != psutil.STATUS_ZOMBIE for stage in stages):
         assert time.monotonic() < deadline, "stages outlived their service"
         await asyncio.sleep(0.02)
+
+
+async def test_a_learned_engine_whose_libraries_are_missing_is_told_and_left_out(
+    own_qe: MakeQe,
+) -> None:
+    # The tests' own environment never holds unbabel-comet.
+    qe = own_qe(engine="cometkiwi")
+    await qe.wait_ready()
+    answer = await qe.score([PAIR])
+    signals = {signal.name: signal for signal in answer.scores[0].signals}
+    assert not signals["translation_qe"].HasField("value")
+    assert signals["translation_qe"].model == "cometkiwi: ENGINE_MISSING"
+    assert signals["back_translation"].value == 1.0
+    assert await qe.metric('glossa_qe_engine_missing{engine="cometkiwi"}') == 1
+    assert ".venv-qe" in qe.log_path.read_text()
+    model = await qe.model()
+    assert model.engine == "heuristic"
+    assert "translation_qe" not in model.capabilities
+    missing = next(tier for tier in model.tiers if tier.tier == "learned")
+    assert (missing.engine, missing.model) == ("cometkiwi", "")

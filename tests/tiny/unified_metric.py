@@ -1,13 +1,15 @@
 """A tiny UnifiedMetric in the layout of CometKiwi, and what unbabel-comet itself says of it.
 
 The library lives in the environment of qe alone, so everything that needs it runs there:
-`python -m tests.tiny.unified_metric build FOLDER [VARIANT]` and `... predict FOLDER`.
+`python -m tests.tiny.unified_metric build FOLDER`, `... vary FOLDER VARIANT ORIGINAL` and
+`... predict FOLDER`.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -32,11 +34,14 @@ def unified_metric(python: str, variant: str = "") -> Path:
         python: of an environment that holds unbabel-comet.
         variant: a name in VARIANTS, for a model that something is wrong with.
     """
+    sources = Path(__file__), Path(pairs.__file__)
+    if not variant:
+        return built("unified-metric", lambda at: _run(python, "build", str(at)), *sources)
+    original = str(unified_metric(python))
     return built(
-        f"unified-metric{'-' * bool(variant)}{variant}",
-        lambda folder: _run(python, "build", str(folder), variant),
-        Path(__file__),
-        Path(pairs.__file__),
+        f"unified-metric-{variant}",
+        lambda at: _run(python, "vary", str(at), variant, original),
+        *sources,
     )
 
 
@@ -105,10 +110,9 @@ VARIANTS: dict[str, Callable[[dict[str, Any], dict[str, Any]], None]] = {
 }
 
 
-def _build(folder: Path, variant: str) -> None:
+def _build(folder: Path) -> None:
     import pytorch_lightning
     import torch
-    import yaml
     from comet.models.multitask.unified_metric import UnifiedMetric
 
     encoder = folder / "encoder"
@@ -136,12 +140,27 @@ def _build(folder: Path, variant: str) -> None:
         "hyper_parameters": dict(hparams),
         "pytorch-lightning_version": pytorch_lightning.__version__,
     }
-    said = {**hparams, "class_identifier": "unified_metric"}
-    if variant:
-        VARIANTS[variant](checkpoint, said)
+    _write(folder, checkpoint, {**hparams, "class_identifier": "unified_metric"})
+
+
+def _vary(folder: Path, variant: str, original: Path) -> None:
+    import torch
+    import yaml
+
+    shutil.copytree(original / "encoder", folder / "encoder")
+    checkpoint = torch.load(original / "checkpoints" / "model.ckpt", weights_only=True)
+    hparams = yaml.safe_load((original / "hparams.yaml").read_text())
+    VARIANTS[variant](checkpoint, hparams)
+    _write(folder, checkpoint, hparams)
+
+
+def _write(folder: Path, checkpoint: dict[str, Any], hparams: dict[str, Any]) -> None:
+    import torch
+    import yaml
+
     (folder / "checkpoints").mkdir()
     torch.save(checkpoint, folder / "checkpoints" / "model.ckpt")
-    (folder / "hparams.yaml").write_text(yaml.safe_dump(said))
+    (folder / "hparams.yaml").write_text(yaml.safe_dump(hparams))
 
 
 def _spread_scores(metric: Any) -> None:
@@ -222,6 +241,8 @@ def _predict(folder: Path, asked: list[list[str]]) -> list[float]:
 if __name__ == "__main__":
     command, target_folder, *rest = sys.argv[1:]
     if command == "build":
-        _build(Path(target_folder), rest[0] if rest else "")
+        _build(Path(target_folder))
+    elif command == "vary":
+        _vary(Path(target_folder), rest[0], Path(rest[1]))
     else:
         print(json.dumps(_predict(Path(target_folder), json.load(sys.stdin))))

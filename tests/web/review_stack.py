@@ -14,6 +14,7 @@ from glossa.mt.v1 import mt_pb2
 from glossa.qe.v1 import qe_pb2
 from glossa.stt.v1 import stt_pb2
 from glossa.types.v1 import types_pb2
+from services.collector.pair_keys import cursor_key
 from services.serving import CHANNEL_OPTIONS
 from services.settings import port
 from tests.collector.redis_process import RedisProcess
@@ -64,6 +65,8 @@ class ReviewStack:
         self._peers: list[grpc.aio.Server] = []
 
     async def start(self) -> None:
+        self._channel = grpc.aio.insecure_channel(self._gateway.address, options=CHANNEL_OPTIONS)
+        self.gateway = gateway_pb2_grpc.GatewayServiceStub(self._channel)
         self.redis.start()
         servicers = {"stt": _Stt(self._lines), "mt": _Mt(self._lines), "qe": _Qe(self._lines)}
         for role, servicer in servicers.items():
@@ -71,8 +74,6 @@ class ReviewStack:
         self._gateway.start()
         self.collector.start()
         await asyncio.gather(self._gateway.wait_ready(), self.collector.wait_ready())
-        self._channel = grpc.aio.insecure_channel(self._gateway.address, options=CHANNEL_OPTIONS)
-        self.gateway = gateway_pb2_grpc.GatewayServiceStub(self._channel)
 
     async def stop(self) -> None:
         await self._channel.close()
@@ -109,13 +110,25 @@ class ReviewStack:
                 await asyncio.sleep(0.05)
         return entries
 
+    async def collected_to_the_end(self) -> None:
+        """Waits until Redis has what the journal has now."""
+        responses = await self._journal()
+        last = max(response.event.sequence for response in responses)
+        key = cursor_key(responses[0].journal_id)
+        async with asyncio.timeout(20):
+            while int(self.redis.client.get(key) or 0) < last:
+                await asyncio.sleep(0.02)
+
     async def journalled(self, kind: str) -> list[gateway_pb2.JournalEvent]:
         """The journal's events of one kind."""
+        events = [response.event for response in await self._journal()]
+        return [event for event in events if event.WhichOneof("event") == kind]
+
+    async def _journal(self) -> list[gateway_pb2.FollowResponse]:
         call = gateway_pb2_grpc.JournalServiceStub(self._channel).Follow(
             gateway_pb2.FollowRequest(until_now=True), timeout=20
         )
-        events = [response.event async for response in call if response.HasField("event")]
-        return [event for event in events if event.WhichOneof("event") == kind]
+        return [response async for response in call]
 
 
 class _Stt(Stt):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from glossa.gateway.v1 import gateway_pb2
 from services.settings import port
 from tests.captions.conftest import StartCaptions
 from tests.captions.upstream import ScriptedJournal, draft, dropped, final, partial, translated
@@ -52,6 +53,27 @@ async def test_a_partial_that_comes_to_nothing_is_taken_away(
     await page.wait_lines("source", ["hmm"])
     journal.live(segment_dropped=dropped(1))
     await page.wait_lines("source", [])
+
+
+async def test_a_deleted_session_leaves_the_page(
+    journal: ScriptedJournal, start_captions: StartCaptions, page: LivePage
+) -> None:
+    journal.start_session("monday", title="Evening")
+    journal.say(1, "Still here.", "Aún aquí.", session_id="monday")
+    journal.end_session("monday")
+    journal.start_session(title="Harvest")
+    journal.say(1, "Welcome.", "Bienvenidos.")
+    await start_captions()
+    await page.open("?session=sunday")
+    await page.wait_lines("target", ["Bienvenidos."])
+    journal.append("sunday", session_forgotten=gateway_pb2.SessionForgotten())
+    await page.wait_lines("target", ["Aún aquí."])
+    assert await page.page.locator("#title").text_content() == "Evening"
+    journal.append("monday", session_forgotten=gateway_pb2.SessionForgotten())
+    await page.wait_lines("target", [])
+    assert await page.page.locator("#title").text_content() == "Live captions"
+    assert "Harvest" not in await page.page.locator("body").inner_text()
+    assert page.record.problems == []
 
 
 async def test_markup_in_a_caption_is_shown_as_text(

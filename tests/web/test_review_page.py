@@ -10,6 +10,7 @@ import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, expect
 
+from glossa.gateway.v1 import gateway_pb2
 from tests.web.browser import settled
 from tests.web.review_page import ReviewPage
 from tests.web.review_stack import Line, ReviewStack
@@ -186,6 +187,31 @@ async def test_a_lease_that_ran_out_is_taken_again_by_who_still_works_on_it(
     await expect(ana.empty).to_be_visible()
     (entry,) = await stack.corrected_after(1)
     assert entry["reviewer"] == "Ana"
+
+
+async def test_what_a_moderator_changed_meanwhile_is_not_accepted_unseen(
+    start_review: StartReview, reviewer: NewReviewer
+) -> None:
+    stack = await start_review(SERMON[:1])
+    page = await reviewer(stack)
+    await page.open("Ana")
+    await page.wait_source(SERMON[0].source)
+    (pair,) = await stack.journalled("pair_scored")
+    await stack.gateway.CorrectSegment(
+        gateway_pb2.CorrectSegmentRequest(
+            session_id=pair.session_id, segment_id=1, language="es", text="El río creció una vez"
+        )
+    )
+    await stack.collected_to_the_end()
+    await page.press("a")
+    await settled(
+        page.notice.inner_text, "Somebody changed this pair meanwhile; look at it once more."
+    )
+    assert await page.target.input_value() == "El río creció una vez"
+    await page.press("a")
+    await expect(page.empty).to_be_visible()
+    (entry,) = await stack.corrected_after(1)
+    assert entry["target_text"] == "El río creció una vez"
 
 
 async def test_what_was_typed_outlives_a_restart_and_is_sent_once(

@@ -10,6 +10,8 @@ from rich.text import Text
 
 from glossa.captions.v1 import captions_pb2
 
+_CLEAR_SCROLLBACK = "\x1b[3J"  # as xterm and its kin understand it
+
 
 class CaptionScreen:
     """Shows the events of a caption stream in the order in which they come."""
@@ -18,6 +20,7 @@ class CaptionScreen:
         self.console = console or Console(highlight=False, soft_wrap=True)
         # Text that may still change, by session, segment and language.
         self._open: dict[tuple[str, int, str], captions_pb2.Caption] = {}
+        self._shown_sessions: set[str] = set()
         self._live = Live(console=self.console, refresh_per_second=8, transient=True)
 
     def __enter__(self) -> CaptionScreen:
@@ -46,10 +49,10 @@ class CaptionScreen:
                 dropped = event.caption_dropped
                 self._forget(event.session_id, dropped.segment_id, dropped.language)
             case "session_ended":
-                for session_id, segment_id, language in list(self._open):
-                    if session_id == event.session_id:
-                        self._forget(session_id, segment_id, language)
+                self._forget_open(event.session_id)
                 self.note(f"session {event.session_id} is over")
+            case "session_forgotten":
+                self._forget_session(event.session_id)
         if self.console.is_terminal:
             self._live.update(Group(*(_line(caption) for caption in self._open.values())))
 
@@ -57,13 +60,29 @@ class CaptionScreen:
         """A line that is not a caption."""
         self.console.print(Text(f"-- {text}", style="cyan"))
 
+    def _forget_session(self, session_id: str) -> None:
+        """Wipes a terminal on which a deleted session stands: single lines cannot be taken away."""
+        self._forget_open(session_id)
+        if session_id not in self._shown_sessions:
+            return
+        self._shown_sessions.clear()
+        if self.console.is_terminal:
+            self.console.clear()
+            self.console.file.write(_CLEAR_SCROLLBACK)
+        self.note(f"session {session_id} was deleted")
+
     def _show_caption(self, session_id: str, caption: captions_pb2.Caption) -> None:
+        self._shown_sessions.add(session_id)
         key = (session_id, caption.segment_id, caption.language)
         if caption.is_final:
             self._open.pop(key, None)
             self.console.print(_line(caption))
         elif key not in self._open or self._open[key].revision < caption.revision:
             self._open[key] = caption
+
+    def _forget_open(self, session_id: str) -> None:
+        for key in [key for key in self._open if key[0] == session_id]:
+            del self._open[key]
 
     def _forget(self, session_id: str, segment_id: int, language: str) -> None:
         """Takes open lines of a segment away: of one language, or of all when it is empty."""

@@ -12,6 +12,7 @@ from services.captions.events import Caption, Event, SessionEnded, SessionStarte
 from services.errors import OutOfRange
 
 _GONE_SESSIONS_REMEMBERED = 4096
+_FORGOTTEN_SESSIONS_REMEMBERED = 4096
 
 
 @dataclass
@@ -51,6 +52,7 @@ class History:
     def clear(self) -> None:
         self._sessions: OrderedDict[str, SessionRecord] = OrderedDict()
         self._gone: OrderedDict[str, None] = OrderedDict()
+        self._forgotten: OrderedDict[str, Event] = OrderedDict()  # in the order of their sequences
         self._trimmed_sequence = 0  # trimmed upstream, or with a session that left
         self._upstream_trimmed_sequence = 0
 
@@ -66,8 +68,8 @@ class History:
         return list(reversed(self._sessions.values()))
 
     def is_gone(self, session_id: str) -> bool:
-        """Whether the session had to make room for newer ones."""
-        return session_id in self._gone
+        """Whether the session had to make room for newer ones, or was forgotten."""
+        return session_id in self._gone or session_id in self._forgotten
 
     def add(self, event: Event) -> SessionRecord | None:
         """Keeps a durable event; returns the session that had to leave for it, if one had."""
@@ -96,6 +98,15 @@ class History:
             self._trim(record)
         return left
 
+    def forget(self, event: Event) -> None:
+        """Drops a session; the event that says so is kept for displays that come back."""
+        self._sessions.pop(event.session_id, None)
+        self._gone.pop(event.session_id, None)
+        self._forgotten[event.session_id] = event
+        if len(self._forgotten) > _FORGOTTEN_SESSIONS_REMEMBERED:
+            _, oldest = self._forgotten.popitem(last=False)
+            self._trimmed_sequence = max(self._trimmed_sequence, oldest.sequence)
+
     def is_stale(self, session_id: str, partial: Caption) -> bool:
         """Whether a partial comes after its final."""
         record = self._sessions.get(session_id)
@@ -107,7 +118,8 @@ class History:
         """The events after a sequence, in order: of one session, or of all when empty.
 
         0 asks for all there is. Whole sessions that made room are not missed then, but the
-        beginning of a session that is still here is.
+        beginning of a session that is still here is. Of a forgotten session there is the event
+        that says so.
 
         Raises:
             OutOfRange: HISTORY_TRIMMED, with the oldest_sequence from which on nothing is missing.
@@ -126,7 +138,10 @@ class History:
                 oldest_sequence=complete_from + 1,
             )
         runs = [_newer(each.events, after_sequence) for each in records]
-        return runs[0] if len(runs) == 1 else list(merge(*runs, key=lambda each: each.sequence))
+        if session_id:
+            return runs[0]
+        forgotten = [each for each in self._forgotten.values() if each.sequence > after_sequence]
+        return list(merge(*runs, forgotten, key=lambda each: each.sequence))
 
     def _trim(self, record: SessionRecord) -> None:
         event = record.events.popleft()

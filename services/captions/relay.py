@@ -8,7 +8,13 @@ from collections.abc import AsyncIterator, Callable
 
 import structlog
 
-from services.captions.events import Caption, CaptionDropped, Event, SessionEnded
+from services.captions.events import (
+    Caption,
+    CaptionDropped,
+    Event,
+    SessionEnded,
+    SessionForgotten,
+)
 from services.captions.history import History, SessionRecord
 from services.captions.metrics import (
     CUTS,
@@ -164,6 +170,9 @@ class Relay:
 
     def _take_durable(self, event: Event) -> None:
         self._sequence = max(self._sequence, event.sequence)
+        if isinstance(event.body, SessionForgotten):
+            self._forget(event)
+            return
         if self._history.is_gone(event.session_id):
             return
         left = self._history.add(event)
@@ -179,6 +188,14 @@ class Relay:
         elif isinstance(body, SessionEnded):
             self._forget_partials(event.session_id)
         self._publish(event)
+
+    def _forget(self, event: Event) -> None:
+        """Takes a session away, from the displays, too, that have not been sent it yet."""
+        self._history.forget(event)
+        SESSIONS.set(len(self._history.sessions()))
+        self._forget_partials(event.session_id)
+        for viewer in self._viewers:
+            viewer.forget(event, _unknown_session(event.session_id))
 
     def _take_live(self, event: Event) -> None:
         body = event.body
@@ -243,7 +260,8 @@ class Relay:
 def _unknown_session(session_id: str) -> NotFound:
     return NotFound(
         "UNKNOWN_SESSION",
-        "there is no such session here, or it made room for newer ones; list the sessions",
+        "there is no such session here, or it made room for newer ones or was deleted; "
+        "list the sessions",
         session_id=session_id,
     )
 

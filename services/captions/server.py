@@ -14,6 +14,7 @@ from services.captions.events import (
     CaughtUp,
     Event,
     SessionEnded,
+    SessionForgotten,
     SessionStarted,
 )
 from services.captions.history import SessionRecord
@@ -90,6 +91,8 @@ def _message(event: Event, journal_id: str) -> captions_pb2.SubscribeResponse:
         case SessionEnded(final_count):
             message.session_ended.SetInParent()
             message.session_ended.final_count = final_count
+        case SessionForgotten():
+            message.session_forgotten.SetInParent()
         case CaughtUp(sequence):
             message.caught_up.SetInParent()
             message.caught_up.sequence = sequence

@@ -12,10 +12,12 @@ import grpc
 from glossa.captions.v1 import captions_pb2, captions_pb2_grpc
 from glossa.gateway.v1 import gateway_pb2, gateway_pb2_grpc
 from services.captions.events import (
+    Body,
     Caption,
     CaptionDropped,
     Event,
     SessionEnded,
+    SessionForgotten,
     SessionStarted,
 )
 
@@ -75,7 +77,7 @@ class GatewaySource:
 
     def event(self, message: Any) -> Event | None:
         kind = message.WhichOneof("payload")
-        body: SessionStarted | Caption | CaptionDropped | SessionEnded | None
+        body: Body | None
         if kind == "event":
             body = self._durable(message.event)
             sequence, session_id = message.event.sequence, message.event.session_id
@@ -100,9 +102,10 @@ class GatewaySource:
             self._sessions.move_to_end(session_id)
         return session
 
-    def _durable(
-        self, event: Any
-    ) -> SessionStarted | Caption | CaptionDropped | SessionEnded | None:
+    def _durable(self, event: Any) -> Body | None:
+        if event.WhichOneof("event") == "session_forgotten":
+            self._sessions.pop(event.session_id, None)
+            return SessionForgotten()
         session = self._session(event.session_id)
         match event.WhichOneof("event"):
             case "session_started":
@@ -215,7 +218,7 @@ class RelaySource:
         return message.sequence, False
 
     def event(self, message: Any) -> Event | None:
-        body: SessionStarted | Caption | CaptionDropped | SessionEnded
+        body: Body
         match message.WhichOneof("event"):
             case "session_started":
                 started = message.session_started
@@ -230,6 +233,8 @@ class RelaySource:
                 body = CaptionDropped(dropped.segment_id, dropped.language)
             case "session_ended":
                 body = SessionEnded(message.session_ended.final_count)
+            case "session_forgotten":
+                body = SessionForgotten()
             case _:
                 return None
         return Event(message.sequence, message.session_id, _time(message), body)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import AsyncIterator, Awaitable, Hashable, Iterable
 from dataclasses import dataclass
 
@@ -61,13 +61,14 @@ class Viewer:
         self._wake = asyncio.Event()
         self._error: GlossaError | None = None
         self._deadline: asyncio.Timeout | None = None
-        self._backlog: Iterable[Event] = ()
+        self._last_error: GlossaError | None = None  # once what waits has been taken
+        self._backlog: deque[Event] = deque()
 
     def begin(self, backlog: Iterable[Event], partials: Iterable[Event], sequence: int) -> None:
         """Puts what is known already before whatever is offered from now on."""
         caught_up = Event(0, self.query.session_id, None, CaughtUp(sequence))
-        known = [event for event in (*backlog, *partials) if self.query.wants(event)]
-        self._backlog = (*known, caught_up)
+        known = (event for event in (*backlog, *partials) if self.query.wants(event))
+        self._backlog = deque((*known, caught_up))
 
     def offer(self, event: Event) -> None:
         """Takes a new event if the display wants it; never waits."""
@@ -94,6 +95,19 @@ class Viewer:
         self._waiting[key] = event
         self._wake.set()
 
+    def forget(self, event: Event, error: GlossaError) -> None:
+        """Drops what waits of the session that `event` says is forgotten, and passes that on.
+
+        A display that wanted this session alone has nothing more to come: it ends with `error`.
+        """
+        for key, waiting in list(self._waiting.items()):
+            if waiting.session_id == event.session_id:
+                del self._waiting[key]
+        self._backlog = deque(each for each in self._backlog if each.session_id != event.session_id)
+        self.offer(event)
+        if self.query.session_id == event.session_id:
+            self._last_error = error
+
     def cut(self, error: GlossaError) -> None:
         """Ends the iteration with `error`, and a write that waits for the display."""
         if self._error is None:
@@ -114,14 +128,14 @@ class Viewer:
             self._deadline = None
 
     async def __aiter__(self) -> AsyncIterator[Event]:
-        for event in self._backlog:
-            self._raise_if_cut()
-            yield event
-        self._backlog = ()
         while True:
             self._raise_if_cut()
-            if self._waiting:
+            if self._backlog:
+                yield self._backlog.popleft()
+            elif self._waiting:
                 yield self._waiting.popitem(last=False)[1]
+            elif self._last_error is not None:
+                raise self._last_error
             else:
                 self._wake.clear()
                 await self._wake.wait()

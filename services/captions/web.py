@@ -20,6 +20,7 @@ from services.captions.events import (
     CaughtUp,
     Event,
     SessionEnded,
+    SessionForgotten,
     SessionStarted,
     matches_language,
 )
@@ -60,6 +61,7 @@ _BODY_NAMES: dict[type, str] = {
     Caption: "caption",
     CaptionDropped: "caption_dropped",
     SessionEnded: "session_ended",
+    SessionForgotten: "session_forgotten",
     CaughtUp: "caught_up",
 }
 

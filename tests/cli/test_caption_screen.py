@@ -65,3 +65,19 @@ def test_a_dropped_segment_takes_its_partials_away() -> None:
         out.truncate(0)
         screen._live.refresh()
         assert "cough" not in out.getvalue()
+
+
+def test_a_deleted_session_leaves_neither_partials_nor_a_terminal_full_of_it() -> None:
+    out = io.StringIO()
+    deleted = captions_pb2.SubscribeResponse(
+        sequence=6, session_id="session", session_forgotten=captions_pb2.SessionForgotten()
+    )
+    with CaptionScreen(Console(file=out, force_terminal=True)) as screen:
+        screen.show(FINAL)
+        screen.show(partial(3, "let us", "play"))
+        screen.show(deleted)
+        after_it = len(out.getvalue())
+        screen.show(deleted)  # of a session that is not shown: nothing to say
+    assert "\x1b[2J" in out.getvalue()
+    assert out.getvalue().count("session session was deleted") == 1
+    assert "let us" not in out.getvalue()[after_it:]

@@ -46,6 +46,7 @@ class Session {
     this.segments = new Map(); // segment id -> {captions: Map(language -> caption), element}
     this.engines = new Map(); // language -> engine and model
     this.caughtUp = false;
+    this.isDeleted = false;
   }
 
   forget() {
@@ -73,6 +74,7 @@ class Session {
     else if (event.caption_dropped) this.#dropPartials(event.caption_dropped);
     else if (event.session_started) Object.assign(this.info, event.session_started, { is_live: true });
     else if (event.session_ended) this.info.is_live = false;
+    else if (event.session_forgotten) this.isDeleted = true;
     else if (event.caught_up) this.caughtUp = true;
     return true;
   }
@@ -351,6 +353,11 @@ function openSocket(session) {
       connect();
       return;
     }
+    if (session.isDeleted) {
+      leave(session);
+      connect();
+      return;
+    }
     if (session.caughtUp || event.session_started) {
       renderFrame();
       setStatus(session.info.is_live ? "live" : "ended", session.info.is_live ? "live" : "ended");
@@ -370,9 +377,21 @@ function openSocket(session) {
 function takeRefusal(session, { reason, metadata }) {
   if (reason === "SEQUENCE_AHEAD") session.forget();
   else if (reason === "HISTORY_TRIMMED") session.sequence = Number(metadata.oldest_sequence) - 1;
-  else if (reason === "UNKNOWN_SESSION" && choice.session === session.info.session_id) {
-    choice.session = "";
-  }
+  else if (reason === "UNKNOWN_SESSION") leave(session);
+}
+
+// The session was deleted, or made room for newer ones: nothing of it stays on the screen.
+function leave(session) {
+  session.forget();
+  view.announcer.replaceChildren();
+  if (choice.session === session.info.session_id) remember("session", "");
+  if (shown !== session) return;
+  shown = null;
+  view.title.textContent = "Live captions";
+  document.title = "Live captions · Glossa";
+  view.engines.textContent = "";
+  view.vtt.hidden = true;
+  view.empty.hidden = false;
 }
 
 function disconnect() {

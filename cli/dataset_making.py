@@ -18,7 +18,7 @@ from cli.collector_client import Collector, collector_address, run
 from cli.datasets_folder import datasets_dir
 from cli.session_audio import gateway_audio
 from cli.stack import address_of
-from cli.training_line import band_name, decision_name
+from cli.training_line import band_name, decision_name, score_of
 from services.collector import audio_folder, snapshot
 from services.collector.candidate import Candidate, Candidates
 from services.collector.general import GeneralPair, read
@@ -131,7 +131,7 @@ def _candidate(message: Any) -> Candidate:
         source_text=message.source_text,
         target_text=message.target_text,
         band=band_name(message.band),
-        quality_score=message.quality_score,
+        quality_score=score_of(message),
         stt_confidence=measured("stt_confidence"),
         translation_qe=measured("translation_qe"),
         marian_agreement=measured("marian_agreement"),

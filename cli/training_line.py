@@ -20,7 +20,7 @@ def training_object(pair: Any) -> dict[str, Any]:
         pair.target_language: pair.target_text,
         "source": "sermon",
         "session_id": pair.session_id,
-        "quality_score": pair.quality_score,
+        "quality_score": score_of(pair),
         "stt_confidence": measured(pair, "stt_confidence"),
         "translation_qe": measured(pair, "translation_qe"),
         "marian_agreement": measured(pair, "marian_agreement"),
@@ -51,6 +51,20 @@ def training_object(pair: Any) -> dict[str, Any]:
         "original_source_text": pair.original_source_text or None,
         "original_target_text": pair.original_target_text or None,
     }
+
+
+def score_of(pair: Any) -> float | None:
+    """The composite; None for a pair that was excluded unscored, before a person decided about it.
+
+    The field has no presence: such a pair comes with 0 and without any of the terms.
+    """
+    terms = ("stt_confidence", "translation_qe", "marian_agreement")
+    is_unscored = (
+        band_name(pair.band) == CORRECTED
+        and not pair.quality_score
+        and not any(pair.HasField(term) for term in terms)
+    )
+    return None if is_unscored else pair.quality_score
 
 
 def timestamp(pair: Any) -> str:

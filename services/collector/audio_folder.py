@@ -5,8 +5,8 @@
 
 `datasets.load_dataset("audiofolder", data_dir="audio/<language>")` takes `train/` for the split,
 the lines of metadata.jsonl for the rows and every further key for a column. Each line has the same
-keys and types and none is null, so that a column has one type (Datasets documentation, "Create an
-audio dataset", AudioFolder).
+keys and types, so that a column has one type (Datasets documentation, "Create an audio dataset",
+AudioFolder); null is only the quality of a pair that was never scored.
 """
 
 from __future__ import annotations
@@ -157,7 +157,7 @@ async def _write_clip(
             "language": candidate.source_language,
             "duration_ms": len(pcm) // BYTES_PER_SAMPLE * 1000 // SAMPLE_RATE_HERTZ,
             "decision": candidate.decision.value if candidate.decision else "undecided",
-            "quality": float(candidate.quality_score),
+            "quality": candidate.quality_score,
         },
         ensure_ascii=False,
         allow_nan=False,

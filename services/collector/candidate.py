@@ -16,7 +16,7 @@ class Candidate:
 
     Args:
         band: "accept", "moderate", "review" or "reject", or "corrected": an entry of a decision.
-        quality_score: composite of the machine's pair, [0, 1].
+        quality_score: composite of the machine's pair, [0, 1]; None when it was excluded unscored.
         start_offset_ms: start of the speech, from the session's first sample.
         end_offset_ms: end of the speech, from the session's first sample.
         decision: what a person decided; None for a pair as the machine made it.
@@ -33,7 +33,7 @@ class Candidate:
     source_text: str
     target_text: str
     band: str
-    quality_score: float
+    quality_score: float | None
     stt_confidence: float | None
     translation_qe: float | None
     marian_agreement: float | None

@@ -102,7 +102,7 @@ def select(
 
 
 def _best_first(candidate: Candidate) -> tuple[bool, float, str]:
-    return not candidate.is_gold, -candidate.quality_score, candidate.pair_id
+    return not candidate.is_gold, -(candidate.quality_score or 0.0), candidate.pair_id
 
 
 def _accepted_rows(accepted: Sequence[tuple[Candidate, int]], vocabulary: Vocabulary) -> list[Row]:

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -63,6 +63,9 @@ FIXED = ReviewedPair(
     review_id="review-1",
     revision=1,
 )
+SAVED = replace(
+    FIXED, machine=VERDICTS[4], sequence=9, decision=Decision.ACCEPTED, review_id="review-2"
+)
 
 
 @dataclass(frozen=True)
@@ -99,7 +102,8 @@ async def fill(url: str) -> None:
     queues = Queues.open(url)
     await queues.write(
         *("journal-1", 0),
-        [Write(verdict.pair.sequence, verdict) for verdict in VERDICTS] + [Write(8, FIXED)],
+        [Write(verdict.pair.sequence, verdict) for verdict in VERDICTS]
+        + [Write(8, FIXED), Write(9, SAVED)],
     )
     await queues.close()
 
@@ -182,7 +186,9 @@ def test_what_was_not_measured_is_null(stack: Stack) -> None:
 
 
 def test_exports_what_people_decided_beside_what_the_machine_made(stack: Stack) -> None:
-    (fixed,) = export(stack, "--band", "corrected")
+    fixed, saved = export(stack, "--band", "corrected")
+    assert (saved["pair_id"], saved["decision"]) == ("session-a/5/es", "accepted")
+    assert saved["quality_score"] is None  # it was excluded before it could be scored
     expected = {
         "en": FIXED.source_text,
         "es": FIXED.target_text,
@@ -240,10 +246,10 @@ def test_the_last_line_is_one_json_object_when_asked(stack: Stack) -> None:
             "moderate": 1,
             "review": 2,
             "reject": 0,
-            "corrected": 1,
+            "corrected": 2,
             "excluded": 1,
         },
-        "queue_lengths": {"accept": 3, "moderate": 1, "review": 2, "reject": 0, "corrected": 1},
+        "queue_lengths": {"accept": 3, "moderate": 1, "review": 2, "reject": 0, "corrected": 2},
         "open_review_count": 2,
         "notes": [],
         "queue_risks": [],

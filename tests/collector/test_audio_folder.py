@@ -101,7 +101,7 @@ async def test_the_folder_is_as_audiofolder_wants_it(gateway: Stack, tmp_path: P
     """As documented: splits by folder, a line for each file, columns of one type."""
     sessions = [await gateway.speak(sermon([1, 2]), store_audio=True) for _ in range(2)]
     pairs = [segment(n, session_id) for session_id in sessions for n in (1, 2)]
-    pairs[0] = segment(1, sessions[0], decision=Decision.ACCEPTED, quality_score=1)
+    pairs[0] = segment(1, sessions[0], decision=Decision.ACCEPTED, quality_score=1.0)
     await write(gateway, tmp_path / "audio", pairs)
     assert [path.name for path in (tmp_path / "audio" / "en").iterdir()] == ["train"]
     split = tmp_path / "audio" / "en" / "train"

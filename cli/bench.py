@@ -10,6 +10,7 @@ BENCHES = {
     "live": Verb("bench.live", "command", "Overhead of live captions for 1 and 8 sessions."),
     "stt": Verb("bench.stt", "command", "One or more recognisers: RTF, latency, WER, memory."),
     "mt": Verb("bench.mt", "command", "One or more translation runtimes: latency, tok/s, memory."),
+    "qe": Verb("bench.qe", "command", "One or more quality engines: ms a pair, pairs/s, memory."),
     "stream": Verb("bench.stream", "command", "A stack on recordings: latency, flicker, logs."),
     "collector": Verb("bench.collector", "command", "Pairs a second into Redis, outages too."),
     "soak": Verb("bench.soak", "command", "Memory and losses over hours of audio."),

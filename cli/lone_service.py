@@ -102,14 +102,14 @@ async def service_for(name: str, address: str | None, lone: Lone | None) -> Asyn
 
 def _check_model(name: str, settings: Mapping[str, str], environment: Mapping[str, str]) -> None:
     """Refuses a model that would not be looked at."""
-    engine = environment.get("GLOSSA_STT_ENGINE" if name == "stt" else "GLOSSA_MT_RUNTIME", "")
+    choice = "runtime" if name == "mt" else "engine"
+    engine = environment.get(f"GLOSSA_{name.upper()}_{choice.upper()}", "")
     model = settings.get(f"GLOSSA_{name.upper()}_MODEL")
     if model and engine in WITHOUT_MODEL:
         raise InvalidInput(
             "ENGINE_WITHOUT_MODELS",
-            f"{engine} takes no model, and {model!r} would not be used; name the "
-            + ("engine" if name == "stt" else "runtime")
-            + " that it is for, too",
+            f"{engine} takes no model, and {model!r} would not be used; name the {choice} that it "
+            "is for, too",
         )
 
 

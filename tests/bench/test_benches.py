@@ -35,6 +35,24 @@ def test_mt_under_stress_shows_drift_and_growth() -> None:
     assert -1 < figures["memory_growth"] < 1
 
 
+def test_qe_measures_an_engine_alone_and_in_batches() -> None:
+    done = run_verb("bench", "qe", "heuristic", "--count", "16", "--json")
+    assert done.returncode == 0, done.stderr
+    figures = json.loads(done.stdout.splitlines()[-1])["heuristic"]
+    assert figures["pairs"] == 16
+    assert figures["ms_a_pair_alone"]["p50"] > 0
+    assert figures["ms_a_pair_by_8"]["p50"] > 0
+    assert figures["pairs_per_s"] > 0
+    assert "heuristic/1+apertium/spa-eng" in figures["models"]
+
+
+def test_qe_tells_why_an_engine_measures_nothing() -> None:
+    done = run_verb("bench", "qe", "cometkiwi:nowhere")
+    assert done.returncode == 1
+    assert "cometkiwi:nowhere measures nothing here" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_a_variable_that_is_none_of_the_services_is_refused() -> None:
     done = run_verb("bench", "mt", "--set", "RUNTIME=apertium")
     assert done.returncode == 2

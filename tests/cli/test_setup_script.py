@@ -193,6 +193,7 @@ def test_qe_has_an_environment_of_its_own_where_its_learned_engine_runs(
         ("doctor", "--profile", "cpu"),
         ("up", "--profile", "cpu", "--help"),
         ("bench", "mt", "--profile", "cpu"),
+        ("bench", "qe"),
         ("test",),
     ],
     ids=" ".join,
@@ -205,6 +206,11 @@ def test_who_starts_no_learned_estimate_gets_no_environment_for_it(
         checkout.add_tool(f"tools/{name}", "#!/bin/sh\n")
     checkout.run(*arguments)
     assert checkout.asked_of_qe() == []
+
+
+def test_measuring_the_learned_estimate_makes_its_environment(checkout: Checkout) -> None:
+    checkout.run("bench", "qe", "cometkiwi:other", "--count", "8")
+    assert checkout.asked_of_qe()
 
 
 def test_the_rules_alone_and_an_environment_of_ones_own_need_none_either(

@@ -13,7 +13,7 @@ VERBS = {
     "up": Verb("cli.up", "up", "Keep every service running until Ctrl-C."),
     "live": Verb("cli.live", "live", "Feed a file, the microphone or a URL to a running stack."),
     "captions": Verb("cli.captions", "captions", "Follow the captions in this terminal."),
-    "queue": Verb("cli.queue", "queue", "Show and export the collected pairs."),
+    "queue": Verb("cli.queue", "queue", "Show the collected pairs, and make datasets of them."),
     "review": Verb("cli.review", "review", "Put doubtful pairs right, in this terminal."),
     "translate": Verb("cli.translate", "translate", "Translate a text, or lines from stdin."),
     "transcribe": Verb("cli.transcribe", "transcribe", "Write down what a recording says."),

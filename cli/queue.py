@@ -22,15 +22,17 @@ VERBS = {
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object as the last line.")
 @click.pass_context
 def queue(context: click.Context, collector: str | None, session: str, as_json: bool) -> None:
-    """Show and export the collected pairs.
+    """Show the collected pairs, export them, make datasets of them.
 
     Every translated sentence is scored and put in one of four bands: accept (train on it), moderate
-    (probably good), review (a person should look), reject (kept for the record). Without a further
-    word this shows how many there are and the newest of them.
+    (probably good), review (a person should look), reject (kept for the record). Corrected are
+    those that a person decided about. Without a further word this shows how many there are, what
+    waits for a person, and the newest.
 
     \b
     ./glossa queue
     ./glossa queue export --band accept --out sermon_pairs.jsonl
+    ./glossa queue snapshot --audio
     """
     context.obj = collector, session
     if context.invoked_subcommand is None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import io
 import wave
 from collections.abc import Callable, Sequence
@@ -165,8 +166,8 @@ class Reviews:
         undoing = await self._queue.begin_undo(reviewer)
         try:
             pair = (await self._queue.pair(undoing.pair_id)).machine.pair
-            sequence, _ = await self._gateway.review(
-                pair, Decision.WITHDRAWN, reviewer, f"undo-{undoing.review_id}"
+            sequence, revision = await self._gateway.review(
+                pair, Decision.WITHDRAWN, reviewer, _undo_id(undoing.review_id)
             )
         except GlossaError as error:
             with contextlib.suppress(GlossaError):  # it would expire, too
@@ -174,12 +175,12 @@ class Reviews:
             if isinstance(error, Unavailable):
                 raise
             with contextlib.suppress(GlossaError):
-                await self._queue.end_undo(reviewer, undoing)
+                await self._queue.end_undo(undoing, undoing.revision)
             raise WrongState(
                 "NOTHING_TO_UNDO",
                 f"your verdict on {undoing.pair_id} no longer stands: {error.message}",
             ) from error
-        await self._queue.end_undo(reviewer, undoing)
+        await self._queue.end_undo(undoing, revision)
         await self._until_read(sequence)
         return await self.lease(reviewer, pair_id=undoing.pair_id)
 
@@ -250,6 +251,11 @@ def check_reviewer(reviewer: str) -> None:
             "INVALID_REVIEWER",
             f"give your name: 1 to {MAX_REVIEWER_CHARACTERS} characters on one line",
         )
+
+
+def _undo_id(review_id: str) -> str:
+    """Names the withdrawal of a verdict, however often it is sent; as short as the gateway asks."""
+    return f"undo-{hashlib.sha256(review_id.encode()).hexdigest()[:32]}"
 
 
 def _as_wav(samples: bytes) -> bytes:

@@ -8,14 +8,17 @@ Written by the follower, with the cursor:
     glossa:review:shown:<session_id>    HASH "<segment_id>/<language>" -> text of the newest
                                         correction event, which is what displays show
 
+Written by both, whoever knows it first:
+
+    glossa:review:settled:<session_id>  HASH pair_id -> JSON {review_id, reviewer, sequence,
+                                        revision} of the newest verdict, unless it was withdrawn
+    glossa:review:history               ZSET "<reviewer>\n<pair_id>" of those by their time
+
 Written by the leases (review_queue.py):
 
     glossa:review:lease:pairs           HASH pair_id -> JSON {id, reviewer, until_ms}
     glossa:review:lease:reviewers       HASH reviewer -> pair_id of the one that they have
     glossa:review:skipped:<session_id>  HASH pair_id -> JSON {reviewer: when they skipped it}
-    glossa:review:settled:<session_id>  HASH pair_id -> JSON {review_id, reviewer, sequence,
-                                        revision} of the newest verdict
-    glossa:review:history               ZSET "<reviewer>\n<pair_id>" by the time of the verdict
 """
 
 from __future__ import annotations
@@ -26,6 +29,8 @@ OPEN_KEY = _PREFIX + "open"
 LEASED_PAIRS_KEY = _PREFIX + "lease:pairs"
 LEASING_REVIEWERS_KEY = _PREFIX + "lease:reviewers"
 HISTORY_KEY = _PREFIX + "history"
+
+HISTORY_VERDICTS = 10_000  # of everybody together; older ones cannot be taken back by `undo`
 
 
 def items_key(session_id: str) -> str:
@@ -52,6 +57,32 @@ def settled_key(session_id: str) -> str:
     return f"{_PREFIX}settled:{session_id}"
 
 
+# For the scripts of the leases and for that of the follower, who both tell of a verdict, whichever
+# is first. A newer one of the same pair is never replaced by an older.
+VERDICT_LUA = (
+    """
+local settled_prefix, history = 'glossa:review:settled:', 'glossa:review:history'
+local function settled_verdict(session_id, pair_id)
+  local text = redis.call('HGET', settled_prefix .. session_id, pair_id)
+  return text and cjson.decode(text)
+end
+local function forget_verdict(session_id, pair_id, revision)
+  local verdict = settled_verdict(session_id, pair_id)
+  if not verdict or verdict.revision > revision then return end
+  redis.call('HDEL', settled_prefix .. session_id, pair_id)
+  redis.call('ZREM', history, verdict.reviewer .. '\\n' .. pair_id)
+end
+local function remember_verdict(session_id, pair_id, revision, time_us, verdict)
+  local known = settled_verdict(session_id, pair_id)
+  if known and known.revision >= revision then return end
+  forget_verdict(session_id, pair_id, revision)
+  verdict.revision = revision
+  redis.call('HSET', settled_prefix .. session_id, pair_id, cjson.encode(verdict))
+  redis.call('ZADD', history, time_us, verdict.reviewer .. '\\n' .. pair_id)
+"""
+    f"  redis.call('ZREMRANGEBYRANK', history, 0, -{HISTORY_VERDICTS} - 1)\nend\n"
+)
+
 # For the script that forgets a session: `forget_review(session_id)` deletes every key and every
 # field above that belongs to it, those that the follower writes included. Leases are few and the
 # history is bounded, so that going through them is quick.
@@ -72,7 +103,7 @@ local function forget_review(session_id)
     end
   end
   for _, member in ipairs(redis.call('ZRANGE', prefix .. 'history', 0, -1)) do
-    if is_its(string.match(member, '\\n(.*)$')) then
+    if is_its(string.match(member, '[^\\n]*$')) then
       redis.call('ZREM', prefix .. 'history', member)
     end
   end

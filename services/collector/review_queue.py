@@ -20,14 +20,19 @@ from services.collector.entry import from_fields
 from services.collector.pair import ScoredPair
 from services.collector.pair_keys import cursor_key
 from services.collector.redis_client import needs_redis
-from services.collector.review_keys import OPEN_KEY, items_key, shown_field, shown_key
+from services.collector.review_keys import (
+    OPEN_KEY,
+    VERDICT_LUA,
+    items_key,
+    shown_field,
+    shown_key,
+)
 from services.errors import NotFound, Superseded, WrongState
 
-HISTORY_VERDICTS = 10_000  # of everybody together; older ones cannot be taken back by `undo`
-
-_COMMON = """
-local prefix = 'glossa:review:'
-local open_pairs, history = prefix .. 'open', prefix .. 'history'
+_COMMON = (
+    VERDICT_LUA
+    + """
+local prefix, open_pairs = 'glossa:review:', 'glossa:review:open'
 local leases, having = prefix .. 'lease:pairs', prefix .. 'lease:reviewers'
 local time = redis.call('TIME')
 local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -95,6 +100,7 @@ local function give(pair_id, reviewer, lease_ms, token)
   return lease
 end
 """
+)
 
 # ARGV 1 reviewer, 2 session or '', 3 pair or '', 4 milliseconds, 5 token
 _LEASE = (
@@ -151,7 +157,7 @@ _HELD = (
 local lease = lease_of(ARGV[2])
 if lease and lease.id == ARGV[1] then return {'held', lease.reviewer} end
 -- A verdict that has been given is given again in the same words when its answer was lost.
-local settled = read(of_session('settled', ARGV[2]), ARGV[2])
+local settled = settled_verdict(session_of(ARGV[2]), ARGV[2])
 if settled and settled.review_id == ARGV[3] then
   return {'settled', settled.reviewer, settled.sequence}
 end
@@ -187,7 +193,7 @@ return {'released'}
 """
 )
 
-# ARGV 1 pair, 2 review_id, 3 reviewer, 4 sequence, 5 revision, 6 verdicts remembered, 7 cursor key
+# ARGV 1 pair, 2 review_id, 3 reviewer, 4 sequence, 5 revision, 6 cursor key
 #
 # The pair may have been given to somebody else while the verdict was on its way: it is decided, so
 # theirs is lost. Without any lease the session was forgotten meanwhile, and nothing may be written.
@@ -199,15 +205,13 @@ local pair_id, sequence = ARGV[1], tonumber(ARGV[4])
 local lease = lease_of(pair_id)
 if not lease then return {'gone'} end
 free(lease.reviewer)
-if tonumber(redis.call('GET', ARGV[7]) or '0') < sequence then
+if tonumber(redis.call('GET', ARGV[6]) or '0') < sequence then
   redis.call('ZREM', open_pairs, pair_id)
 end
 redis.call('HDEL', of_session('skipped', pair_id), pair_id)
-redis.call('HSET', of_session('settled', pair_id), pair_id, cjson.encode({
-  review_id = ARGV[2], reviewer = ARGV[3], sequence = sequence, revision = tonumber(ARGV[5])
-}))
-redis.call('ZADD', history, now_ms, ARGV[3] .. '\\n' .. pair_id)
-redis.call('ZREMRANGEBYRANK', history, 0, -tonumber(ARGV[6]) - 1)
+remember_verdict(session_of(pair_id), pair_id, tonumber(ARGV[5]), now_us, {
+  review_id = ARGV[2], reviewer = ARGV[3], sequence = sequence
+})
 return {'settled'}
 """
 )
@@ -233,29 +237,19 @@ while not pair_id do
   if not pair_id and #page < 100 then return {'nothing'} end
   first = first + 100
 end
-local settled = read(of_session('settled', pair_id), pair_id)
-local decided = redis.call('HGET', of_session('done', pair_id), pair_id)
-local revision = tonumber(string.match(decided or '0', '^%d+'))
+local settled = settled_verdict(session_of(pair_id), pair_id)
 local lease = lease_of(pair_id)
 if is_anothers(lease, reviewer) then return {'leased', lease.reviewer} end
-if not settled or settled.reviewer ~= reviewer or revision > settled.revision then
-  redis.call('ZREM', history, reviewer .. '\\n' .. pair_id)
-  return {'superseded', pair_id}
-end
 lease = give(pair_id, reviewer, tonumber(ARGV[2]), ARGV[3])
-return {'given', pair_id, lease.id, settled.review_id}
+return {'given', pair_id, lease.id, settled.review_id, settled.revision}
 """
 )
 
-# ARGV 1 reviewer, 2 pair, 3 review_id of the verdict
+# ARGV 1 pair, 2 revision of the withdrawal
 _END_UNDO = (
     _COMMON
     + """
-redis.call('ZREM', history, ARGV[1] .. '\\n' .. ARGV[2])
-local settled = read(of_session('settled', ARGV[2]), ARGV[2])
-if settled and settled.review_id == ARGV[3] then
-  redis.call('HDEL', of_session('settled', ARGV[2]), ARGV[2])
-end
+forget_verdict(session_of(ARGV[1]), ARGV[1], tonumber(ARGV[2]))
 return {'ended'}
 """
 )
@@ -365,11 +359,13 @@ class Undoing:
     Args:
         lease_id: of the new hold.
         review_id: of the verdict.
+        revision: of the verdict.
     """
 
     pair_id: str
     lease_id: str
     review_id: str
+    revision: int
 
 
 class ReviewQueue:
@@ -462,32 +458,25 @@ class ReviewQueue:
             held.reviewer,
             sequence,
             revision,
-            HISTORY_VERDICTS,
             cursor_key(journal_id),
         )
 
     async def begin_undo(self, reviewer: str) -> Undoing:
-        """Holds the pair of a reviewer's last verdict for them.
+        """Holds the pair of a reviewer's last standing verdict for them.
 
         Raises:
             WrongState: NOTHING_TO_UNDO, LEASED.
         """
         match await self._run(_BEGIN_UNDO, reviewer, self._lease_ms, secrets.token_hex(16)):
-            case ["given", pair_id, lease_id, review_id]:
-                return Undoing(pair_id, lease_id, review_id)
+            case ["given", pair_id, lease_id, review_id, revision]:
+                return Undoing(pair_id, lease_id, review_id, int(revision))
             case ["leased", other, *_]:
                 raise _leased("the pair", other)
-            case ["superseded", pair_id]:
-                raise WrongState(
-                    "NOTHING_TO_UNDO",
-                    f"your verdict on {pair_id} no longer stands: it was taken back, or somebody "
-                    "decided again",
-                )
         raise WrongState("NOTHING_TO_UNDO", f"{reviewer} has given no verdict to take back")
 
-    async def end_undo(self, reviewer: str, undoing: Undoing) -> None:
-        """Forgets a verdict that the journal says was withdrawn."""
-        await self._run(_END_UNDO, reviewer, undoing.pair_id, undoing.review_id)
+    async def end_undo(self, undoing: Undoing, revision: int) -> None:
+        """Forgets a verdict that was withdrawn, and any before that `revision`."""
+        await self._run(_END_UNDO, undoing.pair_id, revision)
 
     async def has_read(self, journal_id: str, sequence: int) -> bool:
         """Whether what the journal says up to a sequence is in Redis."""

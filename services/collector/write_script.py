@@ -35,6 +35,7 @@ from services.collector.priority import review_priority
 from services.collector.review_keys import (
     FORGET_REVIEW_LUA,
     OPEN_KEY,
+    VERDICT_LUA,
     done_key,
     items_key,
     shown_field,
@@ -123,25 +124,33 @@ end
 """)
 
 # KEYS 2, 3 counts, 4 stream, 5 entries, 6 open, 7 items, 8 done.
-# ARGV 3 pair id, 4 revision, 5 decision, 6 priority or '', 7 item or '', 8... fields.
+# ARGV 3 pair id, 4 revision, 5 decision, 6 priority or '', 7 item or '', 8 session, 9 reviewer,
+#      10 review id, 11 its time in microseconds, 12... fields.
 # The item stays: an undo shows the pair again.
-_REVIEWED = _script("""
+_REVIEWED = _script(
+    VERDICT_LUA
+    + """
 local _, counts, session_counts, stream, entries, open, items, done = unpack(KEYS)
-local pair_id, revision, decision, priority, item = unpack(ARGV, 3, 7)
+local pair_id, revision, decision, priority, item, session_id = unpack(ARGV, 3, 8)
 redis.call('HLEN', counts)
 redis.call('HLEN', session_counts)
 redis.call('LLEN', entries)
 redis.call('ZCARD', open)
 redis.call('HLEN', items)
+redis.call('ZCARD', history)
 local stood = redis.call('HEXISTS', done, pair_id)
-local entry_id = redis.call('XADD', stream, '*', unpack(ARGV, 8))
+local entry_id = redis.call('XADD', stream, '*', unpack(ARGV, 12))
 redis.call('RPUSH', entries, 'corrected ' .. entry_id .. ' ' .. pair_id)
 if item ~= '' then redis.call('HSETNX', items, pair_id, item) end
 local stands = decision ~= 'withdrawn' and 1 or 0
 if stands == 1 then
   redis.call('HSET', done, pair_id, revision .. ' ' .. decision)
+  remember_verdict(session_id, pair_id, tonumber(revision), ARGV[11], {
+    reviewer = ARGV[9], review_id = ARGV[10], sequence = tonumber(ARGV[1])
+  })
 else
   redis.call('HDEL', done, pair_id)
+  forget_verdict(session_id, pair_id, tonumber(revision))
 end
 if stands == 0 and priority ~= '' then
   redis.call('ZADD', open, priority, pair_id)
@@ -152,7 +161,8 @@ if stands ~= stood then
   redis.call('HINCRBY', counts, 'corrected', stands - stood)
   redis.call('HINCRBY', session_counts, 'corrected', stands - stood)
 end
-""")
+"""
+)
 
 # KEYS 2 shown. ARGV 3 field, 4 text.
 _SHOWN = _script("""
@@ -274,7 +284,9 @@ def _reviewed_input(reviewed: ReviewedPair) -> tuple[Script, tuple[str, ...], tu
         if reviewed.decision is Decision.WITHDRAWN:
             priority = _priority(machine)
     decided = (reviewed.pair.pair_id, str(reviewed.revision), reviewed.decision.value)
-    return _REVIEWED, keys, (*decided, priority, item, *_flat(to_fields(reviewed)))
+    time_us = str(round(reviewed.time.timestamp() * 1e6))
+    by = (session_id, reviewed.reviewer, reviewed.review_id, time_us)
+    return _REVIEWED, keys, (*decided, priority, item, *by, *_flat(to_fields(reviewed)))
 
 
 def _counts(session_id: str) -> tuple[str, str]:

@@ -53,7 +53,9 @@ def lease_id(leased: OpenPair | None) -> str:
     return leased.lease.lease_id
 
 
-def verdict(segment_id: int, decision: Decision, revision: int) -> ReviewedPair:
+def verdict(
+    segment_id: int, decision: Decision, revision: int, reviewer: str = "Ana"
+) -> ReviewedPair:
     machine = doubtful(segment_id, 0.5)
     return ReviewedPair(
         machine=machine,
@@ -62,7 +64,7 @@ def verdict(segment_id: int, decision: Decision, revision: int) -> ReviewedPair:
         decision=decision,
         source_text=machine.pair.source_text,
         target_text=machine.pair.target_text,
-        reviewer="Ana",
+        reviewer=reviewer,
         review_id=f"review-{revision}",
         revision=revision,
     )
@@ -241,7 +243,7 @@ async def test_undo_gives_the_pair_back_to_who_decided_and_to_nobody_else(
     for segment_id in (2, 1):  # the last verdict first
         undoing = await reviewing.leases.begin_undo("Ana")
         assert undoing.pair_id == f"session-a/{segment_id}/es"
-        await reviewing.leases.end_undo("Ana", undoing)
+        await reviewing.leases.end_undo(undoing, 2)
         await reviewing.write(verdict(segment_id, Decision.WITHDRAWN, 2))
         assert await reviewing.leases.lease("Ben") is None
         assert pair_id(await reviewing.leases.lease("Ana")) == undoing.pair_id
@@ -257,30 +259,41 @@ async def test_undo_gives_the_pair_back_to_who_decided_and_to_nobody_else(
 
 async def test_undo_waits_for_who_has_the_pair_open(reviewing: Reviewing) -> None:
     await reviewing.add([0.5])
-    leased = await reviewing.leases.lease("Ana")
-    assert leased is not None
-    await reviewing.decide(leased)
-    # Somebody took the verdict back by other ways, and Ben was given the pair.
-    await reviewing.write(verdict(1, Decision.ACCEPTED, 1), verdict(1, Decision.WITHDRAWN, 2))
-    assert pair_id(await reviewing.leases.lease("Ben")) == "session-a/1/es"
+    # Ana's verdict was in the journal when her collector died and Ben took over what she had.
+    held = await reviewing.leases.lease("Ben")
+    await reviewing.write(verdict(1, Decision.ACCEPTED, 1))
     with pytest.raises(WrongState) as error:
         await reviewing.leases.begin_undo("Ana")
     assert error.value.reason == "LEASED"
+    await reviewing.leases.release(lease_id(held))
+    assert (await reviewing.leases.begin_undo("Ana")).pair_id == "session-a/1/es"
 
 
-async def test_a_verdict_that_somebody_replaced_is_not_undone(reviewing: Reviewing) -> None:
+@pytest.mark.parametrize("decided_last", [Decision.WITHDRAWN, Decision.REJECTED])
+async def test_a_verdict_that_no_longer_stands_is_not_undone(
+    reviewing: Reviewing, decided_last: Decision
+) -> None:
     await reviewing.add([0.5])
     leased = await reviewing.leases.lease("Ana")
     assert leased is not None
     await reviewing.decide(leased)
     await reviewing.write(
-        verdict(1, Decision.ACCEPTED, 1),
-        verdict(1, Decision.WITHDRAWN, 2),
-        verdict(1, Decision.REJECTED, 3),
+        verdict(1, Decision.ACCEPTED, 1), verdict(1, decided_last, 2, reviewer="Ben")
     )
-    with pytest.raises(WrongState, match="no longer stands") as error:
+    with pytest.raises(WrongState) as error:
         await reviewing.leases.begin_undo("Ana")
     assert error.value.reason == "NOTHING_TO_UNDO"
+
+
+async def test_a_verdict_that_was_read_late_does_not_hide_a_newer_one(
+    reviewing: Reviewing,
+) -> None:
+    await reviewing.add([0.5])
+    leased = await reviewing.leases.lease("Ben")
+    assert leased is not None
+    await reviewing.decide(leased, revision=3)
+    await reviewing.write(verdict(1, Decision.ACCEPTED, 1), verdict(1, Decision.WITHDRAWN, 2))
+    assert (await reviewing.leases.begin_undo("Ben")).revision == 3
 
 
 async def test_texts_are_shown_as_they_were_last_corrected(reviewing: Reviewing) -> None:

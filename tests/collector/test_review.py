@@ -202,6 +202,27 @@ async def test_a_verdict_is_one_although_the_collector_died_before_it_settled(
     assert (await stack.undo("Ana")).item.pair.pair_id == item.pair.pair_id
 
 
+async def test_a_verdict_that_the_collector_did_not_live_to_settle_can_be_undone(
+    stack: ReviewStack,
+) -> None:
+    session_id = await stack.preach(1)
+    item = (await stack.lease("Ana", session_id)).item
+    await stack.gateway.calls.ReviewPair(
+        gateway_pb2.ReviewPairRequest(
+            session_id=session_id,
+            segment_id=1,
+            language="es",
+            verdict=REJECTED,
+            reviewer="Ana",
+            review_id="r" * 64,  # as long as another program may have made it
+        ),
+        timeout=10,
+    )
+    await stack.until_reviewed(session_id, 1)
+    assert (await stack.undo("Ana")).item.pair.pair_id == item.pair.pair_id
+    assert (await stack.progress(session_id)).open_count == 1
+
+
 async def test_a_forgotten_session_is_gone_from_under_its_reviewer(stack: ReviewStack) -> None:
     session_id = await stack.preach(2)
     item = (await stack.lease("Ana", session_id)).item

@@ -6,12 +6,12 @@ from typing import Any
 
 import click
 
-_service = click.argument("service", type=click.Choice(["stt", "mt"]))
+_service = click.argument("service", type=click.Choice(["stt", "mt", "qe"]))
 _tier = click.option(
     "--tier",
-    default="final",
-    show_default=True,
-    help="final; for stt also partial and fallback, for mt also draft.",
+    default="",
+    help="For stt final, partial or fallback, for mt final or draft, for qe learned.  "
+    "[default: final; of qe learned]",
 )
 _address = click.option("--address", help="host:port  [default: the stack running here]")
 
@@ -23,15 +23,16 @@ _address = click.option("--address", help="host:port  [default: the stack runnin
 @click.option("--engine", default="", help="Another engine or runtime, too.")
 @_address
 def use(service: str, model: str, tier: str, engine: str, address: str | None) -> None:
-    """Take MODEL into use in a running stt or mt, without interrupting anybody.
+    """Take MODEL into use in a running stt, mt or qe, without interrupting anybody.
 
     It is loaded beside the one in use and must pass a trial first; when anything is wrong, the old
     one stays. Without MODEL it is the engine's own. After the next start the profile's model is
-    back: to keep another one, set GLOSSA_STT_MODEL or GLOSSA_MT_MODEL.
+    back: to keep another one, set GLOSSA_STT_MODEL, GLOSSA_MT_MODEL or GLOSSA_QE_MODEL.
 
     \b
     ./glossa models use stt small.en
     ./glossa models use mt translategemma-12b-it-Q4_K_M --engine gguf
+    ./glossa models use qe wmt22-cometkiwi-da
     """
     from glossa.types.v1 import models_pb2
 
@@ -48,7 +49,7 @@ def use(service: str, model: str, tier: str, engine: str, address: str | None) -
 @_tier
 @_address
 def rollback(service: str, tier: str, address: str | None) -> None:
-    """Go back to the model that a running stt or mt used before."""
+    """Go back to the model that a running stt, mt or qe used before."""
     from glossa.types.v1 import models_pb2
 
     _ask(service, address, "Rollback", models_pb2.RollbackRequest(tier=tier))
@@ -84,4 +85,6 @@ def _ask(service: str, address: str | None, method: str, request: object) -> Non
 
 
 def _named(model: Any) -> str:
-    return f"{model.engine}/{model.model}" if model.model else str(model.engine)
+    if not model.model or model.model.startswith(f"{model.engine}/"):
+        return str(model.model or model.engine)
+    return f"{model.engine}/{model.model}"

@@ -97,7 +97,7 @@ def _checked(signal: Signal) -> Signal:
     if signal.value is None or (math.isfinite(signal.value) and 0.0 <= signal.value <= 1.0):
         return signal
     log.error("signal_out_of_range", signal=signal.name, value=signal.value, model=signal.model)
-    return replace(signal, value=None)
+    return replace(signal, value=None, model=f"{signal.model}: OUT_OF_RANGE")
 
 
 def _thread_of(name: str) -> ThreadPoolExecutor:

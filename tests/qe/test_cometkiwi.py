@@ -127,7 +127,7 @@ async def test_a_pair_that_cannot_be_scored_spoils_no_other(kiwi: QeProcess) -> 
         next(signal for signal in score.signals if signal.name == SIGNAL) for score in answer.scores
     ]
     assert not kept[3].HasField("value")
-    assert kept[3].model.endswith("more than 512 tokens")
+    assert kept[3].model.endswith(": TEXT_TOO_LONG")
     assert [signal.value for signal in (*kept[:3], *kept[4:])] == pytest.approx(alone, abs=1e-5)
 
 
@@ -159,7 +159,7 @@ async def test_the_model_service_names_the_estimate_first(kiwi: QeProcess, folde
     ("variant", "said"),
     [
         ("without-estimator", "no estimator."),
-        ("not-a-number", "not a number"),
+        ("not-a-number", "NOT_A_NUMBER"),
         ("another-class", "'regression_metric'"),
         ("needs-a-reference", "reference"),
         ("with-a-program", "cannot be read"),

@@ -137,12 +137,12 @@ class CometKiwiEngine:
 
     def _signal(self, length: int, value: float | None) -> Signal:
         if length == 0:
-            return Signal(SIGNAL, None, f"{self.model}: no text")
+            return Signal(SIGNAL, None, f"{self.model}: NO_TEXT")
         if length > self._max_tokens:
             # It would be scored without its end.
-            return Signal(SIGNAL, None, f"{self.model}: more than {self._max_tokens} tokens")
+            return Signal(SIGNAL, None, f"{self.model}: TEXT_TOO_LONG")
         if value is None or math.isnan(value):
-            return Signal(SIGNAL, None, f"{self.model}: not a number")
+            return Signal(SIGNAL, None, f"{self.model}: NOT_A_NUMBER")
         return Signal(SIGNAL, min(1.0, max(0.0, value)), self.model)
 
 

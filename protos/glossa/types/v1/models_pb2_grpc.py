@@ -49,7 +49,7 @@ class ModelServiceServicer(object):
 
         Reasons: NOT_READY, SHUTTING_DOWN, LOAD_IN_PROGRESS, UNKNOWN_ENGINE, ENGINE_NOT_INSTALLED, MODEL_MISSING, NO_SUCH_TIER,
         UNSUPPORTED_LANGUAGE (an open stream speaks one that the new model does not know), OUT_OF_MEMORY (there is no room
-        beside the old one), SMOKE_TEST_FAILED, ENGINE_FAILED. qe does not serve it yet: UNIMPLEMENTED.
+        beside the old one), SMOKE_TEST_FAILED, ENGINE_FAILED; of qe also MODEL_UNUSABLE, NO_CARD.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

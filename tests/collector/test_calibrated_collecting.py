@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from glossa.types.v1 import types_pb2
 from services.collector.acceptance import MIN_PAIRS
 from services.collector.bands import Thresholds
 from services.collector.calibration import IDENTITY, Calibration, ConfidenceMap
 from services.collector.composite import stt_confidence
 from services.collector.pair_keys import stream_key
+from tests.cli.verb import run_verb
 from tests.collector.conftest import Stack
-from tests.collector.upstream import pair_scored
+from tests.collector.upstream import pair_reviewed, pair_scored
 
 CALIBRATION = Calibration(
     schema_version=1,
@@ -68,3 +71,33 @@ async def test_too_many_accepted_pairs_are_told_in_metric_log_and_stats(stack: S
     assert "./glossa queue calibrate" in note
     (line,) = logged(stack, "auto_accept_ratio")
     assert line["level"] == "warning"
+
+
+async def test_what_is_exported_can_be_calibrated_from(stack: Stack, tmp_path: Path) -> None:
+    words = "The river stands at the edge of the field"
+    verdicts = (types_pb2.VERDICT_ACCEPTED, types_pb2.VERDICT_FIXED, types_pb2.VERDICT_REJECTED)
+    for number in range(1, 13):
+        scored = pair_scored(number, session_id=f"session-{number % 3}")
+        stack.upstream.add([scored])
+        if number % 4:
+            source = words if number % 4 == 1 else "The river stood at the edge of the field"
+            reviewed = pair_reviewed(scored, verdicts[number % 4 - 1], 1, source, "El río")
+            stack.upstream.add([reviewed])
+    await stack.start()
+    await stack.caught_up()
+
+    async def verb(*arguments: object) -> str:
+        done = await asyncio.to_thread(run_verb, "queue", *map(str, arguments))
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    verified, collected = tmp_path / "verified.jsonl", tmp_path / "collected.jsonl"
+    to = ("export", "--collector", stack.collector.address)
+    await verb(*to, "--band", "corrected", "--out", verified)
+    await verb(*to, "--band", "accept", "--out", collected)
+    answer = await verb("calibrate", "--pairs", verified, "--collected", collected, "--json")
+    found = json.loads(answer.splitlines()[-1])
+    assert (found["pair_count"], found["good_count"], found["session_count"]) == (9, 3, 3)
+    (recogniser,) = found["recognisers"]
+    assert recogniser["stt_model"] == "rule/stt"
+    assert (recogniser["pair_count"], recogniser["right_count"]) == (9, 3)

@@ -30,7 +30,6 @@ SCHEMA = "glossa-dataset"
 SCHEMA_VERSION = 1
 MANIFEST = "manifest.json"
 PAIRS = "pairs.jsonl"
-_READ_BYTES = 1 << 20
 
 
 @contextlib.contextmanager
@@ -99,7 +98,10 @@ def check(folder: Path) -> dict[str, Any]:
         InvalidInput: NOT_A_DATASET, or another version of the schema.
         WrongState: DATASET_DAMAGED, naming the first file that is missing, changed or too many.
     """
-    manifest = _read_manifest(folder / MANIFEST)
+    try:
+        manifest = _read_manifest(folder / MANIFEST)
+    except ValueError:
+        manifest = None
     if manifest is None:
         raise InvalidInput("NOT_A_DATASET", f"{folder} has no {MANIFEST} of a dataset")
     if manifest["schema_version"] != SCHEMA_VERSION:
@@ -130,19 +132,38 @@ def forget_session(folder: Path, session_id: str) -> int:
 
     Returns:
         Rows deleted, of text and of audio; 0 where the session is in no dataset.
+
+    Raises:
+        WrongState: DATASET_DAMAGED: a manifest cannot be read, so nobody knows what is in there;
+            the session is gone from all the others.
     """
     for part in sorted(folder.rglob(".*.part")):
         if part.is_dir():
             with contextlib.suppress(FileNotFoundError), _held(part):
                 shutil.rmtree(part, ignore_errors=True)  # nobody holds it any more: it is debris
-    return sum(_forget(path, session_id) for path in sorted(folder.rglob(MANIFEST)))
+    deleted = 0
+    unreadable = []
+    for path in sorted(folder.rglob(MANIFEST)):
+        with _held(path.parent):  # two that forget at once would bring each other's rows back
+            try:
+                deleted += _forget(path.parent, session_id)
+            except ValueError:
+                unreadable.append(str(path))
+    if unreadable:
+        raise WrongState(
+            "DATASET_DAMAGED",
+            f"cannot read {', '.join(unreadable)}, and so not say whether session {session_id} is "
+            "in there; delete that dataset",
+        )
+    return deleted
 
 
-def _forget(manifest_path: Path, session_id: str) -> int:
+def _forget(folder: Path, session_id: str) -> int:
+    """Rows deleted from one dataset. Raises ValueError when its manifest is no JSON."""
+    manifest_path = folder / MANIFEST
     manifest = _read_manifest(manifest_path)
     if manifest is None or session_id not in manifest["counts"]["sessions"]:
         return 0
-    folder = manifest_path.parent
     for clips in folder.glob(f"audio/*/train/{session_folder(session_id)}"):
         shutil.rmtree(clips)
     row_files = _row_files(folder)
@@ -245,19 +266,18 @@ def _counts(folder: Path) -> dict[str, Any]:
 
 
 def _read_manifest(path: Path) -> dict[str, Any] | None:
+    """The manifest; None when there is none of a dataset. Raises ValueError for what is no JSON."""
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError, ValueError):
+    except (FileNotFoundError, NotADirectoryError):
         return None
     return manifest if isinstance(manifest, dict) and manifest.get("schema") == SCHEMA else None
 
 
 def _fingerprint(path: Path) -> dict[str, Any]:
-    digest = hashlib.sha256()
     with path.open("rb") as file:
-        while block := file.read(_READ_BYTES):
-            digest.update(block)
-    return {"sha256": digest.hexdigest(), "size_bytes": path.stat().st_size}
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    return {"sha256": sha256, "size_bytes": path.stat().st_size}
 
 
 def _line(row: Mapping[str, Any]) -> str:

@@ -229,6 +229,39 @@ def test_a_damaged_dataset_stays_damaged_when_it_forgets(tmp_path: Path) -> None
         snapshot.check(tmp_path / "set")
 
 
+def test_a_manifest_that_cannot_be_read_is_named_once_the_others_have_forgotten(
+    tmp_path: Path,
+) -> None:
+    for name in ("broken", "whole"):
+        write(tmp_path / name)
+    (tmp_path / "broken" / "manifest.json").write_text('{"schema": "glossa-')
+    with pytest.raises(WrongState, match=r"broken/manifest\.json.*delete that dataset"):
+        snapshot.forget_session(tmp_path, "session-a")
+    assert b"session-a" not in everything_below(tmp_path / "whole")
+
+
+def test_two_sessions_forgotten_at_once_stay_forgotten(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    for number in range(20):
+        write(tmp_path / f"set-{number}", with_audio=True)
+    forgetting = [
+        context.Process(target=snapshot.forget_session, args=(tmp_path, session_id))
+        for session_id in ("session-a", "session-b")
+    ]
+    try:
+        for process in forgetting:
+            process.start()
+        for process in forgetting:
+            process.join(60)
+            assert process.exitcode == 0
+    finally:
+        for process in forgetting:
+            process.kill()
+    assert b"session-" not in everything_below(tmp_path)
+    for number in range(20):
+        assert snapshot.check(tmp_path / f"set-{number}")["forgotten_session_count"] == 2
+
+
 def test_forgetting_waits_for_a_dataset_that_is_being_written(tmp_path: Path) -> None:
     context = multiprocessing.get_context("spawn")
     begun, go_on = context.Event(), context.Event()

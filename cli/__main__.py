@@ -15,6 +15,7 @@ VERBS = {
     "captions": Verb("cli.captions", "captions", "Follow the captions in this terminal."),
     "queue": Verb("cli.queue", "queue", "Show the collected pairs, and make datasets of them."),
     "review": Verb("cli.review", "review", "Put doubtful pairs right, in this terminal."),
+    "report": Verb("cli.report", "report", "Write a session's report: figures and plots."),
     "translate": Verb("cli.translate", "translate", "Translate a text, or lines from stdin."),
     "transcribe": Verb("cli.transcribe", "transcribe", "Write down what a recording says."),
     "models": Verb("cli.models", "models", "Get models, list them, verify them."),

@@ -124,6 +124,7 @@ class StackPlan:
                 "GLOSSA_CAPTIONS_WEB_PORT": str(port("captions_web", self.port_base)),
                 "GLOSSA_COLLECTOR_WEB_PORT": str(port("collector_web", self.port_base)),
                 "GLOSSA_COLLECTOR_GATEWAY_ADDRESS": self.address("gateway"),
+                "GLOSSA_COLLECTOR_REPORTS_DIR": str(self.state_dir / "reports"),
             }
             | self._redis_access()
         )

@@ -31,6 +31,7 @@ from services.collector.pair import (
     Verdict,
 )
 from services.collector.queues import Queues, Written
+from services.collector.reports import Reports
 from services.collector.settings import CollectorSettings
 from services.collector.upkeep import Upkeep
 from services.collector.upstream import Event, Upstream
@@ -55,10 +56,12 @@ class Follower:
         queues: Queues,
         upkeep: Upkeep,
         judge: Callable[[Pair], Verdict],
+        reports: Reports,
         settings: CollectorSettings,
     ) -> None:
         self._queues = queues
         self._upkeep = upkeep
+        self._reports = reports
         self._judge = judge
         self._settings = settings
         self.journal_id = ""  # empty before the first event
@@ -186,9 +189,11 @@ class Follower:
             for event in events:
                 if event is None:
                     at_end = True
-                elif event.change is not None or event.ends_session:
+                elif event.change is not None or event.ended_session:
                     writes.append(Write(event.sequence, event.change))
                     unsaved = 0
+                    if event.ended_session:
+                        self._reports.session_ended(event.ended_session)
                 else:
                     save_at = save_at if unsaved else now() + self._settings.progress_interval_s
                     unsaved = event.sequence
@@ -234,6 +239,7 @@ class Follower:
                 metrics.DECISIONS.labels(change.decision.value).inc()
             case ForgottenSession():
                 metrics.SESSIONS_FORGOTTEN.inc()
+                self._reports.session_forgotten(change.session_id)
                 log.info("session_forgotten", session_id=change.session_id)
             case _:
                 pass

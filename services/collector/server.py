@@ -10,10 +10,12 @@ from collections.abc import AsyncIterator, Sequence
 import grpc
 
 from glossa.collector.v1 import collector_pb2, collector_pb2_grpc
+from services.audio import MAX_CHUNK_BYTES
 from services.collector.follower import Follower
 from services.collector.pair_keys import CORRECTED, STREAMS
 from services.collector.pair_message import BAND_NUMBERS, STREAM_NUMBERS, pair_message
 from services.collector.queues import Queues
+from services.collector.reports import Reports
 from services.collector.review import Reviews
 from services.collector.review_server import ReviewServicer
 from services.collector.settings import CollectorSettings
@@ -44,24 +46,28 @@ class CollectorApp:
         )
         self.conditions = Conditions(QUEUE_CONDITION)
         upkeep = Upkeep(self._writing, settings, self.conditions)
-        self._follower = Follower(self._writing, upkeep, verdict_on, settings)
+        self._reports = Reports(settings.reports_dir)
+        self._follower = Follower(self._writing, upkeep, verdict_on, self._reports, settings)
         self._reviews = Reviews.open(settings, lambda: self._follower.journal_id)
         self._site = ReviewSite(self._reviews, settings)
 
     def register(self, server: grpc.aio.Server) -> None:
         collector_pb2_grpc.add_CollectorServiceServicer_to_server(
-            CollectorServicer(self._reading, self._follower, self._reviews), server
+            CollectorServicer(self._reading, self._follower, self._reviews, self._reports), server
         )
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         try:
             async with self._site.serving(), asyncio.TaskGroup() as tasks:
-                following = tasks.create_task(self._follower.run())
+                running = [
+                    tasks.create_task(work) for work in (self._follower.run(), self._reports.run())
+                ]
                 try:
                     yield
                 finally:
-                    following.cancel()
+                    for task in running:
+                        task.cancel()
         finally:
             await self._writing.close()
             await self._reading.close()
@@ -72,10 +78,13 @@ class CollectorApp:
 
 
 class CollectorServicer(ReviewServicer):
-    def __init__(self, queues: Queues, follower: Follower, reviews: Reviews) -> None:
+    def __init__(
+        self, queues: Queues, follower: Follower, reviews: Reviews, reports: Reports
+    ) -> None:
         super().__init__(reviews)
         self._queues = queues
         self._follower = follower
+        self._reports = reports
 
     async def Stats(
         self, request: collector_pb2.StatsRequest, context: grpc.aio.ServicerContext
@@ -120,6 +129,15 @@ class CollectorServicer(ReviewServicer):
                 sent += 1
                 if sent == limit:
                     return
+
+    async def MakeReport(
+        self, request: collector_pb2.MakeReportRequest, context: grpc.aio.ServicerContext
+    ) -> AsyncIterator[collector_pb2.MakeReportResponse]:
+        for name, content in (await self._reports.files(request.session_id)).items():
+            for start in range(0, len(content), MAX_CHUNK_BYTES):
+                yield collector_pb2.MakeReportResponse(
+                    file_name=name, data=content[start : start + MAX_CHUNK_BYTES]
+                )
 
 
 def _streams(numbers: Sequence[collector_pb2.Band]) -> list[str]:

@@ -109,6 +109,10 @@ class CollectorSettings(ServiceSettings):
         600.0, gt=0, le=86_400, description="how often the streams are trimmed, when there is time"
     )
 
+    reports_dir: Path | None = Field(
+        None, description="a report of each session that ends is written here; empty: none is"
+    )
+
     @field_validator("redis_password_file")
     @classmethod
     def _readable(cls, path: Path | None) -> Path | None:

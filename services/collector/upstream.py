@@ -36,13 +36,13 @@ class Event:
 
     Args:
         change: what it changes in what is collected, pairs judged.
-        ends_session: the last event of a session but for scores still owed.
+        ended_session: the session whose last event this is, but for scores still owed.
     """
 
     journal_id: str
     sequence: int
     change: Change | None = None
-    ends_session: bool = False
+    ended_session: str = ""
 
 
 class Upstream:
@@ -66,7 +66,7 @@ class Upstream:
                     journal_id=message.journal_id,
                     sequence=event.sequence,
                     change=change_of(event, self._judge),
-                    ends_session=event.WhichOneof("event") == "session_ended",
+                    ended_session=event.session_id if event.HasField("session_ended") else "",
                 )
         finally:
             call.cancel()

@@ -1,0 +1,149 @@
+"""`./glossa report`: what a session gave, in figures and plots."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from cli.collector_client import collector_address, collector_option, run
+from cli.options import json_option
+
+_MAKE_TIMEOUT_S = 200.0
+_LIST_TIMEOUT_S = 10.0
+_SESSIONS_LISTED = 20
+
+
+@click.command()
+@click.argument("session", required=False)
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder for report.json and report.html.  [default: var/reports/SESSION]",
+)
+@collector_option
+@click.option("--gateway", help="host:port, for the list  [default: the stack running here]")
+@json_option
+def report(
+    session: str | None, out: Path | None, collector: str | None, gateway: str | None, as_json: bool
+) -> None:
+    """Write the report of SESSION: pairs by band, scores, lag, doubtful sentences, words, reviews.
+
+    SESSION is its id, or `last`; without one the sessions are listed. A report is also written by
+    itself when a session ends, into reports/ of the running stack's folder.
+
+    \b
+    ./glossa report
+    ./glossa report last
+    """
+    import json
+
+    if session is None:
+        _list(run(_sessions(gateway)))
+        return
+    if session == "last":
+        sessions = run(_sessions(gateway, 1))
+        if not sessions:
+            raise click.ClickException("there is no session yet: ./glossa demo makes one")
+        session = sessions[0].session_id
+    files = run(_files(collector_address(collector), session))
+    folder = out or _default_folder(session)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, content in files.items():
+            (folder / name).write_bytes(content)
+    except OSError as error:
+        raise click.ClickException(f"cannot write {folder}: {error.strerror or error}") from error
+    found = json.loads(files["report.json"])
+    _print(found, folder)
+    if as_json:
+        click.echo(json.dumps(found, ensure_ascii=False))
+
+
+def _default_folder(session: str) -> Path:
+    from cli.stack import DEFAULT_STATE_DIR, running_stack
+
+    state_dir = Path((running_stack() or {}).get("state_dir", DEFAULT_STATE_DIR))
+    return state_dir / "reports" / session
+
+
+async def _files(address: str, session: str) -> dict[str, bytes]:
+    from cli.collector_client import Collector
+    from glossa.collector.v1 import collector_pb2
+
+    click.echo(f"glossa: making the report of {session} ...", err=True)
+    files: dict[str, bytes] = {}
+    async with Collector(address) as collector:
+        async for piece in collector.stub.MakeReport(
+            collector_pb2.MakeReportRequest(session_id=session), timeout=_MAKE_TIMEOUT_S
+        ):
+            files[piece.file_name] = files.get(piece.file_name, b"") + piece.data
+    return files
+
+
+async def _sessions(gateway: str | None, count: int = _SESSIONS_LISTED) -> list[Any]:
+    import grpc
+
+    from cli.stack import address_of
+    from glossa.gateway.v1 import gateway_pb2, gateway_pb2_grpc
+    from services.serving import CHANNEL_OPTIONS
+
+    address = gateway or address_of("gateway")
+    async with grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS) as channel:
+        stub = gateway_pb2_grpc.GatewayServiceStub(channel)
+        try:
+            answer = await stub.ListSessions(
+                gateway_pb2.ListSessionsRequest(page_size=count), timeout=_LIST_TIMEOUT_S
+            )
+        except grpc.aio.AioRpcError as error:
+            raise click.ClickException(
+                f"no gateway answers at {address}; start the services with `./glossa up`, or name "
+                f"another one with --gateway HOST:PORT ({error.details()})"
+            ) from error
+        return list(answer.sessions)
+
+
+def _list(sessions: list[Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    if not sessions:
+        click.echo("There is no session yet: ./glossa demo makes one.")
+        return
+    table = Table(title="Sessions, newest first", title_justify="left")
+    for heading in ("id", "title", "began (UTC)", "languages"):
+        table.add_column(heading)
+    table.add_column("sentences", justify="right")
+    for session in sessions:
+        table.add_row(
+            session.session_id,
+            Text(session.title),
+            session.start_time.ToDatetime().isoformat(sep=" ", timespec="minutes"),
+            f"{session.source_language} > {', '.join(session.target_languages)}",
+            str(session.final_count),
+        )
+    Console().print(table)
+
+
+def _print(found: dict[str, Any], folder: Path) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(stderr=True)
+    table = Table(title=found["session"]["title"] or "Session", title_justify="left")
+    for heading in ("language", "accept", "moderate", "review", "reject", "excluded"):
+        table.add_column(heading, justify="left" if heading == "language" else "right")
+    for language, counts in found["pairs"]["by_language"].items():
+        bands = (str(counts["bands"][band]) for band in ("accept", "moderate", "review", "reject"))
+        table.add_row(language, *bands, str(sum(counts["excluded"].values())))
+    console.print(table)
+    console.print(
+        f"{found['segments']['finals']} sentences, {len(found['flagged'])} doubtful, "
+        f"{len(found['terms']['new_words'])} new words; texts changed by people: "
+        f"{found['review']['corrected_texts']}"
+    )
+    if owed := found["pairs"]["owed_scores"]:
+        console.print(f"{owed} pairs still wait for their scores: ask again in a moment")
+    click.echo(f"{folder / 'report.html'}", err=True)

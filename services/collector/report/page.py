@@ -1,0 +1,35 @@
+"""A report as one HTML file that needs nothing else: no script, no request, every text escaped."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+_TEMPLATE = Path(__file__).with_name("report.html.jinja")
+
+
+def page(figures: dict[str, Any], plots: dict[str, str]) -> str:
+    """The HTML of a report.
+
+    Args:
+        figures: as `figures.figures` gives them.
+        plots: SVG elements by name, made by us alone: they are put in as they are.
+    """
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
+    environment.filters["clock"] = _clock
+    environment.filters["share"] = lambda value: "–" if value is None else f"{value:.0%}"
+    template = environment.from_string(_TEMPLATE.read_text(encoding="utf-8"))
+    return template.render(
+        **figures,
+        # matplotlib escapes the texts in its pictures.
+        plots={name: Markup(svg) for name, svg in plots.items()},  # noqa: S704
+    )
+
+
+def _clock(offset_ms: int) -> str:
+    """Minutes and seconds from the session's beginning."""
+    minutes, seconds = divmod(offset_ms // 1000, 60)
+    return f"{minutes}:{seconds:02}"

@@ -1,0 +1,133 @@
+"""The plots of a report, as SVG elements to be put into a page."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from typing import Any
+
+import matplotlib
+
+matplotlib.use("svg")
+# Text stays text: it can be read aloud and found. The same figures give the same picture.
+matplotlib.rcParams["svg.fonttype"] = "none"
+matplotlib.rcParams["svg.hashsalt"] = "glossa"
+
+from matplotlib.axes import Axes  # noqa: E402  after the backend is chosen
+from matplotlib.figure import Figure  # noqa: E402
+
+# Readable for people who do not tell red from green (Okabe and Ito 2008).
+BAND_COLOURS = {
+    "accept": "#009e73",
+    "moderate": "#56b4e9",
+    "review": "#e69f00",
+    "reject": "#d55e00",
+}
+_BINS = 20
+_LAG_PARTS = (
+    "endpointing",
+    "recognition",
+    "translation",
+    "source_caption",
+    "target_caption",
+    "score",
+)
+
+
+def plots(figures: dict[str, Any]) -> dict[str, str]:
+    """SVG by name: "bands", "scores", "timeline", "lag"; what has no data is left out."""
+    drawn = {
+        "bands": _drawn(
+            _bands, figures, height_in=1.0 + 0.5 * len(figures["pairs"]["by_language"])
+        ),
+        "scores": _drawn(_scores, figures, height_in=3.2),
+        "timeline": _drawn(_timeline, figures, height_in=2.8),
+        "lag": _drawn(_lag, figures, height_in=2.8),
+    }
+    return {name: svg for name, svg in drawn.items() if svg}
+
+
+def _drawn(
+    draw: Callable[[Axes, dict[str, Any]], bool], figures: dict[str, Any], height_in: float
+) -> str:
+    figure = Figure(figsize=(8.0, height_in), layout="constrained")
+    if not draw(figure.subplots(), figures):
+        return ""
+    with io.StringIO() as file:
+        # Without a date, so that the same session gives the same file.
+        figure.savefig(file, format="svg", transparent=True, metadata={"Date": None})
+        text = file.getvalue()
+    return text[text.index("<svg") :]
+
+
+def _bands(axes: Axes, figures: dict[str, Any]) -> bool:
+    languages = figures["pairs"]["by_language"]
+    total = 0
+    for row, counts in enumerate(languages.values()):
+        left = 0
+        for band, colour in BAND_COLOURS.items():
+            count = counts["bands"][band]
+            axes.barh(row, count, left=left, color=colour, label=band if row == 0 else None)
+            if count:
+                axes.text(left + count / 2, row, str(count), ha="center", va="center")
+            left += count
+        total += left
+    axes.set_yticks(range(len(languages)), list(languages))
+    axes.set_xlabel("pairs")
+    axes.legend(ncols=4, loc="lower center", bbox_to_anchor=(0.5, 1.0), frameon=False)
+    return total > 0
+
+
+def _scores(axes: Axes, figures: dict[str, Any]) -> bool:
+    names = [
+        name
+        for name in ("quality_score", "stt_confidence", "translation_qe", "marian_agreement")
+        if name in figures["scores"]
+    ]
+    for name in names:
+        values = figures["scores"][name]["values"]
+        axes.hist(values, bins=_BINS, range=(0, 1), histtype="step", linewidth=1.6, label=name)
+    axes.set_xlim(0, 1)
+    axes.set_xlabel("score")
+    axes.set_ylabel("pairs")
+    if names:
+        axes.legend(frameon=False)
+    return bool(names)
+
+
+def _timeline(axes: Axes, figures: dict[str, Any]) -> bool:
+    for band, colour in BAND_COLOURS.items():
+        points = [point for point in figures["timeline"] if point["band"] == band]
+        if points:
+            axes.scatter(
+                [point["minute"] for point in points],
+                [point["quality_score"] for point in points],
+                s=12,
+                color=colour,
+                label=band,
+            )
+    axes.set_ylim(0, 1.02)
+    axes.set_xlabel("minute of the session")
+    axes.set_ylabel("composite score")
+    if figures["timeline"]:
+        axes.legend(ncols=4, frameon=False, loc="lower left")
+    return bool(figures["timeline"])
+
+
+def _lag(axes: Axes, figures: dict[str, Any]) -> bool:
+    lag = figures["lag_ms"]
+    parts = [name for name in _LAG_PARTS if lag.get(name, {}).get("p50") is not None]
+    for row, name in enumerate(parts):
+        figure = lag[name]
+        axes.plot([figure["p50"], figure["p99"]], [row, row], color="#999999", linewidth=2)
+        for share, marker in (("p50", "o"), ("p95", "|"), ("p99", "x")):
+            axes.plot(
+                figure[share], row, marker, color="#0072b2", label=share if row == 0 else None
+            )
+    axes.set_yticks(range(len(parts)), [name.replace("_", " ") for name in parts])
+    axes.invert_yaxis()
+    axes.set_xlim(left=0)
+    axes.set_xlabel("milliseconds")
+    if parts:
+        axes.legend(ncols=3, frameon=False)
+    return bool(parts)

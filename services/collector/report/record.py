@@ -1,0 +1,102 @@
+"""What the journal tells of one session, as a report is made of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from services.collector.pair import ReviewedPair, ScoredPair, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Mended:
+    """Words of a transcript that sound like a term: what was heard, and the term."""
+
+    heard: str
+    intended: str
+
+
+@dataclass(frozen=True, slots=True)
+class Final:
+    """A final transcript.
+
+    Args:
+        time: when it was journalled, in UTC.
+        start_offset_ms: start of the speech, from the session's first sample.
+        end_offset_ms: end of the speech, from the session's first sample.
+        endpoint_offset_ms: where its end was decided, from the session's first sample.
+        engine_ms: time in the recogniser, waiting included.
+        corrections: what was put in place of what was heard.
+        homophones: what was left as it was heard.
+    """
+
+    segment_id: int
+    time: datetime
+    text: str
+    model: str
+    start_offset_ms: int
+    end_offset_ms: int
+    endpoint_offset_ms: int
+    engine_ms: float
+    flags: tuple[str, ...]
+    corrections: tuple[Mended, ...]
+    homophones: tuple[Mended, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Translated:
+    """A final's translation; terms are (source, target)."""
+
+    segment_id: int
+    language: str
+    time: datetime
+    text: str
+    model: str
+    engine_ms: float
+    flags: tuple[str, ...]
+    required_terms: tuple[tuple[str, str], ...]
+    missing_terms: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Audio that was not recognised; `reason` is empty when it never came."""
+
+    start_offset_ms: int
+    end_offset_ms: int
+    reason: str
+
+
+@dataclass(slots=True)
+class SessionRecord:
+    """One session, in the order of its journal.
+
+    Args:
+        verdicts: the pairs, judged as the collector judges them, each with when it was scored.
+        reviews: people's decisions, oldest first.
+        corrected_texts: texts that a person changed, those of reviews included.
+        suppressed: reasons why segments were not shown.
+        failed: reasons why finals were not translated.
+    """
+
+    session_id: str
+    journal_id: str = ""
+    title: str = ""
+    source_language: str = ""
+    target_languages: tuple[str, ...] = ()
+    keeps_audio: bool = False
+    start_time: datetime | None = None
+    end_time: datetime | None = None
+    end_reason: str = ""
+    finals: list[Final] = field(default_factory=list)
+    translations: list[Translated] = field(default_factory=list)
+    verdicts: list[tuple[datetime, Verdict]] = field(default_factory=list)
+    reviews: list[ReviewedPair] = field(default_factory=list)
+    corrected_texts: int = 0
+    gaps: list[Gap] = field(default_factory=list)
+    suppressed: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+
+    def scored(self) -> list[ScoredPair]:
+        """The pairs that have a score."""
+        return [verdict for _, verdict in self.verdicts if isinstance(verdict, ScoredPair)]

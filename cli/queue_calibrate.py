@@ -110,7 +110,10 @@ def calibrate(
         aims = Aims(precision, moderate_precision, review_precision)
     except ValueError as error:  # NaN passes every range
         raise click.UsageError(f"{error}; see --help") from error
-    findings = _findings(read, aims, seed)
+    from rich.console import Console
+
+    with Console(stderr=True).status(f"Fitting {len(read.verified)} verified pairs"):
+        findings = _findings(read, aims, seed)
     calibration = findings.calibration
     if plot is not None:
         from cli.calibration_figure import draw

@@ -12,6 +12,7 @@ VERBS = {
         "cli.queue_calibrate", "calibrate", "Propose thresholds from verified pairs."
     ),
     "export": Verb("cli.queue_export", "export", "Write pairs as JSON, one object a line."),
+    "forget": Verb("cli.queue_forget", "forget", "Delete a session everywhere, and prove it."),
     "snapshot": Verb("cli.queue_snapshot", "snapshot", "Make a dataset for training."),
 }
 

@@ -1,0 +1,231 @@
+"""`./glossa queue forget`: deletes a session everywhere, and shows that it is gone."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from cli.collector_client import collector_option
+from cli.options import json_option
+
+if TYPE_CHECKING:
+    from cli.session_deletion import Addresses, Known
+
+_ERASED_TIMEOUT_S = 180.0  # the collector has Redis rewrite its file within half a minute
+_ERASED_POLL_S = 1.0
+
+
+@dataclass(frozen=True)
+class Place:
+    """One place that held the session.
+
+    Args:
+        removed: what went, in its own unit.
+        found: files with traces, or rows, that are still there; None: nobody could look.
+        note: what to do, or why nobody could look.
+    """
+
+    name: str
+    removed: str
+    found: int | None
+    note: str = ""
+
+
+@click.command()
+@click.argument("session_id", metavar="SESSION")
+@collector_option
+@click.option("--gateway", metavar="HOST:PORT", help="Gateway.  [default: the running stack's]")
+@click.option("--captions", metavar="HOST:PORT", help="Captions.  [default: the running stack's]")
+@click.option(
+    "--datasets",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder of datasets.  [default: GLOSSA_DATASETS_DIR, var/datasets]",
+)
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@json_option
+def forget(
+    session_id: str,
+    collector: str | None,
+    gateway: str | None,
+    captions: str | None,
+    datasets: Path | None,
+    yes: bool,
+    as_json: bool,
+) -> None:
+    """Delete a session everywhere, and show that it is gone.
+
+    Its texts, its audio, its pairs and verdicts, its rows in datasets: nothing can bring them back.
+    Afterwards the raw bytes of the stack's files are searched for what was said. Exit status 1
+    means that something is still there. Backups are yours to delete.
+
+    \b
+    ./glossa queue forget 20261122-100214-5f0c33ab
+    """
+    from cli.datasets_folder import datasets_dir
+    from cli.session_deletion import Addresses
+    from cli.signals import run_until_signalled
+    from cli.stack import address_of, running_stack
+
+    description = running_stack() or {}
+    addresses = Addresses(
+        gateway or address_of("gateway"),
+        captions or address_of("captions"),
+        collector or address_of("collector"),
+    )
+    is_own = addresses.gateway == description.get("addresses", {}).get("gateway")
+    state_dir = Path(description["state_dir"]) if is_own else None
+    folder = datasets.resolve() if datasets is not None else datasets_dir()
+    run_until_signalled(
+        _forget(session_id, addresses, state_dir, folder, yes, as_json), signalled_status=130
+    )
+
+
+async def _forget(
+    session_id: str,
+    addresses: Addresses,
+    state_dir: Path | None,
+    datasets: Path,
+    yes: bool,
+    as_json: bool,
+) -> int:
+    import asyncio
+
+    from cli.session_deletion import SessionDeletion
+    from services.collector.snapshot import forget_session
+
+    async with SessionDeletion(addresses) as deletion:
+        _say("reading what there is of it")
+        known = await deletion.look(session_id, needles_wanted=True)
+        if not yes and not await asyncio.to_thread(_confirmed, known):
+            _say("nothing was deleted")
+            return 1
+        begun_at = time.time()
+        _say("the gateway deletes it")
+        answer = await deletion.forget(session_id)
+        places = [
+            Place("journal", f"{answer.event_count} events", answer.remaining_row_count),
+            Place(
+                "audio", f"{answer.audio_bytes / 1e6:.1f} MB", int(answer.remaining_audio_bytes > 0)
+            ),
+        ]
+        _say("waiting for captions")
+        wrong = await deletion.captions_followed(session_id)
+        places.append(Place("captions", "shown no more", None if wrong else 0, wrong))
+        _say("waiting for the collector")
+        wrong = await deletion.collector_followed(session_id, answer.sequence)
+        places.append(Place("queues", f"{known.pair_count} pairs", None if wrong else 0, wrong))
+    _say(f"looking through {datasets}")
+    row_count = await asyncio.to_thread(forget_session, datasets, session_id)
+    left = await asyncio.to_thread(_files_left, known, datasets, ())
+    places.append(Place("datasets", f"{row_count} rows", len(left), _named(left)))
+    places.append(await _search(known, state_dir, datasets, begun_at))
+    _show(known, places, as_json)
+    return 0 if all(place.found == 0 for place in places if not _is_out_of_reach(place)) else 1
+
+
+def _confirmed(known: Known) -> bool:
+    """Asks whether this is the session that is meant; one that was forgotten needs no word."""
+    if known.start_time is None:
+        _say(f"session {known.session_id} was deleted before; looking again")
+        return True
+    audio = "its audio is kept" if known.has_audio else "no audio of it is kept"
+    click.echo(
+        f"{known.title or 'Untitled'}, {known.start_time:%Y-%m-%d %H:%M} UTC: "
+        f"{known.final_count} finals, {known.pair_count} pairs; {audio}.",
+        err=True,
+    )
+    try:
+        return click.confirm("Delete it everywhere, for ever?", err=True)
+    except click.Abort:
+        raise click.UsageError("nobody is there to say yes: give --yes to delete it") from None
+
+
+def _files_left(known: Known, folder: Path, left_out: tuple[Path, ...]) -> list[Path]:
+    from cli.traces import files_with
+
+    return files_with(known.needles, folder, left_out) if folder.is_dir() else []
+
+
+async def _search(known: Known, state_dir: Path | None, datasets: Path, begun_at: float) -> Place:
+    """Searches the stack's files until nothing is found: Redis rewrites its own a little later."""
+    import asyncio
+    import os
+
+    from cli.stack import models_dir_of
+
+    name = "files"
+    if state_dir is None:
+        return Place(
+            name, "", None, "the services run elsewhere: their files could not be looked into"
+        )
+    if not known.needles:
+        why = "all that was said in it was said in other sessions, too, or was too short"
+        if known.start_time is None:
+            why = "what was said in it is not known any more"
+        return Place(name, "", None, f"there was nothing to search for: {why}")
+    left_out = (models_dir_of(os.environ), datasets)
+    give_up_at = time.monotonic() + _ERASED_TIMEOUT_S
+    _say(f"searching {state_dir}")
+    told = False
+    while True:
+        left = await asyncio.to_thread(_files_left, known, state_dir, left_out)
+        if known.pair_count:
+            left += _old_redis_files(state_dir, begun_at)
+        if not left or time.monotonic() > give_up_at:
+            return Place(name, f"{len(known.needles)} traces", len(left), _named(left))
+        if not told:
+            told = True
+            _say(f"waiting until it is out of {_named(left)}")
+        await asyncio.sleep(_ERASED_POLL_S)
+
+
+def _old_redis_files(state_dir: Path, begun_at: float) -> list[Path]:
+    """Redis's compressed files of before the deletion: a text in them would not be found."""
+    return [
+        path
+        for path in sorted((state_dir / "redis").rglob("*.rdb"))
+        if path.stat().st_mtime < begun_at
+    ]
+
+
+def _named(paths: list[Path]) -> str:
+    return ", ".join(str(path) for path in paths)
+
+
+def _is_out_of_reach(place: Place) -> bool:
+    return place.name == "files" and place.found is None
+
+
+def _show(known: Known, places: list[Place], as_json: bool) -> None:
+    if as_json:
+        import json
+
+        outcome = {"session_id": known.session_id, "places": [asdict(place) for place in places]}
+        click.echo(json.dumps(outcome, ensure_ascii=False))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=f"Session {known.session_id}", title_justify="left")
+    table.add_column("place")
+    table.add_column("removed", justify="right")
+    table.add_column("still found", justify="right")
+    for place in places:
+        table.add_row(place.name, place.removed, "?" if place.found is None else str(place.found))
+    console = Console()
+    console.print(table)
+    for place in places:
+        if place.note:
+            console.print(f"{place.name}: {place.note}", markup=False, soft_wrap=True)
+    console.print(
+        "Its id stays in the journal, in the event that says that it was deleted, and in logs.",
+        style="dim",
+    )
+
+
+def _say(line: str) -> None:
+    click.echo(f"glossa: {line}", err=True)

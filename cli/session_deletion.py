@@ -1,0 +1,245 @@
+"""Has the services forget a session, and asks each of them whether it has."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import grpc
+
+from cli.client import as_glossa_error
+from cli.session_audio import GatewayAudio
+from cli.traces import telling_pieces, written_forms
+from glossa.captions.v1 import captions_pb2, captions_pb2_grpc
+from glossa.collector.v1 import collector_pb2, collector_pb2_grpc
+from glossa.gateway.v1 import gateway_pb2, gateway_pb2_grpc
+from services.audio import SAMPLE_RATE_HERTZ, ms_to_samples
+from services.errors import NotFound, reason_of
+from services.serving import CHANNEL_OPTIONS
+
+_CALL_TIMEOUT_S = 10.0
+_READ_TIMEOUT_S = 120.0
+_FORGET_TIMEOUT_S = 300.0
+_FOLLOW_TIMEOUT_S = 60.0
+_POLL_S = 0.5
+_SESSIONS_LISTED = 1000
+_SESSIONS_NAMED = 5
+_AUDIO_PIECE_BYTES = 256
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """host:port of the services that hold sessions."""
+
+    gateway: str
+    captions: str
+    collector: str
+
+
+@dataclass(frozen=True)
+class Known:
+    """A session as it is before it is forgotten.
+
+    Args:
+        start_time: None when it was forgotten before.
+        pair_count: pairs that the collector has of it.
+        needles: bytes that stand in files that hold the session, and in no others.
+    """
+
+    session_id: str
+    title: str
+    start_time: datetime | None
+    final_count: int
+    has_audio: bool
+    pair_count: int
+    needles: tuple[bytes, ...]
+
+
+class SessionDeletion:
+    """Connections to the services."""
+
+    def __init__(self, addresses: Addresses) -> None:
+        self._channels = {
+            name: grpc.aio.insecure_channel(getattr(addresses, name), options=CHANNEL_OPTIONS)
+            for name in ("gateway", "captions", "collector")
+        }
+        self._gateway = gateway_pb2_grpc.GatewayServiceStub(self._channels["gateway"])
+        self._journal = gateway_pb2_grpc.JournalServiceStub(self._channels["gateway"])
+        self._captions = captions_pb2_grpc.CaptionServiceStub(self._channels["captions"])
+        self._collector = collector_pb2_grpc.CollectorServiceStub(self._channels["collector"])
+
+    async def __aenter__(self) -> SessionDeletion:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for channel in self._channels.values():
+            await channel.close()
+
+    async def look(self, session_id: str, *, needles_wanted: bool) -> Known:
+        """What there is of a session. Raises GlossaError; NotFound UNKNOWN_SESSION."""
+        with _errors():
+            listed = await self._gateway.ListSessions(
+                gateway_pb2.ListSessionsRequest(page_size=_SESSIONS_LISTED),
+                timeout=_CALL_TIMEOUT_S,
+            )
+            session = next((s for s in listed.sessions if s.session_id == session_id), None)
+            if session is None and not await self._was_forgotten(session_id):
+                raise _unknown(session_id, listed.sessions)
+        if session is None:
+            return Known(session_id, "", None, 0, False, 0, ())
+        pair_count = 0
+        with contextlib.suppress(grpc.aio.AioRpcError):  # waiting for it tells what is wrong
+            pair_count = await self._pair_count(session_id)
+        needles = await self._needles(session_id) if needles_wanted else ()
+        return Known(
+            session_id,
+            session.title,
+            session.start_time.ToDatetime(tzinfo=UTC),
+            session.final_count,
+            session.store_audio,
+            pair_count,
+            needles,
+        )
+
+    async def forget(self, session_id: str) -> gateway_pb2.ForgetSessionResponse:
+        """Raises GlossaError with a reason that GatewayService.ForgetSession names."""
+        with _errors():
+            return await self._gateway.ForgetSession(
+                gateway_pb2.ForgetSessionRequest(session_id=session_id), timeout=_FORGET_TIMEOUT_S
+            )
+
+    async def captions_followed(self, session_id: str) -> str:
+        """Waits until captions knows no such session; what is wrong otherwise, else empty."""
+
+        async def is_gone() -> bool:
+            call = self._captions.Subscribe(
+                captions_pb2.SubscribeRequest(session_id=session_id), timeout=_CALL_TIMEOUT_S
+            )
+            try:
+                await call.read()
+            except grpc.aio.AioRpcError as error:
+                if reason_of(error) == "UNKNOWN_SESSION":
+                    return True
+                raise
+            finally:
+                call.cancel()
+            return False
+
+        return await _until(is_gone, "captions still shows the session")
+
+    async def collector_followed(self, session_id: str, sequence: int) -> str:
+        """Waits until the collector has no pair of it; what is wrong otherwise, else empty."""
+
+        async def is_gone() -> bool:
+            stats = await self._collector.Stats(
+                collector_pb2.StatsRequest(), timeout=_CALL_TIMEOUT_S
+            )
+            return stats.cursor_sequence >= sequence and not await self._pair_count(session_id)
+
+        return await _until(is_gone, "the collector still has pairs of the session")
+
+    async def _pair_count(self, session_id: str) -> int:
+        stats = await self._collector.Stats(
+            collector_pb2.StatsRequest(session_id=session_id), timeout=_CALL_TIMEOUT_S
+        )
+        return sum(count.pair_count for count in stats.counts) + stats.open_review_count
+
+    async def _was_forgotten(self, session_id: str) -> bool:
+        return bool([event async for event in self._events(session_id)])
+
+    async def _needles(self, session_id: str) -> tuple[bytes, ...]:
+        texts: list[str] = []
+        others: list[str] = []
+        offset_ms = 0
+        with _errors():
+            async for event in self._events():
+                is_own = event.session_id == session_id
+                (texts if is_own else others).extend(_texts(event))
+                if is_own and event.HasField("transcript"):
+                    offset_ms = event.transcript.start_offset_ms
+        forms = [
+            form for piece in telling_pieces(texts, others) for form in sorted(written_forms(piece))
+        ]
+        return (*forms, *await self._sound(session_id, offset_ms))
+
+    async def _sound(self, session_id: str, offset_ms: int) -> list[bytes]:
+        """A piece of the last speech; none where it is silent or was not kept."""
+        first_sample = ms_to_samples(offset_ms)
+        data = await GatewayAudio(self._channels["gateway"]).read(
+            session_id, first_sample, first_sample + SAMPLE_RATE_HERTZ
+        )
+        middle = len(data or b"") // 4 * 2
+        piece = (data or b"")[middle : middle + _AUDIO_PIECE_BYTES]
+        return [piece] if len(set(piece)) > 16 else []
+
+    async def _events(self, session_id: str = "") -> AsyncIterator[gateway_pb2.JournalEvent]:
+        call = self._journal.Follow(
+            gateway_pb2.FollowRequest(session_id=session_id, until_now=True),
+            timeout=_READ_TIMEOUT_S,
+        )
+        try:
+            async for response in call:
+                if response.HasField("event"):
+                    yield response.event
+        except grpc.aio.AioRpcError as error:
+            if reason_of(error) != "UNKNOWN_SESSION":
+                raise
+        finally:
+            call.cancel()
+
+
+def _texts(event: gateway_pb2.JournalEvent) -> list[str]:
+    """What was said, translated or written by a person."""
+    match event.WhichOneof("event"):
+        case "session_started":
+            return [event.session_started.config.title]
+        case "transcript":
+            return [event.transcript.stable_text]
+        case "translation":
+            return [event.translation.text]
+        case "alternative_translation":
+            return [event.alternative_translation.text]
+        case "correction":
+            return [event.correction.text]
+    return []
+
+
+async def _until(is_so: Callable[[], Awaitable[bool]], otherwise: str) -> str:
+    """Asks until it is so; after the deadline, why it is not."""
+    why = otherwise
+    try:
+        async with asyncio.timeout(_FOLLOW_TIMEOUT_S):
+            while True:
+                try:
+                    if await is_so():
+                        return ""
+                    why = otherwise
+                except grpc.aio.AioRpcError as error:
+                    why = f"{otherwise}, or nobody could ask: {as_glossa_error(error).message}"
+                await asyncio.sleep(_POLL_S)
+    except TimeoutError:
+        return why
+
+
+def _unknown(session_id: str, sessions: Iterable[gateway_pb2.Session]) -> NotFound:
+    newest = ", ".join(
+        f"{session.session_id} ({session.title or 'untitled'})"
+        for session in list(sessions)[:_SESSIONS_NAMED]
+    )
+    return NotFound(
+        "UNKNOWN_SESSION",
+        f"there is no session {session_id!r}; "
+        + (f"the newest are {newest}" if newest else "the journal has no session at all"),
+    )
+
+
+@contextlib.contextmanager
+def _errors() -> Iterator[None]:
+    """A failed call becomes the error that the service raised."""
+    try:
+        yield
+    except grpc.aio.AioRpcError as error:
+        raise as_glossa_error(error) from error

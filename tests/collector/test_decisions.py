@@ -10,12 +10,13 @@ import pytest
 from services.collector.bands import BANDS, Band
 from services.collector.entry import from_fields, reviewed_from_fields, to_fields
 from services.collector.pair import Decision, ExcludedPair, ReviewedPair, ScoredPair, ShownText
-from services.collector.pair_keys import CORRECTED, STREAMS
+from services.collector.pair_keys import CORRECTED, STREAMS, cursor_key, stream_key
 from services.collector.priority import review_priority
 from services.collector.queues import Queues
 from services.collector.reading import CollectedPair
 from services.collector.review_keys import OPEN_KEY, done_key, items_key, shown_key
 from services.collector.write_script import Write
+from services.errors import Unavailable
 from tests.collector.pairs import pair, reviewed, scored, signals
 from tests.collector.redis_contents import contents
 from tests.collector.redis_process import RedisProcess
@@ -151,6 +152,26 @@ async def test_an_event_of_a_decision_that_comes_again_changes_nothing(
     again = await queues.write(JOURNAL, 0, writes)
     assert again.outcomes == ("duplicate",) * 3
     assert contents(server.client) == before
+
+
+@pytest.mark.parametrize("change", [DOUBTFUL, reviewed(DOUBTFUL, 2)], ids=["pair", "decision"])
+async def test_a_key_of_the_wrong_type_fails_before_anything_is_written(
+    queues: Queues, server: RedisProcess, change: CollectedPair
+) -> None:
+    await write(queues, DOUBTFUL, change)
+    keys = set(contents(server.client)) - {cursor_key(JOURNAL)}
+    refused = set()
+    for key in sorted(keys):
+        server.client.flushall()
+        server.client.set(key, "of the wrong type")
+        before = contents(server.client)
+        try:
+            await write(queues, change)
+        except Unavailable:
+            refused.add(key)
+            assert contents(server.client) == before
+    untouched = {stream_key(Band.REVIEW)} if isinstance(change, ReviewedPair) else set()
+    assert refused == keys - untouched
 
 
 async def test_a_correction_is_remembered_as_what_is_shown(

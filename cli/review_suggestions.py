@@ -88,10 +88,11 @@ async def _suggestions(
             async for pair in collector.pairs(("corrected",), session_id)
             if pair.verdict in gold and pair.source_language == language
         ]
+        decided = {transcript.pair_id for transcript in reviewed}
         accepted = [
             pair.source_text
             async for pair in collector.pairs(("accept",), session_id)
-            if pair.source_language == language
+            if pair.source_language == language and pair.pair_id not in decided
         ]
     return suggest(reviewed, accepted, min_count)
 

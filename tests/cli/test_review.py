@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from glossa.gateway.v1 import gateway_pb2
 from glossa.types.v1 import types_pb2
 from tests.cli.verb import run_verb
 from tests.collector.review_stack import ReviewStack, translated
@@ -30,7 +31,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ReviewStack]:
-    stack = ReviewStack(tmp_path_factory.mktemp("review"), review_lease_s=2)
+    stack = ReviewStack(tmp_path_factory.mktemp("review"), review_lease_s=3)
     try:
         await stack.start()
         yield stack
@@ -147,7 +148,7 @@ async def test_a_pair_stays_ones_own_for_as_long_as_it_is_open_and_ctrl_c_gives_
     try:
         await sitting.shows(session_id)
         started = time.monotonic()
-        while time.monotonic() - started < 3.0:  # leases last 2 s here
+        while time.monotonic() - started < 4.5:  # leases last 3 s here
             assert not (await stack.lease("Ben", session_id)).HasField("item")
             await asyncio.sleep(0.1)
         sitting.type("\x03")
@@ -204,6 +205,30 @@ async def test_audio_is_played_by_what_is_installed(stack: ReviewStack, tmp_path
         stack, "--session", session_id, typed="p\nq\n", PATH=str(tmp_path / "nothing")
     )
     assert "install ffmpeg" in done.stderr
+
+
+async def test_what_was_said_does_not_steer_the_terminal(stack: ReviewStack) -> None:
+    session_id = await stack.preach(1)
+    await stack.gateway.calls.CorrectSegment(
+        gateway_pb2.CorrectSegmentRequest(
+            session_id=session_id,
+            segment_id=1,
+            language="es",
+            text="\x1b]0;owned\x07\x1b[2J[red]dicho",
+            author="Mo",
+        ),
+        timeout=10,
+    )
+    async with asyncio.timeout(30):
+        while True:
+            listed = await glossa_review(stack, "--session", session_id, "--list")
+            if "dicho" in listed.stdout:
+                break
+    sat = await glossa_review(stack, "--session", session_id, typed="q\n")
+    for shown in (listed.stdout, sat.stderr):
+        assert "[red]dicho" in shown
+        assert "\x1b" not in shown
+        assert "\x07" not in shown
 
 
 async def test_without_a_collector_it_says_what_to_do() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
@@ -274,6 +275,42 @@ async def test_others_write_on_while_a_large_session_is_forgotten(
     assert traces(tmp_path, [b"sunday says", TITLE.encode()]) == {}
     print(f"{count} corrections meanwhile, the slowest took {longest_s:.3f} s")
     assert longest_s < 2.0
+
+
+async def test_rows_that_sqlite_moved_leave_no_copies(tmp_path: Path) -> None:
+    """Balancing its pages it copies rows; secure_delete zeroes them only where they are now."""
+    draw = random.Random(0)
+    journal = Journal(tmp_path / "journal.db", lambda events: None, "normal")
+    session_ids = [f"day-{number}" for number in range(6)]
+    for session_id in session_ids:
+        await journal.write(start_session, session_id, gateway_pb2.SessionConfig())
+    spoken_of = draw.sample(session_ids * 60, k=360)
+    for first in range(0, 360, 5):  # a transaction of some rows each, as sessions side by side
+        await asyncio.gather(
+            *(
+                journal.write(
+                    append_transcript,
+                    session_id,
+                    types_pb2.Transcript(
+                        segment_id=number + 1,
+                        stable_text=f"secret of {session_id} " * draw.randint(3, 80),
+                    ),
+                    [],
+                    0,
+                    compared=False,
+                )
+                for number, session_id in enumerate(spoken_of[first : first + 5], first)
+            )
+        )
+    for session_id in session_ids:
+        await journal.write(end_session, session_id, gateway_pb2.END_REASON_FINISHED, 0)
+    for session_id in draw.sample(session_ids, k=6):
+        await journal.write(begin_forgetting, session_id, lambda _: 0)
+        while await journal.write(delete_piece, session_id):
+            pass
+        await journal.rewrite()
+        assert traces(tmp_path, [f"secret of {session_id}".encode()]) == {}
+    await asyncio.to_thread(journal.close)
 
 
 async def test_a_journal_that_others_read_is_waited_for(tmp_path: Path) -> None:

@@ -160,7 +160,8 @@ def _lag(record: SessionRecord) -> dict[str, Any]:
     # Faster than it was spoken: its captions come before the words.
     in_real_time = not parts["source_caption"] or min(parts["source_caption"]) >= 0
     if not in_real_time:
-        del parts["source_caption"], parts["target_caption"]
+        for name in ("source_caption", "target_caption"):
+            parts.pop(name, None)
     return {
         "in_real_time": in_real_time,
         **{name: percentiles(values) for name, values in parts.items()},

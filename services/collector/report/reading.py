@@ -37,6 +37,8 @@ async def read_session(
         NotFound: UNKNOWN_SESSION.
         grpc.aio.AioRpcError: the gateway cannot be read.
     """
+    if not session_id:  # to the journal that is all of them
+        raise _unknown(session_id)
     async with grpc.aio.insecure_channel(gateway_address, options=CHANNEL_OPTIONS) as channel:
         journal = gateway_pb2_grpc.JournalServiceStub(channel)
         record = SessionRecord(session_id)

@@ -1,0 +1,135 @@
+"""Reports of a real collector, which reads them from a real gateway's journal."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import grpc
+import pytest
+import pytest_asyncio
+
+from bench.filled_journal import fill
+from cli.collector_client import Collector
+from glossa.collector.v1 import collector_pb2
+from glossa.gateway.v1 import gateway_pb2, gateway_pb2_grpc
+from services.errors import reason_of
+from services.settings import port
+from tests.cli.verb import run_verb
+from tests.collector.redis_process import RedisProcess
+from tests.processes import ServiceProcess, free_port_base
+
+PAIRS = 30
+SESSION = "session-0000"
+WAIT_S = 60.0
+
+
+class Reporting:
+    """A gateway with one ended session in its journal, a collector and Redis."""
+
+    def __init__(self, folder: Path) -> None:
+        base = free_port_base()
+        self.folder = folder
+        self.reports = folder / "reports"
+        self.redis = RedisProcess(port("redis", base), folder / "redis")
+        self.gateway = ServiceProcess("gateway", base, folder, state_dir=folder / "gateway")
+        self.collector = ServiceProcess(
+            "collector",
+            base,
+            folder,
+            gateway_address=self.gateway.address,
+            redis_url=self.redis.url,
+            reports_dir=self.reports,
+        )
+
+    async def start(self) -> None:
+        await fill(self.folder / "gateway", PAIRS)
+        self.redis.start()
+        for service in (self.gateway, self.collector):
+            service.start()
+            await service.wait_ready()
+
+    def stop(self) -> None:
+        self.collector.kill()
+        self.gateway.kill()
+        self.redis.kill()
+
+    async def until(self, path: Path, *, there: bool) -> None:
+        async with asyncio.timeout(WAIT_S):
+            while await asyncio.to_thread(path.exists) != there:
+                await asyncio.sleep(0.05)
+
+    async def asked_for(self, session_id: str) -> dict[str, bytes]:
+        files: dict[str, bytes] = {}
+        async with Collector(self.collector.address) as collector:
+            async for piece in collector.stub.MakeReport(
+                collector_pb2.MakeReportRequest(session_id=session_id), timeout=WAIT_S
+            ):
+                files[piece.file_name] = files.get(piece.file_name, b"") + piece.data
+        return files
+
+
+@pytest_asyncio.fixture
+async def reporting(tmp_path: Path) -> AsyncIterator[Reporting]:
+    reporting = Reporting(tmp_path)
+    try:
+        await reporting.start()
+        yield reporting
+    finally:
+        reporting.stop()
+
+
+async def test_a_report_is_written_when_a_session_ends_and_goes_when_it_is_forgotten(
+    reporting: Reporting,
+) -> None:
+    written = reporting.reports / SESSION
+    await reporting.until(written / "report.html", there=True)
+    figures = json.loads((written / "report.json").read_text())
+    bands = figures["pairs"]["by_language"]["es"]["bands"]
+    assert figures["segments"]["finals"] == sum(bands.values()) == PAIRS
+    assert figures["pairs"]["owed_scores"] == 0
+    assert figures["session"]["end_reason"] == "finished"
+    page = (written / "report.html").read_text()
+    assert page.count("<svg") == 4
+    async with grpc.aio.insecure_channel(reporting.gateway.address) as channel:
+        await gateway_pb2_grpc.GatewayServiceStub(channel).ForgetSession(
+            gateway_pb2.ForgetSessionRequest(session_id=SESSION), timeout=WAIT_S
+        )
+    await reporting.until(written, there=False)
+
+
+async def test_a_report_that_is_asked_for_says_the_same(reporting: Reporting) -> None:
+    await reporting.until(reporting.reports / SESSION / "report.html", there=True)
+    files = await reporting.asked_for(SESSION)
+    for name in ("report.json", "report.html"):
+        assert files[name] == (reporting.reports / SESSION / name).read_bytes()
+
+
+@pytest.mark.parametrize("session_id", ["session-9", "../../etc", ""])
+async def test_a_session_that_is_not_there_is_said(reporting: Reporting, session_id: str) -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await reporting.asked_for(session_id)
+    assert reason_of(refused.value) == "UNKNOWN_SESSION"
+
+
+async def test_the_verb_lists_sessions_and_writes_the_last_one(
+    reporting: Reporting, tmp_path: Path
+) -> None:
+    places = [
+        *("--gateway", reporting.gateway.address),
+        *("--collector", reporting.collector.address),
+    ]
+    listed = await asyncio.to_thread(run_verb, "report", *places)
+    assert listed.returncode == 0
+    assert SESSION in listed.stdout
+    out = tmp_path / "out"
+    made = await asyncio.to_thread(run_verb, "report", "last", "--out", str(out), "--json", *places)
+    assert made.returncode == 0, made.stderr
+    assert json.loads(made.stdout.splitlines()[-1]) == json.loads((out / "report.json").read_text())
+    assert str(out / "report.html") in made.stderr.replace("\n", "")
+    unknown = await asyncio.to_thread(run_verb, "report", "session-9", *places)
+    assert unknown.returncode == 1
+    assert "session-9" in unknown.stderr
+    assert "Traceback" not in unknown.stderr

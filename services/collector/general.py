@@ -42,7 +42,7 @@ def read(path: Path, languages: tuple[str, str]) -> Iterator[GeneralPair]:
     number = 0
     try:
         with path.open("rb") as lines:
-            for number, encoded in enumerate(lines, start=1):
+            for number, encoded in enumerate(lines, start=1):  # noqa: B007  named by the error
                 line = encoded.decode().removeprefix("\ufeff")
                 if line.strip():
                     pair = parse(line, languages)

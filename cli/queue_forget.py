@@ -107,7 +107,7 @@ async def _forget(
         _say("the gateway deletes it")
         answer = await deletion.forget(session_id)
         places = [
-            Place("journal", f"{answer.event_count} events", answer.remaining_row_count),
+            Place("journal", _counted(answer.event_count, "event"), answer.remaining_row_count),
             Place(
                 "audio", f"{answer.audio_bytes / 1e6:.1f} MB", int(answer.remaining_audio_bytes > 0)
             ),
@@ -117,11 +117,13 @@ async def _forget(
         places.append(Place("captions", "shown no more", None if wrong else 0, wrong))
         _say("waiting for the collector")
         wrong = await deletion.collector_followed(session_id, answer.sequence)
-        places.append(Place("queues", f"{known.pair_count} pairs", None if wrong else 0, wrong))
+        places.append(
+            Place("queues", _counted(known.pair_count, "pair"), None if wrong else 0, wrong)
+        )
     _say(f"looking through {datasets}")
     row_count = await asyncio.to_thread(forget_session, datasets, session_id)
     left = await asyncio.to_thread(_files_left, known, datasets, ())
-    places.append(Place("datasets", f"{row_count} rows", len(left), _named(left)))
+    places.append(Place("datasets", _counted(row_count, "row"), len(left), _named(left)))
     places.append(await _search(known, state_dir, datasets, begun_at))
     _show(known, places, as_json)
     return 0 if all(place.found == 0 for place in places if not _is_out_of_reach(place)) else 1
@@ -135,7 +137,7 @@ def _confirmed(known: Known) -> bool:
     audio = "its audio is kept" if known.has_audio else "no audio of it is kept"
     click.echo(
         f"{known.title or 'Untitled'}, {known.start_time:%Y-%m-%d %H:%M} UTC: "
-        f"{known.final_count} finals, {known.pair_count} pairs; {audio}.",
+        f"{_counted(known.final_count, 'final')}, {_counted(known.pair_count, 'pair')}; {audio}.",
         err=True,
     )
     try:
@@ -176,7 +178,12 @@ async def _search(known: Known, state_dir: Path | None, datasets: Path, begun_at
         if known.pair_count:
             left += _old_redis_files(state_dir, begun_at)
         if not left or time.monotonic() > give_up_at:
-            return Place(name, f"{len(known.needles)} traces", len(left), _named(left))
+            return Place(
+                name,
+                f"{_counted(len(known.needles), 'trace')} searched for",
+                len(left),
+                _named(left),
+            )
         if not told:
             told = True
             _say(f"waiting until it is out of {_named(left)}")
@@ -225,6 +232,10 @@ def _show(known: Known, places: list[Place], as_json: bool) -> None:
         "Its id stays in the journal, in the event that says that it was deleted, and in logs.",
         style="dim",
     )
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def _say(line: str) -> None:

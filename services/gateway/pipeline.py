@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import math
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -317,7 +318,9 @@ class _Worker:
                 metrics.OWED.labels(self._stage).set(len(owed_now))
                 for owed in owed_now:
                     if owed not in self._in_hand:
-                        self._in_hand[owed] = tasks.create_task(self._finish(owed))
+                        task = tasks.create_task(self._finish(owed))
+                        self._in_hand[owed] = task
+                        task.add_done_callback(functools.partial(self._let_go, owed))
                 await self.wake.wait()
 
     def drop(self, session_id: str) -> None:
@@ -329,13 +332,14 @@ class _Worker:
     async def _finish(self, owed: Owed) -> None:
         """Tries until the work is done or given up; it waits without holding a call's place."""
         failures = _Failures(self._paid_count, time.monotonic() + self._patience_s)
-        try:
-            while not await self._attempt(owed, failures):
-                failures.attempts += 1
-                await asyncio.sleep(_BACKOFF_S[min(failures.attempts, len(_BACKOFF_S)) - 1])
-        finally:
-            del self._in_hand[owed]
-            self.wake.set()
+        while not await self._attempt(owed, failures):
+            failures.attempts += 1
+            await asyncio.sleep(_BACKOFF_S[min(failures.attempts, len(_BACKOFF_S)) - 1])
+
+    def _let_go(self, owed: Owed, task: asyncio.Task[None]) -> None:
+        """Called when the work is done, or was dropped, maybe before it began."""
+        del self._in_hand[owed]
+        self.wake.set()
 
     async def _attempt(self, owed: Owed, failures: _Failures) -> bool:
         """One try; True when nothing more is owed."""

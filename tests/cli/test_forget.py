@@ -166,7 +166,7 @@ async def test_it_asks_first_and_says_what_it_is_about(start_stack: StartStack) 
     refused = await stack.forget(session_id, stdin="n\n")
     assert refused.returncode == 1
     assert re.search(
-        r"Harvest, \d{4}-\d\d-\d\d \d\d:\d\d UTC: 1 finals, \d pairs; its audio is kept",
+        r"Harvest, \d{4}-\d\d-\d\d \d\d:\d\d UTC: 1 final, \d pairs?; its audio is kept",
         refused.stderr,
     )
     assert "nothing was deleted" in refused.stderr

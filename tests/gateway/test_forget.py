@@ -16,6 +16,8 @@ import pytest
 from glossa.gateway.v1 import gateway_pb2
 from glossa.types.v1 import types_pb2
 from services.errors import Unavailable, reason_of
+from services.gateway.audio_store import AudioStore
+from services.gateway.forgetting import Forgetting
 from services.gateway.forgotten import begin_forgetting, delete_piece
 from services.gateway.heard import append_transcript
 from services.gateway.journal import Journal
@@ -324,6 +326,35 @@ async def test_a_journal_that_others_read_is_waited_for(tmp_path: Path) -> None:
         assert failure.value.reason == "JOURNAL_BUSY"
     await journal.rewrite()
     assert (tmp_path / "journal.db-wal").stat().st_size == 0
+    await asyncio.to_thread(journal.close)
+
+
+async def test_a_large_journal_is_rewritten_only_while_no_session_is_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.gateway.forgetting._REWRITE_BESIDE_SESSIONS_BYTES", 1)
+    seen: list[gateway_pb2.JournalEvent] = []
+    journal = Journal(tmp_path / "journal.db", seen.extend)
+    await large_session(journal, "sunday", 300)
+    nothing_open = asyncio.Event()
+    forgetting = Forgetting(
+        journal, AudioStore(tmp_path / "audio"), lambda session_id: None, nothing_open
+    )
+    async with asyncio.timeout(30):
+        running = asyncio.create_task(forgetting.run())
+        answering = asyncio.create_task(forgetting.forget("sunday"))
+        while await journal.count_rows("sunday") > 1:  # all is deleted but the row that says so
+            await asyncio.sleep(0.01)
+        assert traces(tmp_path, [b"sunday says"])
+        assert not answering.done()
+        nothing_open.set()
+        assert (await answering).event_count == 302
+        assert traces(tmp_path, [b"sunday says"]) == {}
+        assert seen[-1].HasField("session_forgotten")
+        again = asyncio.create_task(forgetting.forget("sunday"))
+        assert (await again).sequence == seen[-1].sequence
+        running.cancel()
+        await asyncio.wait({running})
     await asyncio.to_thread(journal.close)
 
 

@@ -46,14 +46,15 @@ class TerminalReview:
     def run(self) -> None:
         """Raises GlossaError when the collector fails before a pair is there."""
         self._screen.note(f"reviewing as {self._reviewer}; {KEYS}")
-        answer = self._next()
         try:
-            while answer is not None:
-                if answer.HasField("item"):
-                    with self._kept(answer.item):
-                        answer = self._review(answer.item, answer.progress)
-                else:
-                    answer = self._wait()
+            with self._keyboard.reading():
+                answer = self._next()
+                while answer is not None:
+                    if answer.HasField("item"):
+                        with self._kept(answer.item):
+                            answer = self._review(answer.item, answer.progress)
+                    else:
+                        answer = self._wait()
         finally:
             self._player.stop()
 

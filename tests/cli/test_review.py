@@ -118,7 +118,7 @@ async def test_a_text_is_kept_while_the_gateway_is_away(stack: ReviewStack) -> N
     session_id = await stack.preach(1)
     sitting = Sitting(stack, "--session", session_id, "--reviewer", "Ana")
     try:
-        await sitting.shows("p play")
+        await sitting.shows("fue dicha")
         stack.gateway.gateway.kill()
         sitting.type("s")
         await sitting.shows("es> ")
@@ -151,11 +151,27 @@ async def test_a_pair_stays_ones_own_for_as_long_as_it_is_open_and_ctrl_c_gives_
         while time.monotonic() - started < 4.5:  # leases last 3 s here
             assert not (await stack.lease("Ben", session_id)).HasField("item")
             await asyncio.sleep(0.1)
-        sitting.type("\x03")
+        os.kill(sitting.pid, signal.SIGINT)  # what a terminal makes of Ctrl-C
         assert sitting.wait() == 0
     finally:
         sitting.kill()
     assert (await stack.lease("Ben", session_id)).HasField("item")
+
+
+async def test_an_arrow_key_decides_nothing_and_keys_typed_ahead_count(
+    stack: ReviewStack,
+) -> None:
+    session_id = await stack.preach(3)
+    sitting = Sitting(stack, "--session", session_id, "--reviewer", "Ana", "--json")
+    try:
+        await sitting.shows("fue dicha")
+        sitting.type("\x1b[A")  # up: its last character is an A
+        await sitting.shows("quit.*quit")  # the keys, told once more
+        sitting.type("arkq")
+        await sitting.shows('"accepted": 1, "fixed": 0, "rejected": 1, "skipped": 1')
+        assert sitting.wait() == 0
+    finally:
+        sitting.kill()
 
 
 async def test_a_pair_that_was_lost_says_so_and_keeps_what_was_typed(stack: ReviewStack) -> None:
@@ -278,7 +294,8 @@ class Sitting:
             except OSError:  # it has ended
                 break
             self._shown += piece.decode(errors="replace")
-        return re.search(pattern, re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", self._shown)) is not None
+        shown = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", self._shown)
+        return re.search(pattern, shown, re.DOTALL) is not None
 
     async def shows(self, pattern: str) -> None:
         try:

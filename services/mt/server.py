@@ -7,7 +7,6 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import grpc
@@ -16,6 +15,7 @@ import structlog
 from glossa.mt.v1 import mt_pb2, mt_pb2_grpc
 from glossa.types.v1 import models_pb2, models_pb2_grpc, types_pb2
 from services.errors import GlossaError, InvalidInput, Unavailable
+from services.model_files import check_requested
 from services.mt import glossary_file, metrics
 from services.mt.engine import RUNTIMES, Earlier, EngineOptions, LanguagePair
 from services.mt.glossary import Glossary, Term
@@ -102,18 +102,7 @@ class MtApp:
         Raises:
             InvalidInput: MODEL_MISSING.
         """
-        folder = self._settings.models_dir
-        path = Path(model)
-        is_below = not path.is_absolute() and ".." not in path.parts
-        is_there = (folder / path).exists() or (folder / path.name).exists()
-        if model and not (is_below and is_there):
-            raise InvalidInput(
-                "MODEL_MISSING",
-                f"there is no model {model!r} in the models folder; ./glossa models list shows "
-                "those that there are",
-                model=model,
-            )
-        return model
+        return check_requested(model, self._settings.models_dir)
 
     async def _tier(self, stack: contextlib.AsyncExitStack, name: TierName, choice: Choice) -> Tier:
         loaded = await LoadedEngine.load(choice)

@@ -109,7 +109,7 @@ class ScriptedJournal(gateway_pb2_grpc.JournalServiceServicer):
                     yield gateway.FollowResponse(
                         journal_id=self.journal_id, caught_up=gateway.CaughtUp(sequence=cursor)
                     )
-                while not queue.empty():
+                while cursor == len(self.events) and not queue.empty():  # events go first
                     yield gateway.FollowResponse(
                         journal_id=self.journal_id, live=queue.get_nowait()
                     )

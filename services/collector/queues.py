@@ -34,6 +34,8 @@ from services.collector.write_script import SCRIPTS, Write, script_run
 
 Outcome = Literal["written", "duplicate", "behind"]
 
+_SCANNED_AT_ONCE = 1000
+
 
 @dataclass(frozen=True, slots=True)
 class Written:
@@ -163,10 +165,15 @@ class Queues:
                 lengths = await pipeline.execute()
         return dict(zip(STREAMS, map(int, lengths), strict=True))
 
-    async def open_review_count(self) -> int:
-        """Pairs that wait for a person."""
+    async def open_review_count(self, session_id: str = "") -> int:
+        """Pairs of one session, or of all, that wait for a person."""
         with needs_redis():
-            return int(await self._redis.zcard(OPEN_KEY))
+            if not session_id:
+                return int(await self._redis.zcard(OPEN_KEY))
+            scanned = self._redis.zscan_iter(OPEN_KEY, count=_SCANNED_AT_ONCE)
+            # A set, because a scan may tell of a pair twice.
+            waiting = {pair_id async for pair_id, _ in scanned}
+        return sum(pair_id.startswith(f"{session_id}/") for pair_id in waiting)
 
     def oldest_first(
         self, streams: Sequence[str], session_id: str = ""

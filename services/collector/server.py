@@ -100,7 +100,7 @@ class CollectorServicer(ReviewServicer):
                 for reason, number in counts.exclusions.items()
             ],
             queue_risks=(await self._queues.risks()).values(),
-            open_review_count=await self._queues.open_review_count(),
+            open_review_count=await self._queues.open_review_count(request.session_id),
         )
         for band, number in BAND_NUMBERS.items():
             response.counts.add(

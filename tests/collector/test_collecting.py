@@ -81,6 +81,8 @@ async def test_stats_tell_bands_exclusions_and_the_cursor_of_all_and_of_one_sess
     assert [count.queue_length for count in one.counts] == [3, 3, 3, 3, 0, 0]
     unknown = await stack.stats("session-x")
     assert [count.pair_count for count in unknown.counts] == [0, 0, 0, 0, 0, 0]
+    waiting = [stats.open_review_count for stats in (every, one, unknown)]
+    assert waiting == [6, 2, 0]
 
 
 async def test_exports_a_pair_with_everything_that_is_known_of_it(stack: Stack) -> None:

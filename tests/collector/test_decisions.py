@@ -57,6 +57,18 @@ async def test_a_pair_that_a_person_should_see_waits_with_its_priority_and_its_i
     assert await queues.open_review_count() == 1
 
 
+async def test_of_one_session_only_its_own_pairs_are_counted_as_waiting(queues: Queues) -> None:
+    await write(
+        queues,
+        scored(Band.REVIEW, session_id="session-a"),
+        scored(Band.REVIEW, session_id="session-ab"),
+        scored(Band.MODERATE, session_id="session-ab", segment_id=4),
+    )
+    counted = [await queues.open_review_count(id) for id in ("session-a", "session-ab", "session")]
+    assert counted == [1, 2, 0]
+    assert await queues.open_review_count() == 3
+
+
 @pytest.mark.parametrize("decision", STANDING)
 async def test_a_decision_is_an_entry_closes_the_pair_and_counts(
     queues: Queues, server: RedisProcess, decision: Decision

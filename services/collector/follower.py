@@ -192,8 +192,7 @@ class Follower:
                 elif event.change is not None or event.ended_session:
                     writes.append(Write(event.sequence, event.change))
                     unsaved = 0
-                    if event.ended_session:
-                        self._reports.session_ended(event.ended_session)
+                    self._tell_reports(event)
                 else:
                     save_at = save_at if unsaved else now() + self._settings.progress_interval_s
                     unsaved = event.sequence
@@ -207,6 +206,13 @@ class Follower:
             if is_behind:
                 return
             await self._keep_up(idle=not events)
+
+    def _tell_reports(self, event: Event) -> None:
+        """Before it is in Redis: a report of a forgotten session must not outlive a crash."""
+        if event.ended_session:
+            self._reports.session_ended(event.ended_session)
+        if isinstance(event.change, ForgottenSession):
+            self._reports.session_forgotten(event.change.session_id)
 
     async def _write_all(self, writes: list[Write]) -> bool:
         """Whether Redis was behind; then the cursor is its own, and the rest is not written."""
@@ -239,7 +245,6 @@ class Follower:
                 metrics.DECISIONS.labels(change.decision.value).inc()
             case ForgottenSession():
                 metrics.SESSIONS_FORGOTTEN.inc()
-                self._reports.session_forgotten(change.session_id)
                 log.info("session_forgotten", session_id=change.session_id)
             case _:
                 pass

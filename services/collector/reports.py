@@ -13,6 +13,7 @@ import shutil
 import sys
 import tempfile
 from collections import deque
+from collections.abc import Iterator
 from pathlib import Path
 
 import structlog
@@ -28,6 +29,7 @@ _SCORES_OWED_DELAY_S = 15.0
 _SCORES_OWED_ATTEMPTS = 20
 # Ended sessions that may wait; the longest waiting is left out: it can still be asked for.
 _WAITING_LIMIT = 32
+_WRITTEN_LIMIT = 32  # those at once that wait for their scores
 _ASKED_LIMIT = 4
 _SAFE_NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,99}")
 
@@ -42,18 +44,19 @@ class Reports:
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
         self._waiting: deque[str] = deque()
+        self._writing: set[str] = set()
         self._wake = asyncio.Event()
         self._turn = asyncio.Lock()
         self._asked = 0
 
     def session_ended(self, session_id: str) -> None:
         """Notes that a session wants its report; one that has it, after a replay, keeps it."""
-        if self._folder is None or session_id in self._waiting:
-            return
-        if (self._folder / session_id / NAMES[-1]).exists():
+        if self._folder is None or session_id in self._waiting or session_id in self._writing:
             return
         if not _SAFE_NAME.fullmatch(session_id):
             log.warning("report_left_out", session_id=session_id, reason="not a folder's name")
+            return
+        if (self._folder / session_id / NAMES[-1]).exists():
             return
         if len(self._waiting) >= _WAITING_LIMIT:
             log.warning("report_left_out", session_id=self._waiting.popleft(), reason="too many")
@@ -61,22 +64,27 @@ class Reports:
         self._wake.set()
 
     def session_forgotten(self, session_id: str) -> None:
-        """Deletes what there is of a session's report."""
+        """Deletes what there is of a session's report, and what is being written once it is."""
         with contextlib.suppress(ValueError):
             self._waiting.remove(session_id)
-        if self._folder is not None and _SAFE_NAME.fullmatch(session_id):
-            with contextlib.suppress(FileNotFoundError):
-                shutil.rmtree(self._folder / session_id)
+        self._writing.discard(session_id)
+        if _SAFE_NAME.fullmatch(session_id):
+            self._delete(session_id)
 
     async def run(self) -> None:
         """Writes the reports of ended sessions until cancelled."""
+        room = asyncio.Semaphore(_WRITTEN_LIMIT)
         async with asyncio.TaskGroup() as tasks:
             while True:
+                await room.acquire()
                 while not self._waiting:
                     self._wake.clear()
                     await self._wake.wait()
+                session_id = self._waiting.popleft()
+                self._writing.add(session_id)
                 # A task each: one that waits for its scores does not keep the next from its turn.
-                tasks.create_task(self._write_ended(self._waiting.popleft()))
+                task = tasks.create_task(self._write_ended(session_id))
+                task.add_done_callback(lambda _: room.release())
 
     async def files(self, session_id: str) -> dict[str, bytes]:
         """A report made now, by the files' names.
@@ -86,11 +94,16 @@ class Reports:
             Overloaded: OVERLOADED.
             Unavailable: REPORT_FAILED.
         """
+        if not _SAFE_NAME.fullmatch(session_id):
+            raise NotFound(
+                "UNKNOWN_SESSION",
+                f"{session_id[:100]!r} is no session's id; ./glossa report without one lists them",
+            )
         if self._asked >= _ASKED_LIMIT:
             raise Overloaded("OVERLOADED", "others ask for reports just now", retry_after_s=10.0)
         self._asked += 1
         try:
-            with tempfile.TemporaryDirectory(prefix="glossa-report-") as folder:
+            with _needs_disk(), tempfile.TemporaryDirectory(prefix="glossa-report-") as folder:
                 await self._make(session_id, Path(folder))
                 return await asyncio.to_thread(_contents, Path(folder))
         finally:
@@ -98,17 +111,34 @@ class Reports:
 
     async def _write_ended(self, session_id: str) -> None:
         assert self._folder is not None  # noqa: S101  nothing is noted without one
+        folder = self._folder / session_id
         try:
             for _ in range(_SCORES_OWED_ATTEMPTS):
-                if await self._make(session_id, self._folder / session_id):
+                if await self._make(session_id, folder) or session_id not in self._writing:
                     break
                 await asyncio.sleep(_SCORES_OWED_DELAY_S)
         except NotFound:
-            self.session_forgotten(session_id)  # forgotten while it was being written
+            self._writing.discard(session_id)
         except Unavailable as error:
             log.warning("report_failed", session_id=session_id, message=error.message)
         else:
-            log.info("report_written", folder=str(self._folder / session_id))
+            if session_id in self._writing:
+                log.info("report_written", folder=str(folder))
+        finally:
+            if session_id in self._writing:
+                self._writing.remove(session_id)
+            else:  # it was forgotten meanwhile
+                self._delete(session_id)
+
+    def _delete(self, session_id: str) -> None:
+        if self._folder is None:
+            return
+        try:
+            shutil.rmtree(self._folder / session_id)
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            log.error("report_not_deleted", folder=error.filename, message=error.strerror)
 
     async def _make(self, session_id: str, folder: Path) -> bool:
         """Writes a report; whether every score was there.
@@ -118,7 +148,10 @@ class Reports:
             Unavailable: REPORT_FAILED.
         """
         async with self._turn:
-            with tempfile.TemporaryDirectory(prefix="glossa-matplotlib-") as scratch:
+            with (
+                _needs_disk(),
+                tempfile.TemporaryDirectory(prefix="glossa-matplotlib-") as scratch,
+            ):
                 process = await asyncio.create_subprocess_exec(
                     *(sys.executable, "-m", "services.collector.report", session_id, str(folder)),
                     env={**os.environ, "MPLCONFIGDIR": scratch},
@@ -143,6 +176,15 @@ class Reports:
         if process.returncode not in (0, STATUS_SCORES_OWED):
             raise Unavailable("REPORT_FAILED", message or f"it ended with {process.returncode}")
         return process.returncode == 0
+
+
+@contextlib.contextmanager
+def _needs_disk() -> Iterator[None]:
+    """Raises Unavailable REPORT_FAILED where there is no room for files or processes."""
+    try:
+        yield
+    except OSError as error:
+        raise Unavailable("REPORT_FAILED", f"there is no place to make it: {error}") from error
 
 
 def _contents(folder: Path) -> dict[str, bytes]:

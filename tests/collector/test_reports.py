@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+import sys
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import grpc
@@ -15,7 +16,9 @@ from bench.filled_journal import fill
 from cli.collector_client import Collector
 from glossa.collector.v1 import collector_pb2
 from glossa.gateway.v1 import gateway_pb2, gateway_pb2_grpc
-from services.errors import reason_of
+from services.collector.report import NAMES
+from services.collector.reports import Reports
+from services.errors import Unavailable, reason_of
 from services.settings import port
 from tests.cli.verb import run_verb
 from tests.collector.redis_process import RedisProcess
@@ -57,9 +60,7 @@ class Reporting:
         self.redis.kill()
 
     async def until(self, path: Path, *, there: bool) -> None:
-        async with asyncio.timeout(WAIT_S):
-            while await asyncio.to_thread(path.exists) != there:
-                await asyncio.sleep(0.05)
+        await until(lambda: path.exists() == there)
 
     async def asked_for(self, session_id: str) -> dict[str, bytes]:
         files: dict[str, bytes] = {}
@@ -107,7 +108,7 @@ async def test_a_report_that_is_asked_for_says_the_same(reporting: Reporting) ->
         assert files[name] == (reporting.reports / SESSION / name).read_bytes()
 
 
-@pytest.mark.parametrize("session_id", ["session-9", "../../etc", ""])
+@pytest.mark.parametrize("session_id", ["session-9", "../../etc", "a\0b", "a" * 300_000, ""])
 async def test_a_session_that_is_not_there_is_said(reporting: Reporting, session_id: str) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as refused:
         await reporting.asked_for(session_id)
@@ -133,3 +134,53 @@ async def test_the_verb_lists_sessions_and_writes_the_last_one(
     assert unknown.returncode == 1
     assert "session-9" in unknown.stderr
     assert "Traceback" not in unknown.stderr
+
+
+SLOW_MAKER = """#!/bin/sh
+touch "{begun}"
+while [ ! -e "{go}" ]; do sleep 0.02; done
+mkdir -p "$4"
+touch "$4/report.json" "$4/report.html"
+"""
+
+
+async def test_a_report_of_a_session_that_is_forgotten_meanwhile_does_not_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, begun, go = tmp_path / "reports", tmp_path / "begun", tmp_path / "go"
+    maker = tmp_path / "maker"
+    maker.write_text(SLOW_MAKER.format(begun=begun, go=go))
+    maker.chmod(0o700)
+    monkeypatch.setattr(sys, "executable", str(maker))
+    reports = Reports(folder)
+    running = asyncio.create_task(reports.run())
+    try:
+        reports.session_ended("gone")
+        await until(begun.exists)
+        reports.session_forgotten("gone")
+        reports.session_ended("kept")
+        go.touch()
+        await until((folder / "kept" / NAMES[-1]).exists)
+        assert [path.name for path in folder.iterdir()] == ["kept"]
+    finally:
+        running.cancel()
+
+
+async def test_without_room_for_a_report_the_collector_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "nothing"))
+    reports = Reports(tmp_path / "reports")
+    running = asyncio.create_task(reports.run())
+    reports.session_ended("ended")
+    with pytest.raises(Unavailable) as failed:
+        await reports.files("asked")
+    assert failed.value.reason == "REPORT_FAILED"
+    assert not running.done()
+    running.cancel()
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(WAIT_S):
+        while not await asyncio.to_thread(holds):
+            await asyncio.sleep(0.02)

@@ -82,7 +82,8 @@ def _band_table(findings: Findings) -> Any:
     table.add_column("band")
     for heading in ("threshold", "share", "verified", "good", "95 % interval"):
         table.add_column(heading, justify="right")
-    proposed = findings.calibration.thresholds if findings.calibration is not None else None
+    adopted = findings.calibration.thresholds if findings.calibration is not None else None
+    proposed = adopted or findings.now.thresholds
     for band in BANDS:
         table.add_row(
             band.value,

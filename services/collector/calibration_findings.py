@@ -38,7 +38,7 @@ class Findings:
         composite_before: of the composite without maps; None without scored pairs.
         composite_after: with maps, each session by those of the others; None with one session.
         bands_now: the bands under the present thresholds, with the present calibration.
-        bands_proposed: under the proposed ones, with the fitted maps; None without a proposal.
+        bands_proposed: with what there is to adopt; None: nothing.
         accepted: what each threshold would accept, with the fitted maps.
         unseen: precision of what is accepted in sessions that nothing was fitted on.
         calibration: what there is to adopt; None: nothing.
@@ -85,11 +85,17 @@ def find(
     proposal = propose(sample, aims, now.thresholds)
     before, after = composite_reliability(verified, now, seed)
     sessions = {pair.pair.session_id for pair in verified}
-    calibration = None
+    bands_now = Sample(verified, collected, now.calibration, now).figures(now.thresholds)
+    bands_proposed = calibration = None
+    notes = proposal.notes
     if maps.stt or proposal.thresholds is not None:
+        bands_proposed = sample.figures(proposal.thresholds or now.thresholds)
+        if proposal.thresholds is None:
+            notes = (*notes, _thresholds_stay(bands_now, bands_proposed))
         calibration = replace(
             maps,
-            thresholds=proposal.thresholds,
+            # What was adopted before must not go back to the defaults.
+            thresholds=proposal.thresholds or now.calibration.thresholds,
             fitted_on=FittedOn(
                 pair_count=len(verified),
                 session_count=len(sessions),
@@ -107,15 +113,21 @@ def find(
         recognisers=fits,
         composite_before=before,
         composite_after=after,
-        bands_now=Sample(verified, collected, now.calibration, now).figures(now.thresholds),
-        bands_proposed=(
-            None if proposal.thresholds is None else sample.figures(proposal.thresholds)
-        ),
+        bands_now=bands_now,
+        bands_proposed=bands_proposed,
         accepted=sample.accepted(),
         unseen=held_out(verified, collected, aims, now, seed),
         calibration=calibration,
         warnings=tuple(_warnings(verified, collected, len(sessions), aims, now)),
-        notes=proposal.notes,
+        notes=notes,
+    )
+
+
+def _thresholds_stay(now: dict[Band, BandFigures], proposed: dict[Band, BandFigures]) -> str:
+    return (
+        "the fitted confidences alone move pairs between the bands: with the thresholds of now "
+        f"{proposed[Band.ACCEPT].share:.0%} would be accepted instead of "
+        f"{now[Band.ACCEPT].share:.0%}"
     )
 
 

@@ -114,9 +114,10 @@ def _propose_accept(sample: Sample, aim: float, now: Thresholds) -> tuple[float 
     if not shown:
         best = sample.figures(now)[Band.ACCEPT].precision
         found = (
-            "no verified pair is among those accepted now"
+            "no verified pair is among those that the thresholds of now would accept"
             if best.share is None
-            else f"of {best.pair_count} verified pairs accepted now {best.share:.1%} are good "
+            else f"of {best.pair_count} verified pairs that those of now would accept "
+            f"{best.share:.1%} are good "
             f"({best.low:.1%} to {best.high:.1%})"
         )
         return None, [

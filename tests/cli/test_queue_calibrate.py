@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from services.collector.calibration import read_calibration
+from services.collector.bands import Thresholds
+from services.collector.calibration import Calibration, read_calibration
 from services.collector.verified import VerifiedPair
 from tests.cli.verb import run_verb
 from tests.collector.synthetic import rated, rising
@@ -120,6 +121,25 @@ def test_where_nothing_is_shown_nothing_is_written(tmp_path: Path) -> None:
     assert "nothing to adopt" in done.stderr
     assert "no threshold is shown to hold 95% precision" in " ".join(done.stdout.split())
     assert not out.exists()
+
+
+def test_maps_alone_are_shown_with_the_thresholds_of_now_and_keep_what_was_adopted(
+    tmp_path: Path,
+) -> None:
+    pairs, out = write(tmp_path / "v.jsonl", PAIRS), tmp_path / "c.json"
+    adopted = tmp_path / "adopted.json"
+    thresholds = Thresholds(0.8, 0.6, 0.4)
+    adopted.write_bytes(Calibration(schema_version=1, thresholds=thresholds).to_json())
+    found = calibrate(
+        pairs, "--out", out, "--precision", 0.999, GLOSSA_COLLECTOR_CALIBRATION=str(adopted)
+    )
+    calibration = read_calibration(out)
+    assert calibration.stt
+    assert calibration.thresholds == thresholds
+    now, proposed = (found[name]["bands"]["accept"]["share"] for name in ("now", "proposed"))
+    assert now != proposed
+    (note,) = (note for note in found["notes"] if "move pairs" in note)
+    assert f"{proposed:.0%} would be accepted instead of {now:.0%}" in note
 
 
 def test_collected_pairs_give_the_shares(tmp_path: Path) -> None:

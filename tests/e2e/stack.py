@@ -20,6 +20,7 @@ from glossa.captions.v1 import captions_pb2
 from glossa.collector.v1 import collector_pb2, collector_pb2_grpc
 from glossa.gateway.v1 import gateway_pb2, gateway_pb2_grpc
 from services.serving import CHANNEL_OPTIONS
+from tests.cli.verb import run_verb
 from tests.processes import REPOSITORY, free_port_base
 from tests.speech import Pcm, chunks
 
@@ -37,6 +38,7 @@ class UpStack:
         self._profile = profile
         self._settings = {name: str(value) for name, value in settings.items()}
         self._base = free_port_base()
+        self.datasets = folder / "datasets"
         self._process: subprocess.Popen[bytes]
 
     async def start(self) -> None:
@@ -143,23 +145,48 @@ class UpStack:
                     return stats
                 await asyncio.sleep(0.1)
 
-    def queued_pair_ids(self, session_id: str) -> list[str]:
-        """What the Redis streams hold of a session, read past the collector."""
+    def redis(self) -> redis.Redis:
+        """Redis as its operator has it, past the collector; to be closed."""
         password_file = Path(self.description()["state_dir"]) / "redis" / "operator.password"
-        connection = redis.Redis.from_url(
+        return redis.Redis.from_url(
             f"redis://{self.address('redis')}/0",
             username="operator",
             password=password_file.read_text(),
             decode_responses=True,
             socket_timeout=10,
         )
-        with connection:
+
+    def queued(self, session_id: str, *streams: str) -> list[dict[str, str]]:
+        """The entries of a session, those of all bands unless other streams are named."""
+        with self.redis() as connection:
             return [
-                fields["pair_id"]
-                for band in BANDS
-                for _, fields in connection.xrange(f"glossa:pairs:{band}")
+                fields
+                for stream in streams or BANDS
+                for _, fields in connection.xrange(f"glossa:pairs:{stream}")
                 if fields["session_id"] == session_id
             ]
+
+    def queued_pair_ids(self, session_id: str) -> list[str]:
+        return [fields["pair_id"] for fields in self.queued(session_id)]
+
+    async def verb(self, *arguments: str) -> str:
+        """What `./glossa <arguments>` writes to stdout, run beside this stack; it must end well."""
+        done = await asyncio.to_thread(
+            run_verb,
+            *arguments,
+            GLOSSA_STATE_DIR=str(self._folder),
+            GLOSSA_DATASETS_DIR=str(self.datasets),
+        )
+        assert done.returncode == 0, done.stderr + done.stdout
+        return done.stdout
+
+    async def exported(self, session_id: str, *bands: str) -> list[dict[str, Any]]:
+        """What `./glossa queue export` gives of a session, all bands unless some are named."""
+        lines = await self.verb(
+            *("queue", "export", "--session", session_id, "--out", "-"),
+            *(argument for band in bands or BANDS for argument in ("--band", band)),
+        )
+        return [json.loads(line) for line in lines.splitlines()]
 
 
 class Display:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import re
 import sys
 import urllib.request
@@ -15,7 +14,6 @@ import psutil
 import pytest
 import pytest_asyncio
 
-from cli.stack import python_of
 from glossa.qe.v1 import qe_pb2, qe_pb2_grpc
 from glossa.types.v1 import models_pb2, models_pb2_grpc
 from services.serving import CHANNEL_OPTIONS
@@ -92,18 +90,6 @@ class QeProcess(ServiceProcess):
         async with asyncio.timeout(WAIT_S):
             while await self.metric(name) != value:
                 await asyncio.sleep(0.02)
-
-
-@pytest.fixture(scope="session")
-def qe_python() -> str:
-    """The Python of the environment that holds qe's learned engine."""
-    python = python_of("qe", {**os.environ, "GLOSSA_QE_ENGINE": "cometkiwi"})
-    if python == sys.executable:
-        missing = "no .venv-qe here, and no GLOSSA_QE_PYTHON: ./glossa test --engines makes it"
-        if os.environ.get("CI") == "true":
-            pytest.fail(missing)
-        pytest.skip(missing)
-    return python
 
 
 @pytest_asyncio.fixture(loop_scope="session", scope="session")

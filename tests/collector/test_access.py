@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
 import redis
+
 from services.collector.settings import CollectorSettings
 from services.settings import port
 from tests.collector.redis_process import START, RedisProcess

@@ -92,7 +92,11 @@ class SessionDeletion:
             return Known(session_id, "", None, 0, False, 0, ())
         pair_count = 0
         with contextlib.suppress(grpc.aio.AioRpcError):  # waiting for it tells what is wrong
-            pair_count = await self._pair_count(session_id)
+            counts = (await self._stats(session_id)).counts
+            # What people decided about is counted in its band, too.
+            pair_count = sum(
+                count.pair_count for count in counts if count.band != collector_pb2.BAND_CORRECTED
+            )
         needles = await self._needles(session_id) if needles_wanted else ()
         return Known(
             session_id,
@@ -134,18 +138,16 @@ class SessionDeletion:
         """Waits until the collector has no pair of it; what is wrong otherwise, else empty."""
 
         async def is_gone() -> bool:
-            stats = await self._collector.Stats(
-                collector_pb2.StatsRequest(), timeout=_CALL_TIMEOUT_S
-            )
-            return stats.cursor_sequence >= sequence and not await self._pair_count(session_id)
+            stats = await self._stats(session_id)
+            has_pairs = any(count.pair_count for count in stats.counts)
+            return stats.cursor_sequence >= sequence and not (has_pairs or stats.open_review_count)
 
         return await _until(is_gone, "the collector still has pairs of the session")
 
-    async def _pair_count(self, session_id: str) -> int:
-        stats = await self._collector.Stats(
+    async def _stats(self, session_id: str) -> collector_pb2.StatsResponse:
+        return await self._collector.Stats(
             collector_pb2.StatsRequest(session_id=session_id), timeout=_CALL_TIMEOUT_S
         )
-        return sum(count.pair_count for count in stats.counts) + stats.open_review_count
 
     async def _was_forgotten(self, session_id: str) -> bool:
         return bool([event async for event in self._events(session_id)])

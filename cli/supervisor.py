@@ -246,7 +246,6 @@ class Supervisor:
                 "port_base": plan.port_base,
                 "page_url": plan.page_url,
                 "review_url": plan.review_url,
-                "redis_url": plan.child_environment()["GLOSSA_COLLECTOR_REDIS_URL"],
                 "ports": plan.ports(),
                 "addresses": {name: plan.address(name) for name in plan.services},
                 "services": {

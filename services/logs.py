@@ -18,7 +18,8 @@ def configure(
     """Sets up structlog for this process; every line carries `service`."""
     on_terminal = output == "console" or (output == "auto" and sys.stderr.isatty())
     renderer: structlog.typing.Processor = (
-        structlog.dev.ConsoleRenderer()
+        # Plain: the default shows every local variable, and there are sermon texts among them.
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
         if on_terminal
         else structlog.processors.JSONRenderer(ensure_ascii=False)
     )

@@ -73,8 +73,8 @@ class Supervisor:
         await self._check_engines()
         with sole_use(self.plan.state_dir):
             self.plan.check_ports()
-            for folder in ("logs", "redis", "gateway"):
-                (self.plan.state_dir / folder).mkdir(parents=True, exist_ok=True)
+            for folder in ("logs", "redis", "gateway", "reports"):  # what was said is in there
+                (self.plan.state_dir / folder).mkdir(mode=0o700, exist_ok=True)
             keepers: dict[str, asyncio.Task[None]] = {}
             try:
                 async with asyncio.TaskGroup() as tasks:

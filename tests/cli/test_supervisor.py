@@ -118,6 +118,8 @@ async def test_up_keeps_every_service_running_and_stops_in_good_order(up: Up) ->
     assert description["page_url"] in up.output()
     assert description["review_url"] in up.output()
     assert start_s < START_TIMEOUT_S / 2
+    folders = [path for path in (up.folder / "state").iterdir() if path.is_dir()]
+    assert {path.stat().st_mode & 0o777 for path in folders} == {0o700}  # sermons are private
 
     second = await asyncio.to_thread(
         subprocess.run,

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import time
 from pathlib import Path
+from urllib.parse import quote
 
 import redis
 
@@ -33,7 +34,7 @@ class RedisProcess:
 
     @staticmethod
     def url_of(user: str, port: int) -> str:
-        return f"redis://{user}:{_password(user)}@127.0.0.1:{port}/0"
+        return f"redis://{user}:{quote(_password(user), safe='')}@127.0.0.1:{port}/0"
 
     def start(self) -> None:
         """Starts it and waits until it has read its data."""
@@ -74,4 +75,4 @@ class RedisProcess:
 
 
 def _password(user: str) -> str:
-    return f"known-{user}-password"
+    return f"known & {user}/password"  # what a shell or sed would take for something else

@@ -22,7 +22,8 @@ class Draft:
 
     Args:
         source_text: what it is a translation of.
-        is_comparable: whether it is a whole translation of that, and not a doubtful one.
+        is_comparable: whether it is a whole translation of that, made without words of earlier
+            drafts, and not a doubtful one.
     """
 
     text: str

@@ -63,7 +63,8 @@ class DraftTranslation:
     """A draft.
 
     Args:
-        is_comparable: it is whole and sound: no words of it are held back.
+        is_comparable: it is whole, sound and nobody else's: no words of it are held back, and none
+            were given to begin with, which come from a text that was not whole yet.
     """
 
     translation: types_pb2.Translation
@@ -162,9 +163,8 @@ class Models:
             _request(transcript, text, target_language, hints, draft=True), timeout=timeout_s
         )
         translation = _translation(transcript, target_language, answer)
-        return DraftTranslation(
-            translation, answer.held_back_word_count == 0 and is_sound(translation)
-        )
+        is_free = not hints.committed_text and answer.held_back_word_count == 0
+        return DraftTranslation(translation, is_free and is_sound(translation))
 
     async def translate_final(
         self,

@@ -225,7 +225,8 @@ class Pipeline:
         """What another model made of the same text, where that is known already.
 
         The second mt's translation if it is there; nothing waits for it. Else the last draft, if
-        it is a whole one of exactly the final's text. A doubtful one is compared with nothing.
+        it is a whole one of exactly the final's text and was free to begin as it liked. A doubtful
+        one is compared with nothing.
         """
         alternative = await self._journal.find_segment_event(
             owed.session_id, owed.segment_id, "alternative_translation", owed.language

@@ -37,7 +37,8 @@ DOUBTFUL_SENTENCE = 333  # mt flags its translation
 HANGING_DRAFT_SENTENCE = 555  # mt drafts it until the call is cancelled
 SUPPRESSED_SENTENCE = 222  # stt does not show it, and settles it only with what comes after it
 BREAKING_SENTENCE = 777  # stt breaks on it every time
-HELD_BACK_SENTENCE = 221  # mt holds a word of its drafts back
+UNSETTLED_SENTENCE = 223  # each of mt's drafts of it begins with another word
+HELD_BACK_SENTENCE = 221  # the same, and mt holds a word of its drafts back
 TERM_SENTENCE = 112  # holds two terms, of which mt's finals have one
 CORRECTED_SENTENCE = 111  # stt puts a term right in it and doubts the rest
 PAIRS = ["en>es", "en>fr", "en>ar"]
@@ -220,14 +221,17 @@ class Mt(mt_pb2_grpc.MtServiceServicer):
         given += [("committed_text", request.committed_text)] * bool(request.committed_text)
         given += [("previous_text", request.previous_text)] * bool(request.previous_text)
         has_terms = not request.draft and request.text == sentence(TERM_SENTENCE)
-        is_held_back = request.draft and str(HELD_BACK_SENTENCE) in request.text
+        words = request.text.split()
+        is_held_back = request.draft and str(HELD_BACK_SENTENCE) in words
+        is_unsettled = is_held_back or (request.draft and str(UNSETTLED_SENTENCE) in words)
+        beginning = f"{len(words)} " if is_unsettled else ""
         return mt_pb2.TranslateResponse(
-            text=f"[{request.target_language}] {request.text}",
+            text=f"{beginning}[{request.target_language}] {request.text}",
             model="rule/draft"
             if request.draft and request.target_language == "fr"
             else self._model,
             engine_ms=1,
-            token_count=len(request.text.split()),
+            token_count=len(words),
             first_token_ms=2,
             generation_ms=3,
             glossary_terms=[types_pb2.GlossaryTerm(source=s, target=t) for s, t in given],

@@ -14,6 +14,7 @@ from tests.gateway.peers import (
     LOST_TERM,
     SILENCE_SAMPLES,
     TERM_SENTENCE,
+    UNSETTLED_SENTENCE,
     sentence,
     sermon,
 )
@@ -73,19 +74,25 @@ async def test_terms_that_mt_looked_for_are_journalled_and_passed_on(stack: Stac
 
 
 async def test_another_models_draft_of_the_same_text_goes_along(stack: Stack) -> None:
-    session_id = await speak_slowly(stack, 5, words=4)
+    session_id = await speak_slowly(stack, UNSETTLED_SENTENCE, words=4)
     told = await given(stack, session_id, "fr")
     assert told["independent_model"] == "rule/draft"
-    assert told["independent_text"] == f"[fr] {sentence(5)}"
+    assert told["independent_text"] == f"4 [fr] {sentence(UNSETTLED_SENTENCE)}"
+
+
+async def test_a_draft_that_had_to_go_on_from_others_is_not_compared(stack: Stack) -> None:
+    """What it begins with was translated before the sentence was whole."""
+    session_id = await speak_slowly(stack, 5, words=4)
+    assert (await given(stack, session_id, "fr"))["independent_model"] == ""
 
 
 async def test_a_models_own_draft_does_not_speak_for_it(stack: Stack) -> None:
-    session_id = await speak_slowly(stack, 6, words=4)
+    session_id = await speak_slowly(stack, UNSETTLED_SENTENCE, words=4)
     assert (await given(stack, session_id, "es"))["independent_model"] == ""
 
 
 async def test_a_draft_of_less_than_the_final_is_not_compared_with_it(stack: Stack) -> None:
-    session_id = await speak_slowly(stack, 7, words=3)
+    session_id = await speak_slowly(stack, UNSETTLED_SENTENCE, words=3)
     assert (await given(stack, session_id, "fr"))["independent_model"] == ""
 
 
@@ -97,9 +104,9 @@ async def test_a_draft_with_words_held_back_is_not_compared_with_a_whole(stack: 
 async def test_a_second_mts_translation_is_preferred_to_a_draft(own_stack: StartStack) -> None:
     stack = await own_stack(compared=True)
     stack.peers["qe"].kill()  # so that the second mt is there first
-    session_id = await speak_slowly(stack, 8, words=4)
+    session_id = await speak_slowly(stack, UNSETTLED_SENTENCE, words=4)
     await alternatives(stack, session_id, 2)
     stack.peers["qe"].start()
     told = await given(stack, session_id, "fr")
     assert told["independent_model"] == "rule/other"
-    assert told["independent_text"] == f"[fr] {sentence(8)}"
+    assert told["independent_text"] == f"[fr] {sentence(UNSETTLED_SENTENCE)}"

@@ -2,7 +2,7 @@
 # docker-compose.yml builds all of them and says how they find each other.
 #
 # An image holds the libraries of the engines that profiles/<PROFILE>.env names for its service, of those in ENGINES
-# (names as in GLOSSA_MT_RUNTIME), and the extras of pyproject.toml in EXTRAS.
+# (names as in GLOSSA_MT_RUNTIME), and the extras of pyproject.toml in EXTRAS. For qe, ENGINES replaces the profile's.
 ARG BASE=python:3.11-slim-bookworm
 # Where llama.cpp is compiled; the CUDA overlay takes an image that has nvcc.
 ARG BUILD_BASE=${BASE}
@@ -28,7 +28,8 @@ variables = {
     "qe": "QE_ENGINE",
 }.get("${SERVICE}")
 engines = "${ENGINES}".split()
-if variables:
+# qe has one learned engine or none, and what is named replaces the profile's: those are gigabytes.
+if variables and not (engines and "${SERVICE}" == "qe"):
     engines += re.findall(rf"^GLOSSA_{variables}=(?:\\$\\{{\w+:-)?(\w+)", profile, re.MULTILINE)
 chosen = {name.replace("_", "-") for name in engines} & extras.keys()
 chosen |= set("${EXTRAS}".replace(",", " ").split()) if variables else set()
@@ -61,6 +62,8 @@ EOF
 # The Python packages of one service, in a virtual environment without pip.
 FROM ${BASE} AS packages
 ARG SERVICE
+# Where torch comes from; PyPI when empty, whose torch brings gigabytes of CUDA with it.
+ARG TORCH_INDEX=
 WORKDIR /build
 RUN python -m venv --without-pip /opt/venv
 COPY pyproject.toml constraints.txt constraints-qe.txt ./
@@ -81,7 +84,7 @@ constraints=constraints.txt
 if grep -qx cometkiwi extras; then constraints=constraints-qe.txt; fi
 # First and alone: what asks for it later finds it there and does not choose another build.
 if grep -qxE 'bitsandbytes|cometkiwi|exl2|mlx-whisper' extras; then
-  $into_venv "$(grep -o '^torch==[0-9.]*' $constraints)"
+  $into_venv ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} "$(grep -o '^torch==[0-9.]*' $constraints)"
 fi
 if grep -qx gguf extras; then $into_venv --no-deps /wheels/*.whl; fi
 $into_venv -r requirements.txt -c $constraints
@@ -110,7 +113,7 @@ fi
 useradd --system --uid 10001 --home-dir /var/lib/glossa --shell /usr/sbin/nologin glossa
 # A named volume takes over the owner of the folder that it is mounted on.
 install -d -o glossa -g glossa /var/lib/glossa /var/lib/glossa/models /var/lib/glossa/gateway \
-  /var/lib/glossa/gateway/audio
+  /var/lib/glossa/gateway/audio /var/lib/glossa/reports
 EOF
 COPY --from=packages /opt/venv /opt/venv
 WORKDIR /app
@@ -129,6 +132,7 @@ ENV SERVICE=${SERVICE} \
   GLOSSA_MT_MODELS_DIR=/var/lib/glossa/models \
   GLOSSA_QE_MODELS_DIR=/var/lib/glossa/models \
   GLOSSA_GATEWAY_STATE_DIR=/var/lib/glossa/gateway \
+  GLOSSA_COLLECTOR_REPORTS_DIR=/var/lib/glossa/reports \
   GLOSSA_GATEWAY_HTTP_PORT=7301 \
   GLOSSA_STT_HTTP_PORT=7303 \
   GLOSSA_MT_HTTP_PORT=7305 \

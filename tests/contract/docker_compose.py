@@ -1,0 +1,149 @@
+"""Docker compose as tests use it: its configuration, and whole stacks of their own."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from services.settings import port
+from tests.processes import REPOSITORY
+
+SERVICES = {"stt", "mt", "qe", "gateway", "captions", "collector"}
+BASE = ("docker-compose.yml",)
+WITH_CUDA = (*BASE, "docker-compose.cuda.yml")
+
+Files = tuple[str | Path, ...]
+Done = subprocess.CompletedProcess[str]
+
+
+def is_there() -> bool:
+    if shutil.which("docker") is None:
+        return False
+    return _docker("compose", "version").returncode == 0
+
+
+def engine_is_there() -> bool:
+    return is_there() and _docker("info").returncode == 0
+
+
+def compose(*arguments: str | Path, files: Files = BASE, **variables: str) -> Done:
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("GLOSSA_")}
+    return subprocess.run(
+        ["docker", "compose", *(part for file in files for part in ("-f", file)), *arguments],
+        cwd=REPOSITORY,
+        env={**environment, **variables},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def configuration(*options: str, files: Files = BASE, **variables: str) -> dict[str, Any]:
+    """The services, by name; `options` are compose's own, before its verb."""
+    done = compose(*options, "config", "--format", "json", files=files, **variables)
+    assert done.returncode == 0, done.stderr
+    services: dict[str, Any] = json.loads(done.stdout)["services"]
+    return services
+
+
+def build(target: str | None = None, **arguments: str) -> str:
+    """The id of the image that the Dockerfile makes of build arguments, or of one of its stages."""
+    done = _docker(
+        *("build", "-q"),
+        *(("--target", target) if target else ()),
+        *(part for key, value in arguments.items() for part in ("--build-arg", f"{key}={value}")),
+        ".",
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout.strip()
+
+
+def run(*arguments: str) -> Done:
+    """`docker run` of a container that is gone afterwards."""
+    return _docker("run", "--rm", *arguments)
+
+
+class ComposedStack:
+    """A stack of its own: other volumes, image names and addresses than those of a real one.
+
+    Its ports are not published; containers are reached at their own addresses.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.project = f"glossa-test-{secrets.token_hex(4)}"
+        override = folder / "override.yml"
+        own = "".join(
+            f"  {name}: {{image: !reset null, ports: !reset []}}\n" for name in sorted(SERVICES)
+        )
+        override.write_text(f"name: {self.project}\nservices:\n{own}")
+        self._files: Files = (*BASE, override)
+
+    def up(self) -> None:
+        done = self.compose("up", "--build", "-d", "--wait", "--wait-timeout", "180")
+        assert done.returncode == 0, done.stderr[-3000:] + self.compose("logs").stdout[-6000:]
+
+    def down(self, *options: str) -> None:
+        done = self.compose("down", "--timeout", "15", *options)
+        assert done.returncode == 0, done.stderr
+
+    def compose(self, *arguments: str, **variables: str) -> Done:
+        return compose(*arguments, files=self._files, **variables)
+
+    def said(self, service: str, *command: str) -> str:
+        """What a command in a service's container writes to stdout; it must end well."""
+        done = self.compose("exec", "-T", service, *command)
+        assert done.returncode == 0, done.stderr + done.stdout
+        return done.stdout
+
+    def inspect(self, service: str, template: str) -> str:
+        container = self.compose("ps", "-q", service).stdout.strip()
+        done = _docker("inspect", "-f", template, container)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    def address(self, service: str, port_name: str = "") -> str:
+        """host:port of a service's gRPC, or of another of its ports."""
+        networks = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}"
+        return f"{self.inspect(service, networks)}:{port(port_name or service)}"
+
+    def redis(self, user: str | None, password: str | None) -> redis.Redis:
+        """A connection to Redis, as a container beside it has one; to be closed."""
+        host, _, _ = self.address("redis").partition(":")
+        return redis.Redis(
+            host=host,
+            username=user,
+            password=password,
+            decode_responses=True,
+            socket_timeout=10,
+            retry=Retry(NoBackoff(), 0),  # who is refused is refused at once
+        )
+
+    def as_trainer(self, script: str) -> Done:
+        """A shell script in a container that has the trainer's password, and nothing else.
+
+        In it `trainer COMMAND` asks Redis.
+        """
+        begin = (
+            'export REDISCLI_AUTH="$(cat /run/glossa/trainer/password)"\n'
+            'trainer() { redis-cli -e -h redis --user trainer "$@"; }\n'
+        )
+        return run(
+            *("--network", f"{self.project}_default", "--user", "10001:10001"),
+            *("-v", f"{self.project}_redis-trainer:/run/glossa/trainer:ro"),
+            *("redis:7-bookworm", "sh", "-c", begin + script),
+        )
+
+
+def _docker(*arguments: str) -> Done:
+    return subprocess.run(
+        ["docker", *arguments], cwd=REPOSITORY, capture_output=True, text=True, check=False
+    )

@@ -53,6 +53,11 @@ class Relay:
         self._caught_up = False
         self._draining = False
         self._changed = asyncio.Event()
+        self._forgetters: list[Callable[[], None]] = []
+
+    def on_forgotten(self, forget: Callable[[], None]) -> None:
+        """Has `forget` called whenever a session is forgotten: it drops what it made of events."""
+        self._forgetters.append(forget)
 
     async def run(self) -> None:
         """Follows the upstream until cancelled."""
@@ -117,10 +122,7 @@ class Relay:
             self.session(query.session_id)
         if query.after_sequence > self._sequence:
             raise _sequence_ahead(self._sequence)
-        backlog = self._history.after(query.session_id, query.after_sequence)
-        partials = [event for texts in self._partials.values() for event in texts.values()]
-        viewer = Viewer(query, self._journal_id, self._settings.viewer_queue_events)
-        viewer.begin(backlog, partials, self._sequence)
+        viewer = self._viewer(query)
         self._viewers.add(viewer)
         VIEWERS.labels(transport).inc()
         try:
@@ -131,6 +133,14 @@ class Relay:
         finally:
             self._viewers.discard(viewer)
             VIEWERS.labels(transport).dec()
+
+    def _viewer(self, query: Query) -> Viewer:
+        """The events are the viewer's alone: whoever watches would hold what is forgotten."""
+        backlog = self._history.after(query.session_id, query.after_sequence)
+        partials = [event for texts in self._partials.values() for event in texts.values()]
+        viewer = Viewer(query, self._journal_id, self._settings.viewer_queue_events)
+        viewer.begin(backlog, partials, self._sequence)
+        return viewer
 
     async def _wait(self, condition: Callable[[], bool], timeout_s: float) -> None:
         """Waits until `condition` holds after an update, for `timeout_s` at most."""
@@ -196,6 +206,8 @@ class Relay:
         self._forget_partials(event.session_id)
         for viewer in self._viewers:
             viewer.forget(event, _unknown_session(event.session_id))
+        for forget in self._forgetters:
+            forget()
 
     def _take_live(self, event: Event) -> None:
         body = event.body

@@ -28,6 +28,7 @@ class CaptionServicer(captions_pb2_grpc.CaptionServiceServicer):
     def __init__(self, relay: Relay, write_timeout_s: float) -> None:
         self._relay = relay
         self._write_timeout_s = write_timeout_s
+        relay.on_forgotten(_message.cache_clear)
 
     async def Subscribe(
         self, request: captions_pb2.SubscribeRequest, context: grpc.aio.ServicerContext

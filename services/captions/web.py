@@ -73,6 +73,7 @@ class WebSite:
         self._relay = relay
         self._settings = settings
         self._host = settings.web_host or settings.host
+        relay.on_forgotten(_event_json.cache_clear)
 
     @contextlib.asynccontextmanager
     async def serving(self) -> AsyncIterator[None]:

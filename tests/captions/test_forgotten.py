@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import json
 
 import aiohttp
+import grpc
 
 from glossa.gateway.v1 import gateway_pb2 as gateway
+from services.captions.app import CaptionsApp
+from services.captions.events import Event
+from services.captions.settings import CaptionsSettings
 from services.errors import reason_of
+from services.settings import port
 from tests.captions.conftest import StartCaptions
 from tests.captions.displays import sessions, subscribed
 from tests.captions.upstream import ScriptedJournal, partial
@@ -105,3 +112,47 @@ async def test_the_websocket_names_it_and_the_file_of_captions_is_gone(
                 assert (await socket.receive_json())["error"]["reason"] == "UNKNOWN_SESSION"
         async with http.get(vtt_url) as response:
             assert response.status == 404
+
+
+async def test_no_text_of_it_stays_in_memory(journal: ScriptedJournal, base: int) -> None:
+    journal.start_session()
+    journal.say(1, "one", "uno")
+    settings = CaptionsSettings(
+        upstream_address=f"127.0.0.1:{port('gateway', base)}",
+        web_port=port("captions_web", base),
+    )
+    app = CaptionsApp(settings)
+    server = grpc.aio.server()
+    app.register(server)
+    address = f"127.0.0.1:{port('captions', base)}"
+    server.add_insecure_port(address)
+    await server.start()
+    try:
+        async with (
+            app.running(),
+            asyncio.timeout(15),
+            subscribed(address) as display,
+            aiohttp.ClientSession() as http,
+            http.ws_connect(f"http://127.0.0.1:{settings.web_port}/ws") as socket,
+        ):
+            await display.until_caught_up()
+            while "caught_up" not in await socket.receive_json():
+                pass
+            assert len(captions_in_memory("sunday")) == 2
+            await display.until_sequence(forget(journal))
+            while "session_forgotten" not in json.loads(await socket.receive_str()):
+                pass
+            assert captions_in_memory("sunday") == []
+    finally:
+        await server.stop(0)
+
+
+def captions_in_memory(session_id: str) -> list[Event]:
+    gc.collect()
+    return [
+        each
+        for each in gc.get_objects()
+        if isinstance(each, Event)
+        and each.session_id == session_id
+        and hasattr(each.body, "stable_text")
+    ]

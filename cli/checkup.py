@@ -42,6 +42,7 @@ async def examine(profile: str | None) -> tuple[list[Finding], str]:
         findings.append(Finding(f"a stack runs in {description['state_dir']}", good=True))
         for name in (name for name in description["services"] if name != "redis"):
             findings.append(await _service(name, description))
+        findings += await _estimators(description)
         findings.append(await _queues(description))
     return findings, _next_step(findings, profile, description)
 
@@ -126,6 +127,31 @@ async def _service(name: str, description: dict[str, Any]) -> Finding:
         if health is Health.SERVING
         else f"see {description['state_dir']}/logs/{name}.log",
     )
+
+
+async def _estimators(description: dict[str, Any]) -> list[Finding]:
+    """The engines that qe was to measure with and has not; a qe that does not answer says none."""
+    import grpc
+
+    from glossa.types.v1 import models_pb2, models_pb2_grpc
+    from services.serving import CHANNEL_OPTIONS
+
+    address = description["addresses"]["qe"]
+    async with grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS) as channel:
+        stub = models_pb2_grpc.ModelServiceStub(channel)
+        try:
+            answer = await stub.GetModel(models_pb2.GetModelRequest(), timeout=_STATS_TIMEOUT_S)
+        except grpc.aio.AioRpcError:
+            return []
+    return [
+        Finding(
+            f"qe runs without {tier.engine}: pairs get no such signal, and are never accepted",
+            good=True,
+            advice=f"see {description['state_dir']}/logs/qe.log",
+        )
+        for tier in answer.tiers
+        if not tier.model
+    ]
 
 
 async def _queues(description: dict[str, Any]) -> Finding:

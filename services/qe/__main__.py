@@ -9,4 +9,5 @@ from services.settings import load
 
 if __name__ == "__main__":
     settings = load(QeSettings)
-    run(QeApp(settings), settings)
+    app = QeApp(settings)
+    run(app, settings, app.conditions)

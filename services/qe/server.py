@@ -13,9 +13,11 @@ from services.errors import GlossaError, InvalidInput, Unavailable
 from services.model_files import check_requested
 from services.qe import metrics
 from services.qe.absent import AbsentEngine
-from services.qe.engine import Engine, Pair, Signal
+from services.qe.engine import Engine, Pair, Signal, chosen
 from services.qe.settings import QeSettings
+from services.qe.tier import condition
 from services.qe.tiers import LEARNED_TIER, Tiers, tier_name
+from services.serving import Conditions
 
 MAX_PAIRS = 64
 MAX_SOURCE_CHARACTERS = 2000
@@ -30,6 +32,7 @@ class QeApp:
 
     def __init__(self, settings: QeSettings) -> None:
         self._settings = settings
+        self.conditions = Conditions(*map(condition, chosen(settings)))
         self._tiers: Tiers | None = None
         self._draining = False
 
@@ -39,7 +42,7 @@ class QeApp:
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        tiers = Tiers(self._settings)
+        tiers = Tiers(self._settings, self.conditions)
         async with tiers.running():
             self._tiers = tiers
             try:

@@ -16,12 +16,18 @@ from services.qe.engine import ENGINES, SMOKE_PAIR, Engine, Pair, Signal
 from services.qe.loaded import LoadedEngine, Measured
 from services.qe.queue import BatchQueue, Scores
 from services.qe.settings import QeSettings
+from services.serving import Conditions
 from services.swap import Swap
 
 log = structlog.get_logger()
 
 FIRST_REST_S = 5.0
 LONGEST_REST_S = 300.0
+
+
+def condition(name: str) -> str:
+    """The name in gRPC health of whether an engine of ENGINES is there."""
+    return f"glossa.qe.v1.{name}"
 
 
 @dataclass(frozen=True)
@@ -44,10 +50,11 @@ class Tier:
     not be loaded at the start waits for `load` or the next start.
     """
 
-    def __init__(self, name: str, settings: QeSettings) -> None:
+    def __init__(self, name: str, settings: QeSettings, conditions: Conditions) -> None:
         entry = ENGINES[name]
         self.name = name
         self._settings = settings
+        self._conditions = conditions
         self._signal_names = entry.signal_names
         self._queue = BatchQueue(
             name,
@@ -78,10 +85,12 @@ class Tier:
             metrics.LOADS.labels(self.name, error.reason).inc()
             if not self._signal_names:
                 raise
-            loaded = self._absent(error, self._settings, "put that right, then start qe again")
+            loaded = await self._absent(
+                error, self._settings, "put that right, then start qe again"
+            )
         else:
             self._signal_names = loaded.engine.signal_names
-            self._tell_loaded(loaded)
+            await self._tell_loaded(loaded)
         self._swap = Swap(loaded)
 
     async def run(self) -> None:
@@ -127,7 +136,7 @@ class Tier:
             nonlocal took_ms
             loaded = await LoadedEngine.load(self.name, settings)
             self._before = previous.settings if self.is_there else None
-            self._tell_loaded(loaded)
+            await self._tell_loaded(loaded)
             took_ms = (time.monotonic() - started_at) * 1000
             return loaded
 
@@ -184,7 +193,9 @@ class Tier:
 
     async def _put_aside(self, settings: QeSettings, rest_s: float) -> None:
         async def make() -> LoadedEngine:
-            return self._absent(self._breakage, settings, f"it is loaded again in {rest_s:g} s")
+            return await self._absent(
+                self._breakage, settings, f"it is loaded again in {rest_s:g} s"
+            )
 
         try:
             await self._in_use().replace(make)
@@ -203,8 +214,11 @@ class Tier:
                 next=f"it is loaded again in {rest_s:g} s",
             )
 
-    def _absent(self, error: GlossaError, settings: QeSettings, what_next: str) -> LoadedEngine:
+    async def _absent(
+        self, error: GlossaError, settings: QeSettings, what_next: str
+    ) -> LoadedEngine:
         metrics.ENGINE_MISSING.labels(self.name).set(1)
+        await self._conditions.set(condition(self.name), [error.message])
         log.error(
             "engine_missing",
             engine=self.name,
@@ -215,9 +229,10 @@ class Tier:
         )
         return LoadedEngine(AbsentEngine(self.name, self._signal_names, error), settings)
 
-    def _tell_loaded(self, loaded: LoadedEngine) -> None:
+    async def _tell_loaded(self, loaded: LoadedEngine) -> None:
         engine = loaded.engine
         metrics.ENGINE_MISSING.labels(self.name).set(0)
+        await self._conditions.set(condition(self.name), [])
         metrics.LOADS.labels(self.name, "OK").inc()
         log.info(
             "engine_loaded", engine=engine.name, model=engine.model, signals=engine.signal_names

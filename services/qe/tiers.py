@@ -13,16 +13,21 @@ from services.qe.engine import LEARNED, RULES, Pair, chosen
 from services.qe.queue import Scores
 from services.qe.settings import QeSettings
 from services.qe.tier import Tier
+from services.serving import Conditions
 
 # What LoadModel calls the one model that it replaces.
 LEARNED_TIER = "learned"
 
 
 class Tiers:
-    """The tiers that the settings ask for, in the order of their signals."""
+    """The tiers that the settings ask for, in the order of their signals.
 
-    def __init__(self, settings: QeSettings) -> None:
-        self._tiers = tuple(Tier(name, settings) for name in chosen(settings))
+    Args:
+        conditions: are told of each tier whether its engine is there.
+    """
+
+    def __init__(self, settings: QeSettings, conditions: Conditions) -> None:
+        self._tiers = tuple(Tier(name, settings, conditions) for name in chosen(settings))
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

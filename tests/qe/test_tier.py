@@ -15,6 +15,7 @@ from services.qe.engine import ENGINES, SMOKE_PAIR, Pair
 from services.qe.queue import Scores
 from services.qe.settings import QeSettings
 from services.qe.tier import Tier
+from services.serving import Conditions
 from tests.qe import scripted
 from tests.qe.scripted import ENTRY, Script
 
@@ -28,8 +29,9 @@ def script(monkeypatch: pytest.MonkeyPatch) -> Script:
 
 
 @contextlib.asynccontextmanager
-async def running(**settings: object) -> AsyncIterator[Tier]:
-    tier = Tier("scripted", QeSettings(**{"batch_wait_ms": 0, **settings}))  # type: ignore[arg-type]
+async def running(conditions: Conditions | None = None, **settings: object) -> AsyncIterator[Tier]:
+    read = QeSettings(**{"batch_wait_ms": 0, **settings})  # type: ignore[arg-type]
+    tier = Tier("scripted", read, conditions or Conditions())
     await tier.start()
     try:
         async with asyncio.TaskGroup() as tasks:
@@ -125,7 +127,9 @@ async def test_a_full_queue_refuses(script: Script) -> None:
 
 
 async def test_a_broken_engine_is_put_aside_and_loaded_again(script: Script) -> None:
-    async with running() as tier:
+    conditions = Conditions()
+    async with running(conditions) as tier:
+        assert conditions.lines() == []
         script.is_broken = True
         script.can_load = False
         (score,) = await tier.enter(pairs("good"), None)
@@ -134,6 +138,8 @@ async def test_a_broken_engine_is_put_aside_and_loaded_again(script: Script) -> 
             while script.loads < 3:  # it is tried again and again
                 await asyncio.sleep(0.005)
         assert not tier.is_there
+        (line,) = conditions.lines()
+        assert line.startswith("warning: glossa.qe.v1.scripted: the quality engine scripted could")
         asked = len(script.batches)
         assert values(await tier.enter(pairs("good"), None)) == [None]
         assert len(script.batches) == asked, "an engine that rests is not asked"
@@ -142,6 +148,7 @@ async def test_a_broken_engine_is_put_aside_and_loaded_again(script: Script) -> 
         async with asyncio.timeout(10):
             while not tier.is_there:
                 await asyncio.sleep(0.005)
+        assert conditions.lines() == []
         assert values(await tier.enter(pairs("good"), None)) == [0.9]
     assert script.closed == 2
 

@@ -175,3 +175,11 @@ async def test_a_learned_engine_whose_libraries_are_missing_is_told_and_left_out
     assert "translation_qe" not in model.capabilities
     missing = next(tier for tier in model.tiers if tier.tier == "learned")
     assert (missing.engine, missing.model) == ("cometkiwi", "")
+    health = health_pb2_grpc.HealthStub(qe.channel)
+    for name, status in (
+        ("", health_pb2.HealthCheckResponse.SERVING),
+        ("glossa.qe.v1.heuristic", health_pb2.HealthCheckResponse.SERVING),
+        ("glossa.qe.v1.cometkiwi", health_pb2.HealthCheckResponse.NOT_SERVING),
+    ):
+        answer = await health.Check(health_pb2.HealthCheckRequest(service=name), timeout=5)
+        assert answer.status == status

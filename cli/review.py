@@ -54,10 +54,10 @@ def review(
 
     \b
     a  accept: both texts are right as they stand (changed ones, too)
-    e  edit what was said            s  edit the translation
-    r  reject: never train on it     k  skip it for now
-    p  play its audio                u  undo your last verdict
-    q  quit; the pair that is open goes back
+    e  edit the translation          o  edit the original
+    r  reject: never train on it     s  skip it for now
+    z  take your changes back        u  undo your last verdict
+    p  play its audio                q  quit; the pair that is open goes back
 
     \b
     ./glossa review

@@ -10,8 +10,9 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-KEYS = (
-    "a accept · e edit source · s edit translation · r reject · k skip · p play · u undo · q quit"
+KEYS = (  # those of the page, as far as a terminal has them
+    "a accept · e edit translation · o edit original · r reject · s skip · z take changes back · "
+    "p play · u undo · q quit"
 )
 _REASONS = {
     "low_score": "low score",

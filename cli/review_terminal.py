@@ -20,7 +20,7 @@ from services.errors import GlossaError
 _LONGEST_RENEWAL_INTERVAL_S = 30.0
 _SHORTEST_RENEWAL_INTERVAL_S = 0.2
 _RENEWALS_A_LEASE = 3
-_DECIDING_KEYS = frozenset("arku")
+_DECIDING_KEYS = frozenset("arsu")
 _PAIR_IS_LOST = frozenset({"LEASE_LOST", "UNKNOWN_PAIR", "UNKNOWN_SESSION"})
 _TEXTS_ARE_OLD = frozenset({"INVALID_VERDICT"})
 
@@ -92,14 +92,18 @@ class TerminalReview:
                         return self._submit(item, draft)
                     case "r":
                         return self._send(item, types_pb2.VERDICT_REJECTED, draft)
-                    case "k":
+                    case "s":
                         self._client.release(item.lease_id, skip=True)
                         self.done["skipped"] += 1
                         return self._next()
                     case "u":
                         return self._undo()
-                    case "e" | "s":
+                    case "e" | "o":
                         draft = self._drafts[pair.pair_id] = self._edited(key, pair, draft)
+                        self._screen.show(item, draft, progress)
+                    case "z":
+                        self._drafts.pop(pair.pair_id, None)
+                        draft = shown
                         self._screen.show(item, draft, progress)
                     case "p":
                         self._play(item)
@@ -136,7 +140,7 @@ class TerminalReview:
         return self._client.lease(self._reviewer, self._session_id)
 
     def _edited(self, key: str, pair: Any, draft: Draft) -> Draft:
-        if key == "e":
+        if key == "o":
             text = self._keyboard.edited(f"{pair.source_language}> ", draft.source_text)
             return replace(draft, source_text=text)
         text = self._keyboard.edited(f"{pair.target_language}> ", draft.target_text)

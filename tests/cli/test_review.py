@@ -72,7 +72,7 @@ async def test_a_sitting_accepts_fixes_rejects_and_ends(stack: ReviewStack) -> N
     session_id = await stack.preach(4)
     done = await glossa_review(
         *(stack, "--session", session_id, "--reviewer", "Ana", "--json"),
-        typed="a\ns\nSe dijo bien\na\nr\nk\nz\nk\nq\n",
+        typed="a\ne\nSe dijo bien\na\nr\ns\n?\ns\nq\n",
     )
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == {
@@ -95,7 +95,7 @@ async def test_a_sitting_accepts_fixes_rejects_and_ends(stack: ReviewStack) -> N
 async def test_undo_shows_the_pair_again(stack: ReviewStack) -> None:
     session_id = await stack.preach(1)
     done = await glossa_review(
-        stack, "--session", session_id, "--reviewer", "Una", typed="k\ne\nIt was said\nu\na\n"
+        stack, "--session", session_id, "--reviewer", "Una", typed="s\no\nIt was said\nu\na\n"
     )
     assert "Una has given no verdict" in done.stderr
     assert "nothing is left" in done.stderr
@@ -105,6 +105,17 @@ async def test_undo_shows_the_pair_again(stack: ReviewStack) -> None:
     await stack.until_reviewed(session_id, 1)
     decisions = [entry["decision"] for entry in stack.corrected(session_id)]
     assert decisions == ["fixed", "withdrawn", "rejected"]
+
+
+async def test_changes_are_taken_back(stack: ReviewStack) -> None:
+    session_id = await stack.preach(1)
+    done = await glossa_review(
+        stack, "--session", session_id, typed="e\nOtra cosa\no\nSomething else\nz\na\nq\n"
+    )
+    assert "Otra cosa  (changed)" in done.stderr
+    assert "1 accepted, 0 fixed" in done.stderr
+    await stack.until_reviewed(session_id, 1)
+    assert stack.corrected(session_id)[0]["target_text"] == translated(sentence(1))
 
 
 async def test_the_end_of_the_input_gives_the_pair_back(stack: ReviewStack) -> None:
@@ -120,7 +131,7 @@ async def test_a_text_is_kept_while_the_gateway_is_away(stack: ReviewStack) -> N
     try:
         await sitting.shows("fue dicha")
         stack.gateway.gateway.kill()
-        sitting.type("s")
+        sitting.type("e")
         await sitting.shows("es> ")
         sitting.type("\x15La frase nueva\n")  # Ctrl-U empties the line
         await sitting.shows(r"La frase nueva  \(changed\)")
@@ -167,7 +178,7 @@ async def test_an_arrow_key_decides_nothing_and_keys_typed_ahead_count(
         await sitting.shows("fue dicha")
         sitting.type("\x1b[A")  # up: its last character is an A
         await sitting.shows("quit.*quit")  # the keys, told once more
-        sitting.type("arkq")
+        sitting.type("arsq")
         await sitting.shows('"accepted": 1, "fixed": 0, "rejected": 1, "skipped": 1')
         assert sitting.wait() == 0
     finally:
@@ -179,7 +190,7 @@ async def test_a_pair_that_was_lost_says_so_and_keeps_what_was_typed(stack: Revi
     sitting = Sitting(stack, "--session", session_id, "--reviewer", "Ana")
     try:
         await sitting.shows(session_id)
-        sitting.type("e")
+        sitting.type("o")
         await sitting.shows("en> ")
         sitting.type(" indeed\n")
         await sitting.shows("indeed  .changed")

@@ -110,21 +110,35 @@ class _Review:
 def _known_answer(
     transaction: Transaction, request: gateway_pb2.ReviewPairRequest
 ) -> gateway_pb2.ReviewPairResponse | None:
-    """The answer that this decision got the first time."""
+    """The answer that this decision got the first time. Raises InvalidInput INVALID_REVIEW_ID."""
     row = transaction.connection.execute(
-        "SELECT session_id, segment_id, language, sequence, revision FROM reviews "
-        "WHERE review_id = ?",
+        "SELECT sequence, event FROM events "
+        "WHERE sequence = (SELECT sequence FROM reviews WHERE review_id = ?)",
         (request.review_id,),
     ).fetchone()
     if row is None:
         return None
-    *pair, sequence, revision = row
-    if pair != [request.session_id, request.segment_id, request.language]:
+    sequence, event = row[0], gateway_pb2.JournalEvent.FromString(row[1])
+    if event.session_id != request.session_id or not _is_same(request, event.pair_reviewed):
         raise InvalidInput(
             "INVALID_REVIEW_ID",
-            f"review_id {request.review_id} names a decision about another pair; make a new one",
+            f"review_id {request.review_id} names another decision than this one; make a new one",
         )
-    return gateway_pb2.ReviewPairResponse(sequence=sequence, revision=revision)
+    return gateway_pb2.ReviewPairResponse(sequence=sequence, revision=event.pair_reviewed.revision)
+
+
+def _is_same(request: gateway_pb2.ReviewPairRequest, reviewed: gateway_pb2.PairReviewed) -> bool:
+    """Whether this was asked for; a fix that changed nothing was journalled as accepted."""
+    about = (request.segment_id, request.language)
+    verdicts = {reviewed.verdict}
+    if reviewed.verdict == types_pb2.VERDICT_ACCEPTED:
+        verdicts.add(types_pb2.VERDICT_FIXED)
+    return (
+        about == (reviewed.segment_id, reviewed.language)
+        and request.verdict in verdicts
+        and request.source_text in ("", reviewed.source_text.strip())
+        and request.target_text in ("", reviewed.target_text.strip())
+    )
 
 
 def _scored(

@@ -185,17 +185,30 @@ async def test_a_decision_sent_again_changes_nothing_even_after_a_crash(
     session_id = await scored_session(stack, target_languages=["es", "fr"])
     first = await review(stack, session_id, FIXED, target_text="Uno", review_id="same")
     again = [
-        review(stack, session_id, FIXED, target_text="Otro", review_id="same") for _ in range(8)
+        review(stack, session_id, FIXED, target_text="Uno", review_id="same") for _ in range(8)
     ]
     assert await asyncio.gather(*again) == [first] * 8
     stack.gateway.kill()
     stack.gateway.start()
     await stack.gateway.wait_ready()
-    assert await review(stack, session_id, FIXED, target_text="Otro", review_id="same") == first
+    assert await review(stack, session_id, FIXED, target_text="Uno", review_id="same") == first
     reviewed, corrections = await reviews_and_corrections(stack, session_id)
     assert (len(reviewed), len(corrections)) == (1, 1)
-    reason = await refusal(stack, session_id, ACCEPTED, language="fr", review_id="same")
-    assert reason == "INVALID_REVIEW_ID"
+    for verdict, other in (
+        (ACCEPTED, {"language": "fr"}),
+        (FIXED, {"target_text": "Otro"}),
+        (FIXED, {"source_text": "Other", "target_text": "Uno"}),
+        (REJECTED, {}),
+    ):
+        reason = await refusal(stack, session_id, verdict, review_id="same", **other)
+        assert reason == "INVALID_REVIEW_ID", (verdict, other)
+
+
+async def test_a_fix_without_a_change_is_known_when_it_is_sent_again(stack: Stack) -> None:
+    session_id = await scored_session(stack)
+    first = await review(stack, session_id, FIXED, target_text=TARGET, review_id="unchanged")
+    again = await review(stack, session_id, FIXED, target_text=TARGET, review_id="unchanged")
+    assert again == first
 
 
 async def test_reviewers_at_once_are_told_apart_by_their_revisions(stack: Stack) -> None:

@@ -25,7 +25,14 @@ from services.collector.redis_client import open_redis
 from services.collector.review_gateway import ReviewGateway
 from services.collector.review_queue import OpenPair, Progress, ReviewQueue, review_id_of
 from services.collector.settings import CollectorSettings
-from services.errors import GlossaError, InvalidInput, NotFound, Unavailable, WrongState
+from services.errors import (
+    GlossaError,
+    InvalidInput,
+    NotFound,
+    Superseded,
+    Unavailable,
+    WrongState,
+)
 
 MAX_REVIEWER_CHARACTERS = 200
 MAX_LISTED = 1000
@@ -129,7 +136,7 @@ class Reviews:
 
         Raises:
             InvalidInput: INVALID_VERDICT for one that is withdrawn.
-            Superseded: LEASE_LOST.
+            Superseded: LEASE_LOST; so, too, when another verdict was given on this lease.
             Unavailable: GATEWAY_UNAVAILABLE; the lease stays.
             GlossaError: with the reasons of GatewayService.ReviewPair; the lease stays.
         """
@@ -138,9 +145,9 @@ class Reviews:
                 "INVALID_VERDICT", "accept, fix or reject a pair; undo takes a verdict back"
             )
         held = await self._queue.holder(lease_id)
-        if held.settled_sequence is None:
-            pair = (await self._queue.pair(held.pair_id)).machine.pair
-            review_id = review_id_of(lease_id)
+        pair = (await self._queue.pair(held.pair_id)).machine.pair
+        review_id = review_id_of(lease_id)
+        try:
             sequence, revision = await self._gateway.review(
                 pair,
                 decision,
@@ -149,9 +156,15 @@ class Reviews:
                 source_text=source_text,
                 target_text=target_text,
             )
-            await self._queue.settle(held, review_id, sequence, revision, self._journal_id())
-        else:
-            sequence = held.settled_sequence
+        except InvalidInput as error:
+            if error.reason != "INVALID_REVIEW_ID":
+                raise
+            raise Superseded(
+                "LEASE_LOST",
+                f"{held.pair_id} was decided about otherwise under your name, in another window "
+                "maybe: this verdict is not written",
+            ) from error
+        await self._queue.settle(held, review_id, sequence, revision, self._journal_id())
         return sequence, await self._queue.progress()
 
     async def undo(self, reviewer: str) -> tuple[ReviewItem | None, Progress]:

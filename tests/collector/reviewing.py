@@ -66,7 +66,7 @@ class Reviewing:
         assert leased.lease is not None
         lease_id = leased.lease.lease_id
         pair_id = leased.machine.pair.pair_id
-        held = Held(pair_id, leased.lease.reviewer, None)
+        held = Held(pair_id, leased.lease.reviewer)
         await self.leases.settle(
             held, review_id_of(lease_id), self._cursor + 1, revision, JOURNAL_ID
         )

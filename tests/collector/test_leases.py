@@ -211,7 +211,7 @@ async def test_a_decided_pair_is_closed_before_the_follower_has_read_it(
         await reviewing.leases.lease("Ben", pair_id=pair_id(leased))
     assert error.value.reason == "ALREADY_REVIEWED"
     held = await reviewing.leases.holder(lease_id(leased))
-    assert held.settled_sequence == 2  # the same submit again is answered, not done again
+    assert held.reviewer == "Ana"  # the same submit may be sent again
     await reviewing.write(verdict(1, Decision.ACCEPTED, 1))
     progress = await reviewing.leases.progress()
     assert (progress.open_count, progress.reviewed_count) == (0, 1)
@@ -255,6 +255,15 @@ async def test_undo_gives_the_pair_back_to_who_decided_and_to_nobody_else(
     with pytest.raises(WrongState) as error:
         await reviewing.leases.begin_undo("Ana")
     assert error.value.reason == "NOTHING_TO_UNDO"
+
+
+async def test_a_name_that_goes_on_in_a_second_line_is_another_name(reviewing: Reviewing) -> None:
+    """Only the journal can say such a name: here nobody is let in with one."""
+    await reviewing.add([0.5, 0.6])
+    await reviewing.write(
+        verdict(1, Decision.ACCEPTED, 1), verdict(2, Decision.ACCEPTED, 1, "Ana\nzoe")
+    )
+    assert (await reviewing.leases.begin_undo("Ana")).pair_id == "session-a/1/es"
 
 
 async def test_undo_waits_for_who_has_the_pair_open(reviewing: Reviewing) -> None:

@@ -63,6 +63,9 @@ async def test_a_fixed_pair_is_gold_exactly_once_and_displays_learn_of_it(
     assert [event.correction.text for event in corrections] == ["Se dijo otra cosa"]
     assert len(await stack.journalled(session_id, "pair_reviewed")) == 1
     assert await refused(stack.lease("Ben", pair_id=item.pair.pair_id)) == "ALREADY_REVIEWED"
+    # The same person's other window has the same lease: what it says is not taken for the same.
+    other = stack.submit(item.lease_id, FIXED, item.pair.source_text, "Otra cosa")
+    assert await refused(other) == "LEASE_LOST"
 
 
 async def test_every_pair_is_decided_once_by_reviewers_on_two_collectors(

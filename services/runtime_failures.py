@@ -1,7 +1,7 @@
 """What a model library raises, as the services' errors.
 
-stt and mt share it: they run the same libraries, and a wording that one of them did not know for
-want of memory would be taken for a broken engine there.
+stt, mt and qe share it: they run the same libraries, and a wording that one of them did not know
+for want of memory would be taken for a broken engine there.
 """
 
 from __future__ import annotations

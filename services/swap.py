@@ -1,7 +1,7 @@
 """One loaded model that can be replaced while it is in use.
 
-stt and mt share it: who is using the old model goes on to the end with it, whoever comes next gets
-the new one, and the old one is closed when the last user has left.
+stt, mt and qe share it: who is using the old model goes on to the end with it, whoever comes next
+gets the new one, and the old one is closed when the last user has left.
 """
 
 from __future__ import annotations

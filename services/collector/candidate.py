@@ -20,7 +20,6 @@ class Candidate:
         start_offset_ms: start of the speech, from the session's first sample.
         end_offset_ms: end of the speech, from the session's first sample.
         decision: what a person decided; None for a pair as the machine made it.
-        reviewer: who decided; empty for a pair as the machine made it.
         revision: counts the decisions on this pair from 1; 0 for a pair as the machine made it.
         sequence: of the journal event that it came from.
     """
@@ -43,7 +42,6 @@ class Candidate:
     end_offset_ms: int
     sequence: int
     decision: Decision | None = None
-    reviewer: str = ""
     revision: int = 0
 
     @property

@@ -54,12 +54,11 @@ class Priority:
 def review_priority(scored: ScoredPair) -> Priority | None:
     """The priority of a pair that a person should look at; None for one that nobody needs to see.
 
-    That is every pair in the bands moderate and review, and any other that a cap is set on but for
-    rejected ones. Each doubt counts as an independent chance of an error: the priority is the
-    chance of one at least, 1 - (1 - (1 - score)) * (1 - weight) * (1 - weight) ..., so it lies
-    within [0, 1], and neither a lower score nor a further doubt ever lowers it.
+    That is every pair in the bands moderate and review. Each doubt counts as an independent chance
+    of an error: the priority is the chance of one at least, 1 - score * (1 - weight) * (1 - weight)
+    ..., so it lies within [0, 1], and neither a lower score nor a further doubt ever lowers it.
     """
-    if scored.band is Band.REJECT or (scored.band is Band.ACCEPT and not scored.caps):
+    if scored.band in (Band.ACCEPT, Band.REJECT):
         return None
     measured = Measured(
         translation_qe=scored.translation_qe,

@@ -25,7 +25,6 @@ _READ_TIMEOUT_S = 120.0
 _FORGET_TIMEOUT_S = 300.0
 _FOLLOW_TIMEOUT_S = 60.0
 _POLL_S = 0.5
-_SESSIONS_LISTED = 1000
 _SESSIONS_NAMED = 5
 _AUDIO_PIECE_BYTES = 256
 
@@ -68,6 +67,7 @@ class SessionDeletion:
         }
         self._gateway = gateway_pb2_grpc.GatewayServiceStub(self._channels["gateway"])
         self._journal = gateway_pb2_grpc.JournalServiceStub(self._channels["gateway"])
+        self._audio = GatewayAudio(self._channels["gateway"])
         self._captions = captions_pb2_grpc.CaptionServiceStub(self._channels["captions"])
         self._collector = collector_pb2_grpc.CollectorServiceStub(self._channels["collector"])
 
@@ -81,14 +81,11 @@ class SessionDeletion:
     async def look(self, session_id: str, *, needles_wanted: bool) -> Known:
         """What there is of a session. Raises GlossaError; NotFound UNKNOWN_SESSION."""
         with _errors():
-            listed = await self._gateway.ListSessions(
-                gateway_pb2.ListSessionsRequest(page_size=_SESSIONS_LISTED),
-                timeout=_CALL_TIMEOUT_S,
-            )
-            session = next((s for s in listed.sessions if s.session_id == session_id), None)
-            if session is None and not await self._was_forgotten(session_id):
-                raise _unknown(session_id, listed.sessions)
-        if session is None:
+            events = [event async for event in self._events(session_id)]
+            if not events:
+                raise _unknown(session_id, await self._newest_sessions())
+        started = next((event for event in events if event.HasField("session_started")), None)
+        if started is None:
             return Known(session_id, "", None, 0, False, 0, ())
         pair_count = 0
         with contextlib.suppress(grpc.aio.AioRpcError):  # waiting for it tells what is wrong
@@ -100,10 +97,10 @@ class SessionDeletion:
         needles = await self._needles(session_id) if needles_wanted else ()
         return Known(
             session_id,
-            session.title,
-            session.start_time.ToDatetime(tzinfo=UTC),
-            session.final_count,
-            session.store_audio,
+            started.session_started.config.title,
+            started.time.ToDatetime(tzinfo=UTC),
+            sum(event.HasField("transcript") for event in events),
+            await self._audio.read(session_id, 0, 1) is not None,
             pair_count,
             needles,
         )
@@ -149,8 +146,9 @@ class SessionDeletion:
             collector_pb2.StatsRequest(session_id=session_id), timeout=_CALL_TIMEOUT_S
         )
 
-    async def _was_forgotten(self, session_id: str) -> bool:
-        return bool([event async for event in self._events(session_id)])
+    async def _newest_sessions(self) -> Iterable[gateway_pb2.Session]:
+        request = gateway_pb2.ListSessionsRequest(page_size=_SESSIONS_NAMED)
+        return (await self._gateway.ListSessions(request, timeout=_CALL_TIMEOUT_S)).sessions
 
     async def _needles(self, session_id: str) -> tuple[bytes, ...]:
         texts: list[str] = []
@@ -170,9 +168,7 @@ class SessionDeletion:
     async def _sound(self, session_id: str, offset_ms: int) -> list[bytes]:
         """A piece of the last speech; none where it is silent or was not kept."""
         first_sample = ms_to_samples(offset_ms)
-        data = await GatewayAudio(self._channels["gateway"]).read(
-            session_id, first_sample, first_sample + SAMPLE_RATE_HERTZ
-        )
+        data = await self._audio.read(session_id, first_sample, first_sample + SAMPLE_RATE_HERTZ)
         middle = len(data or b"") // 4 * 2
         piece = (data or b"")[middle : middle + _AUDIO_PIECE_BYTES]
         return [piece] if len(set(piece)) > 16 else []
@@ -228,8 +224,7 @@ async def _until(is_so: Callable[[], Awaitable[bool]], otherwise: str) -> str:
 
 def _unknown(session_id: str, sessions: Iterable[gateway_pb2.Session]) -> NotFound:
     newest = ", ".join(
-        f"{session.session_id} ({session.title or 'untitled'})"
-        for session in list(sessions)[:_SESSIONS_NAMED]
+        f"{session.session_id} ({session.title or 'untitled'})" for session in sessions
     )
     return NotFound(
         "UNKNOWN_SESSION",

@@ -22,12 +22,12 @@ from redis.exceptions import RedisError
 from rich.console import Console
 from rich.table import Table
 
-from bench.filled_journal import fill
+from bench.filled_journal import fill, pair_ids
 from bench.stack import free_plan
 from cli.child import Child, Health
 from cli.stack import StackPlan
 from services.collector.bands import BANDS
-from services.collector.pair_keys import counts_key, cursor_key, stream_key
+from services.collector.pair_keys import EXCLUDED, counts_key, cursor_key, stream_key
 
 _POLL_S = 0.02
 _START_TIMEOUT_S = 30.0
@@ -140,10 +140,10 @@ class _Run:
             while page := await self._client.xrange(stream_key(band), low, count=_READ_ENTRIES):
                 found.update(fields["pair_id"] for _, fields in page)
                 low = f"({page[-1][0]}"
-        counts = await self._client.hgetall(counts_key())
-        excluded = int(counts.get("excluded", 0))
-        lost = self._pair_count - len(found) - excluded
-        return lost, sum(number - 1 for number in found.values())
+        missing = pair_ids(self._pair_count) - found.keys()
+        # What is excluded has no entry and is only counted.
+        excluded = int(await self._client.hget(counts_key(), EXCLUDED) or 0)
+        return len(missing) - excluded, sum(number - 1 for number in found.values())
 
     @contextlib.asynccontextmanager
     async def _running(self, name: str) -> AsyncIterator[Child]:

@@ -31,10 +31,22 @@ async def fill(folder: Path, pair_count: int) -> tuple[str, int]:
     try:
         for first in range(0, pair_count, _PAIRS_A_SESSION):
             count = min(_PAIRS_A_SESSION, pair_count - first)
-            await _fill_session(journal, f"session-{first // _PAIRS_A_SESSION:04}", count)
+            await _fill_session(journal, _session_id(first), count)
         return journal.journal_id, journal.last_sequence
     finally:
         await asyncio.to_thread(journal.close)
+
+
+def pair_ids(pair_count: int) -> set[str]:
+    """The ids of the pairs that `fill` writes."""
+    return {
+        f"{_session_id(number)}/{number % _PAIRS_A_SESSION + 1}/es" for number in range(pair_count)
+    }
+
+
+def _session_id(number: int) -> str:
+    """The session of a pair, counted from 0."""
+    return f"session-{number // _PAIRS_A_SESSION:04}"
 
 
 async def _fill_session(journal: Journal, session_id: str, pair_count: int) -> None:

@@ -44,7 +44,9 @@ class Eraser:
                 and state["aof_last_bgrewrite_status"] == "ok"
                 and state["aof_last_rewrite_time_sec"] >= 0  # else Redis was started since
             )
-            if has_ended_well or not state["aof_enabled"]:
+            if not state["aof_enabled"]:  # there is no such file (redis_risks.py tells)
+                await self._unmark(keys=[ERASE_KEY], args=[mark])
+            elif has_ended_well:
                 await self._unmark(keys=[ERASE_KEY], args=[mark])
                 log.info("forgotten_texts_erased")
             else:

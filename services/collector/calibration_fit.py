@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 from sklearn.isotonic import IsotonicRegression
-from sklearn.model_selection import StratifiedGroupKFold
+from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
 
 from services.collector.calibration import IDENTITY, Calibration, ConfidenceMap
 from services.collector.verified import VerifiedPair
@@ -173,7 +173,10 @@ def folds(
 ) -> Iterator[tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]]:
     """(training, test) indices: no session on both sides, the kinds as even as that allows."""
     number = min(FOLDS, len(set(sessions)))
-    splitter = StratifiedGroupKFold(number, shuffle=True, random_state=seed)
+    # A kind with fewer members than folds cannot be in each of them.
+    is_rare = min(np.unique(is_right, return_counts=True)[1]) < number
+    kind_of_fold = GroupKFold if is_rare else StratifiedGroupKFold
+    splitter = kind_of_fold(number, shuffle=True, random_state=seed)
     for train, test in splitter.split(np.zeros(len(sessions)), is_right, groups=list(sessions)):
         if len(test):
             yield train, test

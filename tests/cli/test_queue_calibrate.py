@@ -114,6 +114,22 @@ def test_warns_of_few_pairs_and_says_how_wide_the_interval_is(tmp_path: Path) ->
     )
 
 
+@pytest.mark.parametrize("good", [(True, True, False), (True, False), (True, True), (False,)])
+def test_a_handful_of_pairs_of_as_many_sessions_is_told_to_be_too_few(
+    tmp_path: Path, good: tuple[bool, ...]
+) -> None:
+    pairs = [
+        next(pair for pair in PAIRS if pair.is_good == is_good and pair.pair.session_id == session)
+        for is_good, session in zip(good, sorted({p.pair.session_id for p in PAIRS}), strict=False)
+    ]
+    verified = write(tmp_path / "verified.jsonl", pairs)
+    done = run_verb("queue", "calibrate", "--pairs", str(verified))
+    assert done.returncode == 0, done.stderr
+    assert f"{len(good)} verified pair" in " ".join((done.stdout + done.stderr).split())
+    assert "200" in done.stdout + done.stderr
+    assert "UserWarning" not in done.stderr
+
+
 def test_where_nothing_is_shown_nothing_is_written(tmp_path: Path) -> None:
     pairs, out = write(tmp_path / "v.jsonl", PAIRS[:3]), tmp_path / "c.json"
     done = run_verb("queue", "calibrate", "--pairs", str(pairs), "--out", str(out))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -100,6 +100,8 @@ async def _forget(
     async with SessionDeletion(addresses) as deletion:
         _say("reading what there is of it")
         known = await deletion.look(session_id, needles_wanted=True)
+        if state_dir is not None:
+            known = await asyncio.to_thread(_without_repeated_sound, known, state_dir)
         if not yes and not await asyncio.to_thread(_confirmed, known):
             _say("nothing was deleted")
             return 1
@@ -144,6 +146,16 @@ def _confirmed(known: Known) -> bool:
         return click.confirm("Delete it everywhere, for ever?", err=True)
     except click.Abort:
         raise click.UsageError("nobody is there to say yes: give --yes to delete it") from None
+
+
+def _without_repeated_sound(known: Known, state_dir: Path) -> Known:
+    """Without the sound that other sessions hold, too: one recording may be fed twice."""
+    from cli.traces import found_in
+
+    folder = state_dir / "gateway" / "audio"
+    others = [path for path in folder.glob("*.s16le") if path.stem != known.session_id]
+    repeated = found_in(known.needles, others)
+    return replace(known, needles=tuple(each for each in known.needles if each not in repeated))
 
 
 def _files_left(known: Known, folder: Path, left_out: tuple[Path, ...]) -> list[Path]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import html
 import json
 import mmap
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 _TRACES_LIMIT = 12
 # A database may break a long text in two where a page ends: a short piece of several texts is
@@ -47,22 +49,32 @@ def files_with(
     Raises:
         OSError: a file could not be looked into; one that is deleted meanwhile holds nothing.
     """
-    found = []
-    for path in sorted(folder.rglob("*")):
-        if path.is_file() and not any(path.is_relative_to(each) for each in left_out):
-            try:
-                if _holds(path, needles):
-                    found.append(path)
-            except FileNotFoundError:
-                continue
+    return [
+        path
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+        and not any(path.is_relative_to(each) for each in left_out)
+        and found_in(needles, [path])
+    ]
+
+
+def found_in(needles: Sequence[bytes], paths: Iterable[Path]) -> set[bytes]:
+    """Those of `needles` that stand in one of the files.
+
+    Raises:
+        OSError: a file could not be looked into; one that is deleted meanwhile holds nothing.
+    """
+    found: set[bytes] = set()
+    for path in paths:
+        with contextlib.suppress(FileNotFoundError), path.open("rb") as file:
+            found |= _found(needles, file)
     return found
 
 
-def _holds(path: Path, needles: Sequence[bytes]) -> bool:
-    with path.open("rb") as file:
-        try:
-            content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        except ValueError:  # it is empty
-            return False
-        with content:
-            return any(content.find(needle) >= 0 for needle in needles)
+def _found(needles: Sequence[bytes], file: BinaryIO) -> set[bytes]:
+    try:
+        content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    except ValueError:  # it is empty
+        return set()
+    with content:
+        return {needle for needle in needles if content.find(needle) >= 0}

@@ -160,6 +160,21 @@ async def test_a_session_is_gone_everywhere_and_another_is_whole(start_stack: St
     assert (again.returncode, places_of(again)["files"]["found"]) == (0, None)
 
 
+async def test_a_recording_that_was_fed_twice_is_no_trace_of_the_first_time(
+    start_stack: StartStack,
+) -> None:
+    stack = await start_stack()
+    gone = await stack.spoken([35, 36], store_audio=True)
+    kept = await stack.spoken([35, 36], store_audio=True)
+    audio = stack.folder / "gateway" / "audio"
+    first, second = ((audio / f"{each}.s16le").read_bytes() for each in (gone, kept))
+    assert first == second
+    outcome = await stack.forget(gone, "--yes", "--json")
+    assert outcome.returncode == 0, outcome.stderr + outcome.stdout
+    assert places_of(outcome)["files"]["found"] in (0, None)
+    assert (audio / f"{kept}.s16le").read_bytes() == second
+
+
 async def test_it_asks_first_and_says_what_it_is_about(start_stack: StartStack) -> None:
     stack = await start_stack()
     session_id = await stack.spoken([41], title="Harvest", store_audio=True)

@@ -109,14 +109,22 @@ def _shown(client: ReviewClient, item: Any, audio_dir: Path | None, audio_url: s
 
 
 def _audio(client: ReviewClient, item: Any, folder: Path, url: str) -> str:
-    """Where the annotators find a pair's audio; empty where none was kept.
+    """Where the annotators find a pair's audio; empty where it is not kept, or no longer.
 
     Raises:
         OSError: the file cannot be written.
     """
+    from services.errors import GlossaError
+
     if not item.has_audio:
+        return ""
+    try:
+        wav = client.audio(item.pair.pair_id)
+    except GlossaError as error:
+        if error.reason not in ("AUDIO_NOT_STORED", "UNKNOWN_PAIR"):
+            raise
         return ""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{item.pair.pair_id.replace('/', '_')}.wav"
-    path.write_bytes(client.audio(item.pair.pair_id))
+    path.write_bytes(wav)
     return f"{url}{path.name}" if url else str(path)

@@ -94,7 +94,7 @@ class ReviewGateway:
         return int(answer.sequence), int(answer.revision)
 
     async def with_audio(self, session_ids: Collection[str]) -> set[str]:
-        """Those whose audio is kept; what a session was started with never changes."""
+        """Those whose audio is kept, as far as it is known: its time may be over since."""
         if not self._has_audio.keys() >= set(session_ids):
             try:
                 answer = await gateway_pb2_grpc.GatewayServiceStub(self._channel).ListSessions(
@@ -103,7 +103,7 @@ class ReviewGateway:
                 )
             except grpc.aio.AioRpcError as error:
                 raise _refusal(error) from error
-            self._has_audio = {
+            self._has_audio = dict.fromkeys(session_ids, False) | {
                 session.session_id: session.store_audio for session in answer.sessions
             }
         return {session_id for session_id in session_ids if self._has_audio.get(session_id)}
@@ -130,6 +130,8 @@ class ReviewGateway:
         try:
             return b"".join([answer.audio.data async for answer in call])
         except grpc.aio.AioRpcError as error:
+            if reason_of(error) == "AUDIO_NOT_STORED":
+                self._has_audio[pair.session_id] = False
             raise _refusal(error) from error
         finally:
             call.cancel()

@@ -141,6 +141,22 @@ async def test_audio_goes_along_where_it_was_kept(stack: ReviewStack, tmp_path: 
         assert reader.getnframes() > 0
 
 
+async def test_audio_whose_time_is_over_meanwhile_is_left_out(
+    stack: ReviewStack, tmp_path: Path
+) -> None:
+    session_id = await stack.preach(2, store_audio=True)
+    item = (await stack.lease("Ana", session_id)).item
+    assert item.has_audio
+    (stack.gateway.folder / "audio" / f"{session_id}.s16le").unlink()
+    done = await glossa_review(
+        *(stack, "export", "--session", session_id, "--out", "-"),
+        *("--audio-dir", tmp_path / "audio"),
+    )
+    assert done.returncode == 0, done.stderr
+    assert [task["data"]["audio"] for task in json.loads(done.stdout)] == ["", ""]
+    assert not (await stack.lease("Ana", pair_id=item.pair.pair_id)).item.has_audio
+
+
 async def test_what_is_no_export_is_refused_in_one_line(stack: ReviewStack, tmp_path: Path) -> None:
     path = tmp_path / "annotations.json"
     for text, message in (("{", "cannot read"), ('{"a": 1}', "list of tasks")):

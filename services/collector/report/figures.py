@@ -57,7 +57,7 @@ def _percentile(ordered: Sequence[float], share: int) -> float | None:
     position = (len(ordered) - 1) * share / 100
     low = int(position)
     high = min(low + 1, len(ordered) - 1)
-    return round(ordered[low] + (ordered[high] - ordered[low]) * (position - low), 1)
+    return round(ordered[low] + (ordered[high] - ordered[low]) * (position - low), 4)
 
 
 def _session(record: SessionRecord) -> dict[str, Any]:

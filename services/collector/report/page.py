@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ def page(figures: dict[str, Any], plots: dict[str, str]) -> str:
     """
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
     environment.filters["clock"] = _clock
+    environment.filters["day"] = _day
+    environment.filters["figure"] = lambda value: "–" if value is None else f"{value:.2f}"
     environment.filters["share"] = lambda value: "–" if value is None else f"{value:.0%}"
     template = environment.from_string(_TEMPLATE.read_text(encoding="utf-8"))
     return template.render(
@@ -27,6 +30,11 @@ def page(figures: dict[str, Any], plots: dict[str, str]) -> str:
         # matplotlib escapes the texts in its pictures.
         plots={name: Markup(svg) for name, svg in plots.items()},  # noqa: S704
     )
+
+
+def _day(time: str) -> str:
+    """The minute of an ISO 8601 time, as people write it."""
+    return f"{datetime.fromisoformat(time).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def _clock(offset_ms: int) -> str:

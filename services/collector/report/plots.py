@@ -15,6 +15,7 @@ matplotlib.rcParams["svg.hashsalt"] = "glossa"
 
 from matplotlib.axes import Axes  # noqa: E402  after the backend is chosen
 from matplotlib.figure import Figure  # noqa: E402
+from matplotlib.ticker import MaxNLocator  # noqa: E402
 
 # Readable for people who do not tell red from green (Okabe and Ito 2008).
 BAND_COLOURS = {
@@ -74,6 +75,7 @@ def _bands(axes: Axes, figures: dict[str, Any]) -> bool:
         total += left
     axes.set_yticks(range(len(languages)), list(languages))
     axes.set_xlabel("pairs")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend(ncols=4, loc="lower center", bbox_to_anchor=(0.5, 1.0), frameon=False)
     return total > 0
 
@@ -90,6 +92,7 @@ def _scores(axes: Axes, figures: dict[str, Any]) -> bool:
     axes.set_xlim(0, 1)
     axes.set_xlabel("score")
     axes.set_ylabel("pairs")
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     if names:
         axes.legend(frameon=False)
     return bool(names)

@@ -101,7 +101,7 @@ async def _forget(
         _say("reading what there is of it")
         known = await deletion.look(session_id, needles_wanted=True)
         if state_dir is not None:
-            known = await asyncio.to_thread(_without_repeated_sound, known, state_dir)
+            known = await asyncio.to_thread(without_repeated_sound, known, state_dir)
         if not yes and not await asyncio.to_thread(_confirmed, known):
             _say("nothing was deleted")
             return 1
@@ -148,7 +148,7 @@ def _confirmed(known: Known) -> bool:
         raise click.UsageError("nobody is there to say yes: give --yes to delete it") from None
 
 
-def _without_repeated_sound(known: Known, state_dir: Path) -> Known:
+def without_repeated_sound(known: Known, state_dir: Path) -> Known:
     """Without the sound that other sessions hold, too: one recording may be fed twice."""
     from cli.traces import found_in
 

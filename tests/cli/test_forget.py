@@ -13,6 +13,8 @@ from pathlib import Path
 import grpc
 import pytest
 
+from cli.queue_forget import without_repeated_sound
+from cli.session_deletion import Known
 from cli.traces import files_with, telling_pieces, written_forms
 from glossa.collector.v1 import collector_pb2, collector_pb2_grpc
 from glossa.gateway.v1 import gateway_pb2
@@ -160,21 +162,6 @@ async def test_a_session_is_gone_everywhere_and_another_is_whole(start_stack: St
     assert (again.returncode, places_of(again)["files"]["found"]) == (0, None)
 
 
-async def test_a_recording_that_was_fed_twice_is_no_trace_of_the_first_time(
-    start_stack: StartStack,
-) -> None:
-    stack = await start_stack()
-    gone = await stack.spoken([35, 36], store_audio=True)
-    kept = await stack.spoken([35, 36], store_audio=True)
-    audio = stack.folder / "gateway" / "audio"
-    first, second = ((audio / f"{each}.s16le").read_bytes() for each in (gone, kept))
-    assert first == second
-    outcome = await stack.forget(gone, "--yes", "--json")
-    assert outcome.returncode == 0, outcome.stderr + outcome.stdout
-    assert places_of(outcome)["files"]["found"] in (0, None)
-    assert (audio / f"{kept}.s16le").read_bytes() == second
-
-
 async def test_it_asks_first_and_says_what_it_is_about(start_stack: StartStack) -> None:
     stack = await start_stack()
     session_id = await stack.spoken([41], title="Harvest", store_audio=True)
@@ -236,6 +223,17 @@ def test_what_is_searched_for_stands_in_no_other_session() -> None:
     pieces = telling_pieces([shared, own, "Amen."], [f"Again: {shared}."])
     assert len(pieces) == 1
     assert pieces[0] in own
+
+
+def test_the_sound_of_a_recording_that_was_fed_twice_is_not_searched_for(tmp_path: Path) -> None:
+    repeated, own, text = bytes(range(100)), bytes(range(100, 200)), b"said once"
+    known = Known("first", "", None, 1, True, 1, (text, repeated, own))
+    audio = tmp_path / "gateway" / "audio"
+    audio.mkdir(parents=True)
+    (audio / "first.s16le").write_bytes(repeated + own)
+    assert without_repeated_sound(known, tmp_path) == known
+    (audio / "second.s16le").write_bytes(b"\0" * 50 + repeated)
+    assert without_repeated_sound(known, tmp_path).needles == (text, own)
 
 
 def test_a_text_is_found_however_it_was_written(tmp_path: Path) -> None:

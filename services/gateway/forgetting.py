@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 
 import structlog
@@ -74,29 +75,42 @@ class Forgetting:
         try:
             await self._run()
         finally:
-            self._fail(shutting_down())
+            for session_id in list(self._waiting):
+                self._fail(session_id, shutting_down())
 
     async def _run(self) -> None:
         while True:
             self._wake.clear()
-            try:
-                for leaving in await self._journal.read_leaving():
-                    event = await self._delete(leaving)
-                    waiting = self._waiting.pop(leaving.session_id, None)
-                    if waiting is not None:
-                        waiting.set_result(event)
-            except Unavailable as error:
-                log.error("forgetting_failed", reason=error.reason, message=error.message)
-                self._fail(error)
-                await asyncio.sleep(_RETRY_S)
-            else:
-                await self._wake.wait()
+            all_left = True
+            for leaving in await self._journal.read_leaving():
+                all_left &= await self._forget(leaving)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(None if all_left else _RETRY_S):
+                    await self._wake.wait()
 
-    def _fail(self, error: Unavailable) -> None:
-        for waiting in self._waiting.values():
+    async def _forget(self, leaving: Leaving) -> bool:
+        """Deletes one session and tells who waits for it; False: it is to be tried again."""
+        try:
+            event = await self._delete(leaving)
+        except Unavailable as error:
+            log.error(
+                "forgetting_failed",
+                session_id=leaving.session_id,
+                reason=error.reason,
+                message=error.message,
+            )
+            self._fail(leaving.session_id, error)
+            return False
+        waiting = self._waiting.pop(leaving.session_id, None)
+        if waiting is not None:
+            waiting.set_result(event)
+        return True
+
+    def _fail(self, session_id: str, error: Unavailable) -> None:
+        waiting = self._waiting.pop(session_id, None)
+        if waiting is not None:
             waiting.set_exception(error)
             waiting.exception()  # looked at: its caller may have left
-        self._waiting.clear()
 
     async def _delete(self, leaving: Leaving) -> gateway_pb2.JournalEvent:
         session_id = leaving.session_id

@@ -173,6 +173,18 @@ async def test_what_waits_for_a_slow_engine_is_let_go(own_stack: StartStack) -> 
     assert len(await stack.events(session_id)) == 1
 
 
+async def test_audio_that_cannot_be_deleted_holds_no_other_session_up(stack: Stack) -> None:
+    stuck, other = [await spoken(stack, [number]) for number in (1, 2)]
+    in_the_way = stack.folder / "audio" / f"{stuck}.s16le"
+    (in_the_way / "file").mkdir(parents=True)
+    assert await refusal(stack, stuck) == "AUDIO_STORE_FAILED"
+    assert (await forget(stack, other)).remaining_row_count == 0
+    (in_the_way / "file").rmdir()
+    in_the_way.rmdir()
+    answer = await forget(stack, stuck)  # it is gone on with, and answered when it is done
+    assert (answer.remaining_row_count, answer.remaining_audio_bytes) == (0, 0)
+
+
 async def large_session(journal: Journal, session_id: str, segment_count: int) -> None:
     await journal.write(start_session, session_id, gateway_pb2.SessionConfig(title=TITLE))
     await asyncio.gather(

@@ -71,7 +71,10 @@ def _print_tables(stats: Any, newest: list[Any], session_id: str) -> None:
     console.print(table)
     if stats.open_review_count:
         waiting = "pair waits" if stats.open_review_count == 1 else "pairs wait"
-        console.print(f"{stats.open_review_count} {waiting} for a person: `./glossa review`")
+        verb = f"./glossa review --session {session_id}" if session_id else "./glossa review"
+        console.print(
+            Text(f"{stats.open_review_count} {waiting} for a person: `{verb}`"), soft_wrap=True
+        )
     for risk in stats.queue_risks:
         console.print(Text(risk, style="bold red"))
     console.print(
@@ -100,5 +103,7 @@ def _print_tables(stats: Any, newest: list[Any], session_id: str) -> None:
                 Text(pair.target_text),
             )
         console.print(table)
+    elif not total and session_id:
+        console.print("Nothing is collected of this session: `./glossa report` lists sessions.")
     elif not total:
         console.print("Nothing has been collected yet: `./glossa demo` feeds a passage.")

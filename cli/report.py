@@ -113,7 +113,8 @@ def _list(sessions: list[Any]) -> None:
         click.echo("There is no session yet: ./glossa demo makes one.")
         return
     table = Table(title="Sessions, newest first", title_justify="left")
-    for heading in ("id", "title", "began (UTC)", "languages"):
+    table.add_column("id", no_wrap=True)  # whole: it is what one goes on with
+    for heading in ("title", "began (UTC)", "languages"):
         table.add_column(heading)
     table.add_column("sentences", justify="right")
     for session in sessions:
@@ -140,8 +141,8 @@ def _print(found: dict[str, Any], folder: Path) -> None:
         table.add_row(language, *bands, str(sum(counts["excluded"].values())))
     console.print(table)
     console.print(
-        f"{found['segments']['finals']} sentences, {len(found['flagged'])} doubtful, "
-        f"{len(found['terms']['new_words'])} new words; texts changed by people: "
+        f"sentences: {found['segments']['finals']}, doubtful: {len(found['flagged'])}, "
+        f"new words: {len(found['terms']['new_words'])}, texts changed by people: "
         f"{found['review']['corrected_texts']}"
     )
     if owed := found["pairs"]["owed_scores"]:

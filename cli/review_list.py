@@ -24,7 +24,8 @@ def show_list(client: ReviewClient, session_id: str, limit: int, as_json: bool) 
     console = Console()
     if answer.items:
         table = Table(title="Waits for review", title_justify="left")
-        for heading in ("pair", "score", "why", "source", "target"):
+        table.add_column("pair", overflow="fold")  # whole: it is what one goes on with
+        for heading in ("score", "why", "source", "target"):
             table.add_column(heading)
         for item in answer.items:
             pair = item.pair

@@ -234,6 +234,13 @@ def test_shows_bands_exclusions_and_the_newest_pairs(stack: Stack) -> None:
     assert "2026-11-22 10:00:00" in done.stdout
 
 
+def test_of_a_session_that_is_not_there_it_says_where_they_are_listed(stack: Stack) -> None:
+    done = glossa_queue("--session", "nobody", "--collector", stack.collector.address)
+    assert done.returncode == 0
+    assert "`./glossa report` lists sessions" in done.stdout
+    assert "wait for a person" not in done.stdout
+
+
 def test_the_last_line_is_one_json_object_when_asked(stack: Stack) -> None:
     done = glossa_queue("--json", "--collector", stack.collector.address)
     shown = json.loads(done.stdout.splitlines()[-1])

@@ -39,7 +39,7 @@ MENDED = {"en": "The lammergeier came in the morning.", "es": "El quebrantahueso
 SHOWN_WITHIN_S = 5.0
 WAIT_S = 60.0
 # Where the id of a forgotten session stays, in one event and in logs: docs/operations.md.
-ID_STAYS_IN = ("gateway/journal.db", "gateway/journal.db-wal", "logs/", "up.log")
+ID_STAYS_IN = ("gateway/journal.db", "logs/")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

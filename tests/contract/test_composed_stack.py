@@ -178,6 +178,7 @@ def test_the_review_page_is_not_opened_to_others_without_a_token(
 ) -> None:
     refused = stack.compose(
         *("run", "--rm", "--no-deps", "-T", "collector"),
+        *("timeout", "30", "python", "-m", "services.collector"),
         GLOSSA_REVIEW_PUBLISH_HOST="0.0.0.0",
         GLOSSA_COLLECTOR_REVIEW_TOKEN=token,
     )

@@ -189,6 +189,26 @@ async def test_a_lease_that_ran_out_is_taken_again_by_who_still_works_on_it(
     assert entry["reviewer"] == "Ana"
 
 
+async def test_what_a_second_window_of_the_same_name_says_is_not_lost_unseen(
+    start_review: StartReview, reviewer: NewReviewer
+) -> None:
+    stack = await start_review(SERMON[:1])
+    first, second = await reviewer(stack), await reviewer(stack)
+    for window in (first, second):  # both have Ana's one pair
+        await window.open("Ana")
+        await window.wait_source(SERMON[0].source)
+    await second.target.fill("Lo que se escribió en la segunda")
+    await first.target.fill("Lo que se escribió en la primera")
+    await first.press("Enter")
+    await expect(first.empty).to_be_visible()
+    await second.press("Enter")
+    await settled(second.page.locator("#next").is_visible, True)
+    assert "stays here until you go on" in await second.notice.inner_text()
+    assert await second.target.input_value() == "Lo que se escribió en la segunda"
+    (entry,) = await stack.corrected_after(1)
+    assert entry["target_text"] == "Lo que se escribió en la primera"
+
+
 async def test_what_a_moderator_changed_meanwhile_is_not_accepted_unseen(
     start_review: StartReview, reviewer: NewReviewer
 ) -> None:

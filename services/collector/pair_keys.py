@@ -8,6 +8,8 @@
                                                    decision), "excluded", "excluded:<reason>"
     glossa:pairs:entries:<session_id>              list of "<stream> <entry id> <pair_id>", by which
                                                    a session is forgotten
+    glossa:pairs:known:<session_id>                set of the pair ids that were ever judged: none
+                                                   is collected twice
     glossa:pairs:erase                             set while what was forgotten may still be in the
                                                    append-only file: the sequence that forgot it
 
@@ -43,3 +45,7 @@ def counts_key(session_id: str = "") -> str:
 
 def entries_key(session_id: str) -> str:
     return f"{_PREFIX}entries:{session_id}"
+
+
+def known_key(session_id: str) -> str:
+    return f"{_PREFIX}known:{session_id}"

@@ -29,6 +29,7 @@ from services.collector.pair_keys import (
     counts_key,
     cursor_key,
     entries_key,
+    known_key,
     stream_key,
 )
 from services.collector.priority import review_priority
@@ -95,24 +96,43 @@ def _script(body: str) -> Script:
 
 _PROGRESS = _script("")
 
-# KEYS 2, 3 counts. ARGV 3... what to count.
-_EXCLUDED = _script("""
+# A gateway that went back to a copy of its journal has the newest pairs scored once more, under
+# other sequences: the first time counts.
+_ONCE_A_PAIR = """
+local function is_known(known, pair_id)
+  if redis.call('SADD', known, pair_id) == 1 then return false end
+  redis.call('SET', KEYS[1], ARGV[1])
+  return true
+end
+"""
+
+# KEYS 2, 3 counts, 4 known pairs. ARGV 3 pair id, 4... what to count.
+_EXCLUDED = _script(
+    _ONCE_A_PAIR
+    + """
+redis.call('HLEN', KEYS[2])
 redis.call('HLEN', KEYS[3])
-for index = 3, #ARGV do
+if is_known(KEYS[4], ARGV[3]) then return {'duplicate', tonumber(ARGV[1])} end
+for index = 4, #ARGV do
   for key = 2, 3 do redis.call('HINCRBY', KEYS[key], ARGV[index], 1) end
 end
-""")
+"""
+)
 
-# KEYS 2, 3 counts, 4 stream, 5 entries, 6 open, 7 items.
+# KEYS 2, 3 counts, 4 known pairs, 5 stream, 6 entries, 7 open, 8 items.
 # ARGV 3 pair id, 4 band, 5 priority or '', 6 item, 7... fields.
-_SCORED = _script("""
-local _, counts, session_counts, stream, entries, open, items = unpack(KEYS)
+_SCORED = _script(
+    _ONCE_A_PAIR
+    + """
+local _, counts, session_counts, known, stream, entries, open, items = unpack(KEYS)
 local pair_id, band, priority, item = unpack(ARGV, 3, 6)
+redis.call('HLEN', counts)
 redis.call('HLEN', session_counts)
 redis.call('XLEN', stream)
 redis.call('LLEN', entries)
 redis.call('ZCARD', open)
 redis.call('HLEN', items)
+if is_known(known, pair_id) then return {'duplicate', tonumber(ARGV[1])} end
 redis.call('HINCRBY', counts, band, 1)
 redis.call('HINCRBY', session_counts, band, 1)
 local entry_id = redis.call('XADD', stream, '*', unpack(ARGV, 7))
@@ -121,7 +141,8 @@ if priority ~= '' then
   redis.call('ZADD', open, priority, pair_id)
   redis.call('HSET', items, pair_id, item)
 end
-""")
+"""
+)
 
 # KEYS 2, 3 counts, 4 stream, 5 entries, 6 open, 7 items, 8 done.
 # ARGV 3 pair id, 4 revision, 5 decision, 6 priority or '', 7 item or '', 8 session, 9 reviewer,
@@ -170,18 +191,19 @@ _SHOWN = _script("""
 redis.call('HSET', KEYS[2], ARGV[3], ARGV[4])
 """)
 
-# KEYS 2, 3 counts, 4 entries, 5 mark to erase, 6 open, 7 items, 8 done, 9... streams.
+# KEYS 2, 3 counts, 4 known pairs, 5 entries, 6 mark to erase, 7 open, 8 items, 9 done,
+#      10... streams.
 # ARGV 3 session, 4 entries a run, 5... names of the streams.
 # Answers "forgetting" until nothing of the session is left; only then the cursor moves. A run that
 # comes again finds less to do.
 _FORGET = _script(
     FORGET_REVIEW_LUA
     + """
-local _, counts, session_counts, entries, erase, open, items, done = unpack(KEYS)
+local _, counts, session_counts, known, entries, erase, open, items, done = unpack(KEYS)
 local session_id = ARGV[3]
 local ids = {}
 for index = 5, #ARGV do
-  local stream = KEYS[index + 4]
+  local stream = KEYS[index + 5]
   redis.call('XLEN', stream)
   ids[ARGV[index]] = {key = stream}
 end
@@ -208,7 +230,7 @@ if batch then
 end
 forget_review(session_id)
 local numbers = redis.call('HGETALL', session_counts)
-redis.call('DEL', session_counts)
+redis.call('DEL', session_counts, known)
 for index = 1, #numbers, 2 do
   if redis.call('HINCRBY', counts, numbers[index], -numbers[index + 1]) == 0 then
     redis.call('HDEL', counts, numbers[index])
@@ -232,8 +254,7 @@ def _input(write: Write) -> tuple[Script, tuple[str, ...], tuple[str | int, ...]
         case None:
             return _PROGRESS, (), ()
         case ExcludedPair() as excluded:
-            counted = (EXCLUDED, f"{EXCLUDED}:{excluded.reason}")
-            return _EXCLUDED, _counts(excluded.pair.session_id), counted
+            return _excluded_input(excluded)
         case ScoredPair() as scored:
             return _scored_input(scored)
         case ReviewedPair() as reviewed:
@@ -244,6 +265,7 @@ def _input(write: Write) -> tuple[Script, tuple[str, ...], tuple[str | int, ...]
         case ForgottenSession(session_id=session_id):
             keys = (
                 *_counts(session_id),
+                known_key(session_id),
                 entries_key(session_id),
                 ERASE_KEY,
                 OPEN_KEY,
@@ -254,10 +276,21 @@ def _input(write: Write) -> tuple[Script, tuple[str, ...], tuple[str | int, ...]
             return _FORGET, keys, (session_id, FORGET_STEP_ENTRIES, *STREAMS)
 
 
+def _excluded_input(excluded: ExcludedPair) -> tuple[Script, tuple[str, ...], tuple[str, ...]]:
+    session_id = excluded.pair.session_id
+    counted = (EXCLUDED, f"{EXCLUDED}:{excluded.reason}")
+    return (
+        _EXCLUDED,
+        (*_counts(session_id), known_key(session_id)),
+        (excluded.pair.pair_id, *counted),
+    )
+
+
 def _scored_input(scored: ScoredPair) -> tuple[Script, tuple[str, ...], tuple[str, ...]]:
     session_id = scored.pair.session_id
     keys = (
         *_counts(session_id),
+        known_key(session_id),
         stream_key(scored.band),
         entries_key(session_id),
         OPEN_KEY,

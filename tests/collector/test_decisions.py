@@ -10,7 +10,7 @@ import pytest
 from services.collector.bands import BANDS, Band
 from services.collector.entry import from_fields, reviewed_from_fields, to_fields
 from services.collector.pair import Decision, ExcludedPair, ReviewedPair, ScoredPair, ShownText
-from services.collector.pair_keys import CORRECTED, STREAMS, cursor_key, stream_key
+from services.collector.pair_keys import CORRECTED, STREAMS, cursor_key, known_key, stream_key
 from services.collector.priority import review_priority
 from services.collector.queues import Queues
 from services.collector.reading import CollectedPair
@@ -182,7 +182,8 @@ async def test_a_key_of_the_wrong_type_fails_before_anything_is_written(
         except Unavailable:
             refused.add(key)
             assert contents(server.client) == before
-    untouched = {stream_key(Band.REVIEW)} if isinstance(change, ReviewedPair) else set()
+    of_the_pair = {stream_key(Band.REVIEW), known_key("session-a")}
+    untouched = of_the_pair if isinstance(change, ReviewedPair) else set()
     assert refused == keys - untouched
 
 

@@ -40,7 +40,7 @@ def changes(session_id: str, count: int) -> list[Write]:
         found.append(machine)
         if number % 2:
             found.append(reviewed(machine, number, Decision.FIXED))
-    found.append(ExcludedPair(pair(session_id=session_id), "no_speech"))
+    found.append(ExcludedPair(pair(session_id=session_id, segment_id=count + 1), "no_speech"))
     found.append(ShownText(session_id, 1, "es", f"texto de {session_id}"))
     return [Write(0, change) for change in found]
 

@@ -53,8 +53,9 @@ async def test_an_event_that_comes_again_changes_nothing(queues: Queues) -> None
 
 
 async def test_an_excluded_pair_is_counted_by_reason_and_has_no_entry(queues: Queues) -> None:
-    excluded = Write(1, ExcludedPair(pair(sequence=1), "too_few_words"))
-    await queues.write(JOURNAL, 0, [excluded, Write(2, ExcludedPair(pair(), "no_speech"))])
+    excluded = Write(1, ExcludedPair(pair(segment_id=1), "too_few_words"))
+    again = Write(2, ExcludedPair(pair(segment_id=2), "no_speech"))
+    await queues.write(JOURNAL, 0, [excluded, again])
     counts = await queues.counts("session-a")
     assert counts.excluded == 2
     assert counts.exclusions == {"no_speech": 1, "too_few_words": 1}
@@ -65,9 +66,24 @@ async def test_an_excluded_pair_is_counted_by_reason_and_has_no_entry(queues: Qu
 async def test_another_journal_begins_at_zero(queues: Queues) -> None:
     await queues.write(JOURNAL, 0, [write(1), write(50)])
     assert await queues.cursor("journal-2") == 0
-    written = await queues.write("journal-2", 0, [write(1)])
+    written = await queues.write("journal-2", 0, [write(1, session_id="session-b")])
     assert written.outcomes == ("written",)
     assert await queues.cursor(JOURNAL) == 50
+
+
+async def test_a_pair_that_is_scored_once_more_is_not_collected_twice(
+    queues: Queues, server: RedisProcess
+) -> None:
+    """As by a gateway that went back to a copy of its journal, and did its last work again."""
+    first = [write(1), write(2), Write(3, ExcludedPair(pair(segment_id=3), "no_speech"))]
+    await queues.write(JOURNAL, 0, first)
+    again = [Write(write.sequence + 10, write.change) for write in first]
+    written = await queues.write(JOURNAL, 3, [*again, write(14)])
+    assert written.outcomes == ("duplicate",) * 3 + ("written",)
+    assert written.cursor == await queues.cursor(JOURNAL) == 14
+    assert await collected(queues) == [1, 2, 14]
+    counts = await queues.counts()
+    assert (counts.bands[Band.ACCEPT], counts.excluded) == (3, 1)
 
 
 async def test_a_redis_that_lost_its_end_takes_nothing_and_says_where_it_is(
@@ -156,6 +172,7 @@ async def test_keys_are_named_as_documented(queues: Queues, server: RedisProcess
         "glossa:pairs:counts:session-a",
         "glossa:pairs:cursor:journal-1",
         "glossa:pairs:entries:session-a",
+        "glossa:pairs:known:session-a",
     }
     assert counts_key("session-a") == "glossa:pairs:counts:session-a"
 

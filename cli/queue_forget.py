@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -67,7 +68,7 @@ def forget(
     """
     from cli.datasets_folder import datasets_dir
     from cli.session_deletion import Addresses
-    from cli.signals import run_until_signalled
+    from cli.signals import result_until_signalled, run_until_signalled
     from cli.stack import address_of, running_stack
 
     description = running_stack() or {}
@@ -79,32 +80,36 @@ def forget(
     is_own = addresses.gateway == description.get("addresses", {}).get("gateway")
     state_dir = Path(description["state_dir"]) if is_own else None
     folder = datasets.resolve() if datasets is not None else datasets_dir()
-    run_until_signalled(
-        _forget(session_id, addresses, state_dir, folder, yes, as_json), signalled_status=130
-    )
+    known = result_until_signalled(_look(session_id, addresses, state_dir), signalled_status=130)
+    if not yes and not _confirmed(known):  # with no loop around it, so that Ctrl-C ends it at once
+        _say("nothing was deleted")
+        raise SystemExit(1)
+    run_until_signalled(_forget(known, addresses, state_dir, folder, as_json), signalled_status=130)
+
+
+async def _look(session_id: str, addresses: Addresses, state_dir: Path | None) -> Known:
+    import asyncio
+
+    from cli.session_deletion import SessionDeletion
+
+    _say("reading what there is of it")
+    async with SessionDeletion(addresses) as deletion:
+        known = await deletion.look(session_id, needles_wanted=True)
+    if state_dir is None:
+        return known
+    return await asyncio.to_thread(without_repeated_sound, known, state_dir)
 
 
 async def _forget(
-    session_id: str,
-    addresses: Addresses,
-    state_dir: Path | None,
-    datasets: Path,
-    yes: bool,
-    as_json: bool,
+    known: Known, addresses: Addresses, state_dir: Path | None, datasets: Path, as_json: bool
 ) -> int:
     import asyncio
 
     from cli.session_deletion import SessionDeletion
     from services.collector.snapshot import forget_session
 
+    session_id = known.session_id
     async with SessionDeletion(addresses) as deletion:
-        _say("reading what there is of it")
-        known = await deletion.look(session_id, needles_wanted=True)
-        if state_dir is not None:
-            known = await asyncio.to_thread(without_repeated_sound, known, state_dir)
-        if not yes and not await asyncio.to_thread(_confirmed, known):
-            _say("nothing was deleted")
-            return 1
         begun_at = time.time()
         _say("the gateway deletes it")
         answer = await deletion.forget(session_id)
@@ -145,6 +150,9 @@ def _confirmed(known: Known) -> bool:
     try:
         return click.confirm("Delete it everywhere, for ever?", err=True)
     except click.Abort:
+        if sys.stdin.isatty():  # Ctrl-C, or Ctrl-D
+            click.echo(err=True)
+            return False
         raise click.UsageError("nobody is there to say yes: give --yes to delete it") from None
 
 

@@ -10,10 +10,11 @@ import contextlib
 import signal
 import sys
 from collections.abc import Callable, Coroutine, Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 from services.errors import GlossaError, InvalidInput
 
+T = TypeVar("T")
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _handlers: list[
     Callable[[], object]
@@ -22,15 +23,22 @@ _handlers: list[
 
 def run_until_signalled(main: Coroutine[Any, Any, int | None], signalled_status: int = 0) -> None:
     """Exits with the coroutine's result (0 for None), or with `signalled_status` after a signal."""
+    raise SystemExit(result_until_signalled(main, signalled_status) or 0)
+
+
+def result_until_signalled(main: Coroutine[Any, Any, T], signalled_status: int = 0) -> T:
+    """The coroutine's result; exits on an error, and with `signalled_status` after a signal."""
     try:
-        status = asyncio.run(_cancelled_by_signals(main, signalled_status))
+        return asyncio.run(_cancelled_by_signals(main))
     except GlossaError as error:
         sys.stderr.write(f"glossa: {error.message} [{error.reason}]\n")
-        status = 2 if isinstance(error, InvalidInput) else 1
+        raise SystemExit(2 if isinstance(error, InvalidInput) else 1) from error
+    except asyncio.CancelledError:
+        raise SystemExit(signalled_status) from None
     except KeyboardInterrupt:  # before the loop's own handler was there
-        status = 130
-    sys.stdout.flush()
-    raise SystemExit(status or 0)
+        raise SystemExit(130) from None
+    finally:
+        sys.stdout.flush()
 
 
 @contextlib.contextmanager
@@ -49,12 +57,7 @@ def on_signal(handler: Callable[[], object]) -> Iterator[None]:
                 loop.remove_signal_handler(number)
 
 
-async def _cancelled_by_signals(
-    main: Coroutine[Any, Any, int | None], signalled_status: int
-) -> int | None:
+async def _cancelled_by_signals(main: Coroutine[Any, Any, T]) -> T:
     task = asyncio.create_task(main)
     with on_signal(task.cancel):
-        try:
-            return await task
-        except asyncio.CancelledError:
-            return signalled_status
+        return await task

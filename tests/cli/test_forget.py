@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import pty
 import re
+import signal
 import subprocess
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
@@ -179,6 +182,30 @@ async def test_it_asks_first_and_says_what_it_is_about(start_stack: StartStack) 
     agreed = await stack.forget(session_id, stdin="y\n")
     assert agreed.returncode == 0, agreed.stderr + agreed.stdout
     assert "still found" in agreed.stdout
+
+
+async def test_ctrl_c_at_the_question_ends_it_at_once(start_stack: StartStack) -> None:
+    stack = await start_stack()
+    session_id = await stack.spoken([45])
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.environ["GLOSSA_STATE_DIR"] = str(stack.folder)
+        command = [sys.executable, "-m", "cli", "queue", "forget", session_id]
+        os.execv(sys.executable, command)  # noqa: S606  there is no shell
+    shown = b""
+    try:
+        async with asyncio.timeout(WAIT_S):
+            while b"for ever?" not in shown:
+                shown += await asyncio.to_thread(os.read, terminal, 1024)
+            os.write(terminal, b"\x03")
+            _, status = await asyncio.to_thread(os.waitpid, pid, 0)
+    except TimeoutError:
+        os.kill(pid, signal.SIGKILL)
+        raise
+    finally:
+        os.close(terminal)
+    assert os.waitstatus_to_exitcode(status) == 1
+    assert len(await stack.gateway.events(session_id)) > 1
 
 
 async def test_what_is_still_found_is_said_and_is_a_failure(

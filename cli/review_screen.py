@@ -14,15 +14,15 @@ KEYS = (  # those of the page, as far as a terminal has them
     "a accept · e edit translation · o edit original · r reject · s skip · z take changes back · "
     "p play · u undo · q quit"
 )
-_REASONS = {
+_REASONS = {  # in the words of the page
     "low_score": "low score",
-    "missing_term": "a term is missing",
-    "disagreement": "models disagree",
+    "missing_term": "a word of the church is missing",
+    "disagreement": "translations disagree",
     "number": "numbers differ",
-    "negation": "a negation differs",
-    "doubtful_speech": "doubtful speech",
-    "doubtful_translation": "doubtful translation",
-    "not_measured": "not fully measured",
+    "negation": "a “not” was lost or won",
+    "doubtful_speech": "speech is doubtful",
+    "doubtful_translation": "translation is doubtful",
+    "not_measured": "not everything was measured",
 }
 
 
@@ -97,11 +97,11 @@ def reason_names(reasons: Iterable[str]) -> str:
 
 
 def progress_line(progress: Any) -> str:
-    """A bar, and `12 of 40 reviewed, 2 in work`."""
+    """A bar, and `12 of 40 reviewed, 2 open now`."""
     total = progress.reviewed_count + progress.open_count
     filled = round(20 * progress.reviewed_count / total) if total else 20
     bar = "█" * filled + "░" * (20 - filled)
-    return f"{bar} {progress.reviewed_count} of {total} reviewed, {progress.leased_count} in work"
+    return f"{bar} {progress.reviewed_count} of {total} reviewed, {progress.leased_count} open now"
 
 
 def clean(text: str) -> str:

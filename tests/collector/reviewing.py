@@ -80,6 +80,7 @@ class Reviewing:
             "string": lambda key: client.get(key),
             "stream": lambda key: client.xrange(key),
             "list": lambda key: client.lrange(key, 0, -1),
+            "set": lambda key: client.smembers(key),
         }
         return [
             key

@@ -234,6 +234,12 @@ def _warn(
     if general.path is not None and general.languages not in rows:
         pair = " > ".join(general.languages)
         click.echo(f"nothing is collected of {pair}, so nothing was drawn of it", err=True)
+    elif general.path is not None and not manifest["counts"]["tiers"].get(Tier.GENERAL.value):
+        click.echo(
+            f"nothing was drawn of {general.path}: too few pairs are collected for its share, or "
+            "it has no sentence that is new",
+            err=True,
+        )
     for reason, sessions in manifest.get("audio", {}).get("skipped", {}).items():
         clips = sum(sessions.values())
         names = ", ".join(sessions)

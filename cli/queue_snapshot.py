@@ -88,7 +88,7 @@ def snapshot(
     the accepted segments' sound and transcripts come along in HuggingFace's audiofolder layout.
 
     \b
-    ./glossa queue snapshot --out datasets/november
+    ./glossa queue snapshot --out var/datasets/november
     ./glossa queue snapshot --general tatoeba.tsv --general-note "CC BY 2.0 FR, tatoeba.org" --audio
     """
     from services.collector.bands import Band

@@ -143,9 +143,6 @@ def _general_rows(
     count: int,
     first_cluster: int,
 ) -> list[Row]:
-    if not count:
-        return []
-
     def is_new(pair: GeneralPair) -> bool:
         if kept_back.like(pair.source_text) or seen.like(pair.source_text):
             return False

@@ -272,6 +272,23 @@ def test_wrong_words_are_refused_before_anything_is_made(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_general_file_of_which_nothing_is_drawn_is_read_all_the_same(
+    running: Running, tmp_path: Path
+) -> None:
+    general = tmp_path / "general.tsv"
+    general.write_text(f"{VERSES[0]}\tya recogido\n")
+    done = running.snapshot("--out", tmp_path / "set", "--general", general)
+    assert done.returncode == 0, done.stderr
+    assert f"nothing was drawn of {general}" in done.stderr
+    general.write_bytes(b"\xb7\tno text\n")
+    refused = running.snapshot(
+        "--out", tmp_path / "other", "--general", general, "--general-share", 0
+    )
+    assert refused.returncode == 1
+    assert f"{general}, line 1" in refused.stderr
+    assert not (tmp_path / "other").exists()
+
+
 def test_a_folder_that_exists_is_left_alone(running: Running, tmp_path: Path) -> None:
     done = running.snapshot("--out", tmp_path)
     assert done.returncode == 1

@@ -63,10 +63,22 @@ class ReviewClient:
         self._call(self._stub.ReleaseReview, request)
 
     def submit(
-        self, lease_id: str, verdict: types_pb2.Verdict, source_text: str, target_text: str
+        self,
+        lease_id: str,
+        verdict: types_pb2.Verdict,
+        source_text: str,
+        target_text: str,
+        *,
+        shown_source_text: str,
+        shown_target_text: str,
     ) -> collector_pb2.SubmitReviewResponse:
         request = collector_pb2.SubmitReviewRequest(
-            lease_id=lease_id, verdict=verdict, source_text=source_text, target_text=target_text
+            lease_id=lease_id,
+            verdict=verdict,
+            source_text=source_text,
+            target_text=target_text,
+            shown_source_text=shown_source_text,
+            shown_target_text=shown_target_text,
         )
         answer: collector_pb2.SubmitReviewResponse = self._call(
             self._stub.SubmitReview, request, _JOURNAL_TIMEOUT_S

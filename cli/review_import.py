@@ -105,7 +105,14 @@ def _import(client: ReviewClient, annotation: Annotation, reviewer: str, check: 
         lease_id = client.lease(reviewer, pair_id=annotation.pair_id).item.lease_id
         if not check:
             verdict = VERDICT_NUMBERS[annotation.decision]
-            client.submit(lease_id, verdict, annotation.source_text, annotation.target_text)
+            client.submit(
+                lease_id,
+                verdict,
+                annotation.source_text,
+                annotation.target_text,
+                shown_source_text=annotation.shown_source_text,
+                shown_target_text=annotation.shown_target_text,
+            )
             return annotation.decision.value
     except GlossaError as error:
         if error.reason not in _OUTCOMES:

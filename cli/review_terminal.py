@@ -40,7 +40,8 @@ class TerminalReview:
         self._screen = ReviewScreen()
         self._keyboard = Keyboard()
         self._player = Player()
-        self._drafts: dict[str, Draft] = {}  # of what was edited
+        # Of what was edited: what was shown then, and what it became.
+        self._drafts: dict[str, tuple[Draft, Draft]] = {}
         self._deciding = threading.Event()  # the lease ends now, and that is no loss
 
     def run(self) -> None:
@@ -78,7 +79,7 @@ class TerminalReview:
         """Asks about one pair; the answer with the next one, None at the end."""
         pair = item.pair
         shown = Draft(pair.source_text, pair.target_text)
-        draft = self._drafts.get(pair.pair_id, shown)
+        draft = self._recalled(pair, shown)
         self._screen.show(item, draft, progress)
         while True:
             key = self._keyboard.key()
@@ -99,7 +100,8 @@ class TerminalReview:
                     case "u":
                         return self._undo()
                     case "e" | "o":
-                        draft = self._drafts[pair.pair_id] = self._edited(key, pair, draft)
+                        draft = self._edited(key, pair, draft)
+                        self._drafts[pair.pair_id] = (shown, draft)
                         self._screen.show(item, draft, progress)
                     case "z":
                         self._drafts.pop(pair.pair_id, None)
@@ -124,7 +126,14 @@ class TerminalReview:
         return self._send(item, verdict, draft)
 
     def _send(self, item: Any, verdict: types_pb2.Verdict, draft: Draft) -> Any:
-        self._client.submit(item.lease_id, verdict, draft.source_text, draft.target_text)
+        self._client.submit(
+            item.lease_id,
+            verdict,
+            draft.source_text,
+            draft.target_text,
+            shown_source_text=item.pair.source_text,
+            shown_target_text=item.pair.target_text,
+        )
         self._drafts.pop(item.pair.pair_id, None)
         self.done[types_pb2.Verdict.Name(verdict).removeprefix("VERDICT_").lower()] += 1
         return self._next()
@@ -138,6 +147,21 @@ class TerminalReview:
     def _next(self) -> Any:
         self._player.stop()
         return self._client.lease(self._reviewer, self._session_id)
+
+    def _recalled(self, pair: Any, shown: Draft) -> Draft:
+        """What was edited before, on the texts that are shown now; says which somebody changed."""
+        was, edited = self._drafts.get(pair.pair_id, (shown, shown))
+        draft = Draft(
+            edited.source_text if edited.source_text != was.source_text else shown.source_text,
+            edited.target_text if edited.target_text != was.target_text else shown.target_text,
+        )
+        if shown.source_text != was.source_text:
+            self._screen.note(f"changed meanwhile, {pair.source_language}: {shown.source_text}")
+        if shown.target_text != was.target_text:
+            self._screen.note(f"changed meanwhile, {pair.target_language}: {shown.target_text}")
+        if pair.pair_id in self._drafts:
+            self._drafts[pair.pair_id] = (shown, draft)
+        return draft
 
     def _edited(self, key: str, pair: Any, draft: Draft) -> Draft:
         if key == "o":

@@ -58,6 +58,8 @@ class Annotation:
     Args:
         source_text: as it shall be.
         target_text: as it shall be.
+        shown_source_text: as the task showed it; empty when its data do not say.
+        shown_target_text: the same.
     """
 
     task: str
@@ -65,6 +67,8 @@ class Annotation:
     decision: Decision
     source_text: str
     target_text: str
+    shown_source_text: str
+    shown_target_text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,17 +158,24 @@ def _annotation(name: str, entry: object) -> Annotation | None:
     if decision is None:
         found = f"{choice!r}" if choice else "none"
         raise ValueError(f"its verdict is {found}; choose one of: {', '.join(CHOICES)}")
-    texts = {
-        control: values.get(control, data.get(field, ""))
+    shown = {
+        control: text if isinstance(text := data.get(field), str) else ""
         for control, field in ((SOURCE_CONTROL, "source"), (TARGET_CONTROL, "target"))
     }
-    if not all(isinstance(text, str) and text.strip() for text in texts.values()):
+    texts = {control: values.get(control, text) for control, text in shown.items()}
+    if not all(text.strip() for text in texts.values()):
         raise ValueError("one of its texts is empty")
-    if decision is Decision.ACCEPTED and (
-        texts[SOURCE_CONTROL] != data.get("source") or texts[TARGET_CONTROL] != data.get("target")
-    ):
+    if decision is Decision.ACCEPTED and texts != shown:
         decision = Decision.FIXED  # who changed a text and left the choice meant the change
-    return Annotation(name, pair_id, decision, texts[SOURCE_CONTROL], texts[TARGET_CONTROL])
+    return Annotation(
+        name,
+        pair_id,
+        decision,
+        source_text=texts[SOURCE_CONTROL],
+        target_text=texts[TARGET_CONTROL],
+        shown_source_text=shown[SOURCE_CONTROL],
+        shown_target_text=shown[TARGET_CONTROL],
+    )
 
 
 def _values(result: object) -> dict[str, str]:

@@ -128,11 +128,21 @@ class Reviews:
         await self._queue.release(lease_id, skip=skip)
 
     async def submit(
-        self, lease_id: str, decision: Decision, source_text: str = "", target_text: str = ""
+        self,
+        lease_id: str,
+        decision: Decision,
+        source_text: str = "",
+        target_text: str = "",
+        *,
+        shown_source_text: str = "",
+        shown_target_text: str = "",
     ) -> tuple[int, Progress]:
         """Writes a verdict to the journal; its sequence. An empty text is the one shown now.
 
-        Send the texts that the reviewer saw: what somebody corrected since is not accepted unseen.
+        Args:
+            shown_source_text: as the reviewer saw it: what somebody corrected since is neither
+                accepted nor overwritten unseen. Empty: not compared.
+            shown_target_text: the same.
 
         Raises:
             InvalidInput: INVALID_VERDICT for one that is withdrawn.
@@ -155,6 +165,8 @@ class Reviews:
                 review_id,
                 source_text=source_text,
                 target_text=target_text,
+                shown_source_text=shown_source_text,
+                shown_target_text=shown_target_text,
             )
         except InvalidInput as error:
             if error.reason != "INVALID_REVIEW_ID":

@@ -65,12 +65,16 @@ class ReviewGateway:
         *,
         source_text: str = "",
         target_text: str = "",
+        shown_source_text: str = "",
+        shown_target_text: str = "",
     ) -> tuple[int, int]:
         """Writes a decision to the journal; its (sequence, revision). May be sent again.
 
         Args:
             source_text: as it shall be; empty for the one that is shown.
             target_text: the same.
+            shown_source_text: as the reviewer saw it; empty: not compared.
+            shown_target_text: the same.
 
         Raises:
             GlossaError: with the reasons of GatewayService.ReviewPair.
@@ -86,6 +90,8 @@ class ReviewGateway:
                     target_text=target_text,
                     reviewer=reviewer,
                     review_id=review_id,
+                    shown_source_text=shown_source_text,
+                    shown_target_text=shown_target_text,
                 ),
                 timeout=_REVIEW_TIMEOUT_S,
             )

@@ -65,7 +65,12 @@ class ReviewServicer(collector_pb2_grpc.CollectorServiceServicer):
         if decision is None:
             raise InvalidInput("INVALID_VERDICT", "accept, fix or reject the pair")
         sequence, progress = await self._reviews.submit(
-            request.lease_id, decision, request.source_text, request.target_text
+            request.lease_id,
+            decision,
+            request.source_text,
+            request.target_text,
+            shown_source_text=request.shown_source_text,
+            shown_target_text=request.shown_target_text,
         )
         return collector_pb2.SubmitReviewResponse(
             sequence=sequence, progress=_progress_message(progress)

@@ -61,6 +61,8 @@ class ReviewApi:
             decision,
             _text(body, "source_text"),
             _text(body, "target_text"),
+            shown_source_text=_text(body, "shown_source_text"),
+            shown_target_text=_text(body, "shown_target_text"),
         )
         return json_answer({"sequence": sequence, "progress": _progress(progress)})
 

@@ -66,6 +66,8 @@ def checked_review(
     has_texts = request.verdict in (types_pb2.VERDICT_ACCEPTED, types_pb2.VERDICT_FIXED)
     checked.source_text = checked_text("source_text", request.source_text) if has_texts else ""
     checked.target_text = checked_text("target_text", request.target_text) if has_texts else ""
+    checked.shown_source_text = request.shown_source_text.strip()
+    checked.shown_target_text = request.shown_target_text.strip()
     return checked
 
 

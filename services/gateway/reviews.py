@@ -42,7 +42,12 @@ def append_review(
     verdict = request.verdict
     changes: list[_Change] = []
     if verdict in (types_pb2.VERDICT_ACCEPTED, types_pb2.VERDICT_FIXED):
-        changes = _wanted(shown, (request.source_text, request.target_text))
+        if _differing(shown, (request.shown_source_text, request.shown_target_text)):
+            raise InvalidInput(
+                "INVALID_VERDICT",
+                "somebody changed this pair since it was looked at: look at it again",
+            )
+        changes = _differing(shown, (request.source_text, request.target_text))
         if verdict == types_pb2.VERDICT_ACCEPTED and changes:
             raise InvalidInput(
                 "INVALID_VERDICT",
@@ -181,12 +186,12 @@ def _shown(
     )
 
 
-def _wanted(shown: Sequence[ShownText], texts: Sequence[str]) -> list[_Change]:
-    """The texts that differ from those shown; an empty one stays."""
+def _differing(shown: Sequence[ShownText], texts: Sequence[str]) -> list[_Change]:
+    """Those of `texts` that differ from what is shown; an empty one is not compared."""
     return [
-        (text, wanted)
-        for text, wanted in zip(shown, texts, strict=True)
-        if wanted and wanted != text.text.strip()
+        (text, other)
+        for text, other in zip(shown, texts, strict=True)
+        if other and other != text.text.strip()
     ]
 
 

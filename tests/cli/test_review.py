@@ -210,6 +210,35 @@ async def test_a_pair_that_was_lost_says_so_and_keeps_what_was_typed(stack: Revi
         sitting.kill()
 
 
+async def test_a_fix_leaves_what_a_moderator_changed_meanwhile_in_the_other_text(
+    stack: ReviewStack,
+) -> None:
+    session_id = await stack.preach(1)
+    sitting = Sitting(stack, "--session", session_id, "--reviewer", "Ana")
+    try:
+        await sitting.shows(session_id)
+        sitting.type("o")
+        await sitting.shows("en> ")
+        sitting.type("\x15It was put right\n")
+        await sitting.shows(r"It was put right  \(changed\)")
+        await stack.gateway.calls.CorrectSegment(
+            gateway_pb2.CorrectSegmentRequest(
+                session_id=session_id, segment_id=1, language="es", text="Corregido", author="Mo"
+            ),
+            timeout=10,
+        )
+        async with asyncio.timeout(30):
+            while not sitting.has_shown("nothing is left"):
+                sitting.type("a")  # refused until the collector has read the correction
+                await asyncio.sleep(0.2)
+        assert sitting.has_shown("changed meanwhile, es: Corregido")
+    finally:
+        sitting.kill()
+    await stack.until_reviewed(session_id, 1)
+    (entry,) = stack.corrected(session_id)
+    assert (entry["source_text"], entry["target_text"]) == ("It was put right", "Corregido")
+
+
 async def test_audio_is_played_by_what_is_installed(stack: ReviewStack, tmp_path: Path) -> None:
     session_id = await stack.preach(1, store_audio=True)
     played = tmp_path / "played.wav"

@@ -105,8 +105,9 @@ async def test_tasks_go_out_and_annotations_come_back_as_verdicts_once(
     assert "4 already reviewed" in last.stderr
 
 
-async def test_an_accepted_pair_that_changed_since_the_export_is_left_to_a_person(
-    stack: ReviewStack, tmp_path: Path
+@pytest.mark.parametrize("choice", ["Right as shown", "Put right"])
+async def test_a_pair_that_changed_since_the_export_is_left_to_a_person(
+    stack: ReviewStack, tmp_path: Path, choice: str
 ) -> None:
     from glossa.gateway.v1 import gateway_pb2
 
@@ -120,7 +121,7 @@ async def test_an_accepted_pair_that_changed_since_the_export_is_left_to_a_perso
         ),
         timeout=10,
     )
-    path.write_text(json.dumps([annotate(task, 1, "Right as shown")]))
+    path.write_text(json.dumps([annotate(task, 1, choice)]))
     done = await glossa_review(stack, "import", path)
     assert done.returncode == 1
     assert "changed since the export" in done.stderr

@@ -123,10 +123,19 @@ class ReviewStack:
         return await self.calls.LeaseReview(request, timeout=10)
 
     async def submit(
-        self, lease_id: str, verdict: int, source_text: str = "", target_text: str = ""
+        self,
+        lease_id: str,
+        verdict: int,
+        source_text: str = "",
+        target_text: str = "",
+        **shown: str,
     ) -> collector_pb2.SubmitReviewResponse:
         request = collector_pb2.SubmitReviewRequest(
-            lease_id=lease_id, verdict=verdict, source_text=source_text, target_text=target_text
+            lease_id=lease_id,
+            verdict=verdict,
+            source_text=source_text,
+            target_text=target_text,
+            **shown,
         )
         return await self.calls.SubmitReview(request, timeout=20)
 

@@ -129,7 +129,7 @@ async def test_who_decided_nothing_has_nothing_to_undo(stack: ReviewStack) -> No
     assert await refused(stack.undo("Nobody")) == "NOTHING_TO_UNDO"
 
 
-async def test_a_pair_whose_text_changed_meanwhile_is_not_accepted_unseen(
+async def test_a_pair_whose_text_changed_meanwhile_is_neither_accepted_nor_fixed_unseen(
     stack: ReviewStack,
 ) -> None:
     session_id = await stack.preach(1)
@@ -142,6 +142,13 @@ async def test_a_pair_whose_text_changed_meanwhile_is_not_accepted_unseen(
     )
     texts = (item.pair.source_text, item.pair.target_text)
     assert await refused(stack.submit(item.lease_id, ACCEPTED, *texts)) == "INVALID_VERDICT"
+    fix = stack.submit(
+        *(item.lease_id, FIXED, "It was said otherwise", texts[1]),
+        shown_source_text=texts[0],
+        shown_target_text=texts[1],
+    )
+    assert await refused(fix) == "INVALID_VERDICT"
+    assert await stack.journalled(session_id, "pair_reviewed") == []
     async with asyncio.timeout(20):
         while (again := (await stack.lease("Ana", session_id)).item).pair.target_text == texts[1]:
             await asyncio.sleep(0.02)

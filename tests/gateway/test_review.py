@@ -204,6 +204,49 @@ async def test_a_decision_sent_again_changes_nothing_even_after_a_crash(
         assert reason == "INVALID_REVIEW_ID", (verdict, other)
 
 
+async def correct(stack: Stack, session_id: str, text: str) -> None:
+    await stack.calls.CorrectSegment(
+        gateway_pb2.CorrectSegmentRequest(
+            session_id=session_id, segment_id=1, language="es", text=text, author="Boaz"
+        )
+    )
+
+
+@pytest.mark.parametrize("decided", [ACCEPTED, FIXED])
+async def test_who_saw_old_texts_neither_accepts_nor_overwrites_what_is_newer(
+    stack: Stack, decided: types_pb2.Verdict
+) -> None:
+    session_id = await scored_session(stack)
+    seen = {"shown_source_text": f" {SOURCE}\n", "shown_target_text": TARGET}
+    await correct(stack, session_id, "Uno")
+    before = await stack.events(session_id)
+    # One text alone was fixed; the other one is sent as it was seen.
+    fields = {"source_text": "One", "target_text": TARGET} if decided == FIXED else {}
+    assert await refusal(stack, session_id, decided, **fields, **seen) == "INVALID_VERDICT"
+    assert await stack.events(session_id) == before
+    await review(stack, session_id, decided, **seen | {"shown_target_text": "Uno"})
+    (reviewed,), _ = await reviews_and_corrections(stack, session_id)
+    assert reviewed.target_text == "Uno"
+
+
+async def test_old_texts_do_not_matter_to_a_rejection(stack: Stack) -> None:
+    session_id = await scored_session(stack)
+    await correct(stack, session_id, "Uno")
+    await review(stack, session_id, REJECTED, shown_target_text=TARGET)
+    (reviewed,), _ = await reviews_and_corrections(stack, session_id)
+    assert (reviewed.verdict, reviewed.target_text) == (REJECTED, "Uno")
+
+
+async def test_a_decision_sent_again_is_known_although_its_texts_changed_since(
+    stack: Stack,
+) -> None:
+    session_id = await scored_session(stack)
+    sent = {"target_text": "Uno", "shown_target_text": TARGET, "review_id": "changed-since"}
+    first = await review(stack, session_id, FIXED, **sent)
+    await correct(stack, session_id, "Primero")
+    assert await review(stack, session_id, FIXED, **sent) == first
+
+
 async def test_a_fix_without_a_change_is_known_when_it_is_sent_again(stack: Stack) -> None:
     session_id = await scored_session(stack)
     first = await review(stack, session_id, FIXED, target_text=TARGET, review_id="unchanged")

@@ -234,6 +234,36 @@ async def test_what_a_moderator_changed_meanwhile_is_not_accepted_unseen(
     assert entry["target_text"] == "El río creció una vez"
 
 
+async def test_a_fix_of_one_text_does_not_revert_a_moderator_in_the_other(
+    start_review: StartReview, reviewer: NewReviewer
+) -> None:
+    stack = await start_review(SERMON[:1])
+    page = await reviewer(stack)
+    await page.open("Ana")
+    await page.wait_source(SERMON[0].source)
+    await page.source.fill("It was put right")
+    (pair,) = await stack.journalled("pair_scored")
+    await stack.gateway.CorrectSegment(
+        gateway_pb2.CorrectSegmentRequest(
+            session_id=pair.session_id, segment_id=1, language="es", text="El río creció una vez"
+        )
+    )
+    await stack.collected_to_the_end()
+    await page.press("Enter")
+    await settled(
+        page.notice.inner_text, "Somebody changed this pair meanwhile; look at it once more."
+    )
+    assert await page.source.input_value() == "It was put right"
+    assert await page.target.input_value() == "El río creció una vez"
+    await page.press("Enter")
+    await expect(page.empty).to_be_visible()
+    (entry,) = await stack.corrected_after(1)
+    assert (entry["source_text"], entry["target_text"]) == (
+        "It was put right",
+        "El río creció una vez",
+    )
+
+
 async def test_what_was_typed_outlives_a_restart_and_is_sent_once(
     start_review: StartReview, reviewer: NewReviewer
 ) -> None:

@@ -166,8 +166,15 @@ const DONE = { accepted: "Accepted.", fixed: "Fix saved.", rejected: "Rejected."
 function decide(wish) {
   if (!item || isLost) return;
   const verdict = wish === "accepted" && view.isChanged() ? "fixed" : wish;
-  // Those of an accepted pair, too: another text than the one on the screen must not be accepted.
-  const texts = verdict === "rejected" ? {} : view.texts();
+  // With what was shown: what somebody changed since must be neither accepted nor overwritten unseen.
+  const texts =
+    verdict === "rejected"
+      ? {}
+      : {
+          ...view.texts(),
+          shown_source_text: item.pair.source_text,
+          shown_target_text: item.pair.target_text,
+        };
   if (texts.source_text === "" || texts.target_text === "") {
     tell("pair", "A text is empty: reject the pair if it is worth nothing.");
     return;

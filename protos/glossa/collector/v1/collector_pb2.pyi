@@ -234,16 +234,20 @@ class ReleaseReviewResponse(_message.Message):
     def __init__(self) -> None: ...
 
 class SubmitReviewRequest(_message.Message):
-    __slots__ = ("lease_id", "verdict", "source_text", "target_text")
+    __slots__ = ("lease_id", "verdict", "source_text", "target_text", "shown_source_text", "shown_target_text")
     LEASE_ID_FIELD_NUMBER: _ClassVar[int]
     VERDICT_FIELD_NUMBER: _ClassVar[int]
     SOURCE_TEXT_FIELD_NUMBER: _ClassVar[int]
     TARGET_TEXT_FIELD_NUMBER: _ClassVar[int]
+    SHOWN_SOURCE_TEXT_FIELD_NUMBER: _ClassVar[int]
+    SHOWN_TARGET_TEXT_FIELD_NUMBER: _ClassVar[int]
     lease_id: str
     verdict: _types_pb2.Verdict
     source_text: str
     target_text: str
-    def __init__(self, lease_id: _Optional[str] = ..., verdict: _Optional[_Union[_types_pb2.Verdict, str]] = ..., source_text: _Optional[str] = ..., target_text: _Optional[str] = ...) -> None: ...
+    shown_source_text: str
+    shown_target_text: str
+    def __init__(self, lease_id: _Optional[str] = ..., verdict: _Optional[_Union[_types_pb2.Verdict, str]] = ..., source_text: _Optional[str] = ..., target_text: _Optional[str] = ..., shown_source_text: _Optional[str] = ..., shown_target_text: _Optional[str] = ...) -> None: ...
 
 class SubmitReviewResponse(_message.Message):
     __slots__ = ("sequence", "progress")

@@ -335,7 +335,7 @@ class CorrectSegmentResponse(_message.Message):
     def __init__(self, sequence: _Optional[int] = ...) -> None: ...
 
 class ReviewPairRequest(_message.Message):
-    __slots__ = ("session_id", "segment_id", "language", "verdict", "source_text", "target_text", "reviewer", "review_id")
+    __slots__ = ("session_id", "segment_id", "language", "verdict", "source_text", "target_text", "reviewer", "review_id", "shown_source_text", "shown_target_text")
     SESSION_ID_FIELD_NUMBER: _ClassVar[int]
     SEGMENT_ID_FIELD_NUMBER: _ClassVar[int]
     LANGUAGE_FIELD_NUMBER: _ClassVar[int]
@@ -344,6 +344,8 @@ class ReviewPairRequest(_message.Message):
     TARGET_TEXT_FIELD_NUMBER: _ClassVar[int]
     REVIEWER_FIELD_NUMBER: _ClassVar[int]
     REVIEW_ID_FIELD_NUMBER: _ClassVar[int]
+    SHOWN_SOURCE_TEXT_FIELD_NUMBER: _ClassVar[int]
+    SHOWN_TARGET_TEXT_FIELD_NUMBER: _ClassVar[int]
     session_id: str
     segment_id: int
     language: str
@@ -352,7 +354,9 @@ class ReviewPairRequest(_message.Message):
     target_text: str
     reviewer: str
     review_id: str
-    def __init__(self, session_id: _Optional[str] = ..., segment_id: _Optional[int] = ..., language: _Optional[str] = ..., verdict: _Optional[_Union[_types_pb2.Verdict, str]] = ..., source_text: _Optional[str] = ..., target_text: _Optional[str] = ..., reviewer: _Optional[str] = ..., review_id: _Optional[str] = ...) -> None: ...
+    shown_source_text: str
+    shown_target_text: str
+    def __init__(self, session_id: _Optional[str] = ..., segment_id: _Optional[int] = ..., language: _Optional[str] = ..., verdict: _Optional[_Union[_types_pb2.Verdict, str]] = ..., source_text: _Optional[str] = ..., target_text: _Optional[str] = ..., reviewer: _Optional[str] = ..., review_id: _Optional[str] = ..., shown_source_text: _Optional[str] = ..., shown_target_text: _Optional[str] = ...) -> None: ...
 
 class ReviewPairResponse(_message.Message):
     __slots__ = ("sequence", "revision")

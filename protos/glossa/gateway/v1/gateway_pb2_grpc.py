@@ -88,8 +88,8 @@ class GatewayServiceServicer(object):
         """Writes a person's verdict on a scored pair. Texts that differ from those shown now become corrections, in the same
         transaction; displays show them at once. With a review_id that is known, changes nothing and answers as the first
         time. Reasons: UNKNOWN_SESSION, UNKNOWN_PAIR (it has no score), INVALID_VERDICT (unset; accepted with other texts
-        than those shown; withdrawn where nothing stands), EMPTY_TEXT, TEXT_TOO_LONG, INVALID_REVIEW_ID (it names
-        another decision, or is no id).
+        than those shown; accepted or fixed on texts that were changed since the person saw them; withdrawn where nothing
+        stands), EMPTY_TEXT, TEXT_TOO_LONG, INVALID_REVIEW_ID (it names another decision, or is no id).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

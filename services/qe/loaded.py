@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import threading
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
@@ -20,6 +21,11 @@ from services.runtime_failures import as_engine_failed
 log = structlog.get_logger()
 
 Measured = tuple[Signal, ...] | GlossaError
+
+# While transformers reads one model's weights, every module that is made anywhere in the process is
+# made without any: another model that is loaded then cannot be used ("Cannot copy out of meta
+# tensor"), or, worse, can.
+_one_at_a_time = threading.Lock()
 
 
 class LoadedEngine:
@@ -106,7 +112,7 @@ def _thread_of(name: str) -> ThreadPoolExecutor:
 
 
 def _load(name: str, settings: QeSettings) -> Engine:
-    with as_engine_failed("quality engine", name, "load its model"):
+    with _one_at_a_time, as_engine_failed("quality engine", name, "load its model"):
         return engines.load(name, settings)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Sequence
 
@@ -21,6 +22,9 @@ class Script:
         self.can_load = True
         self.is_broken = False
         self.loads = 0
+        # Set, each load waits a while for another one to meet it.
+        self.meeting: threading.Barrier | None = None
+        self.have_met = False
         self.closed = 0
         self.batches: list[list[str]] = []
         self.may_go_on = threading.Event()
@@ -59,6 +63,10 @@ class ScriptedEngine:
 
 def load(settings: QeSettings) -> ScriptedEngine:
     script.loads += 1
+    if script.meeting is not None:
+        with contextlib.suppress(threading.BrokenBarrierError):
+            script.meeting.wait()
+            script.have_met = True
     if not script.can_load:
         raise Unavailable("MODEL_MISSING", "there is no model")
     return ScriptedEngine()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
 import time
 from collections.abc import AsyncIterator
 
@@ -48,6 +49,18 @@ def pairs(*texts: str) -> list[Pair]:
 
 def values(scores: Scores) -> list[float | None]:
     return [signal.value for score in scores for signal in score]
+
+
+async def test_two_engines_are_never_loaded_at_once(script: Script) -> None:
+    """transformers cannot: one of the models would be without its weights."""
+    script.meeting = threading.Barrier(2, timeout=1.0)
+    first, second = (Tier("scripted", QeSettings(), Conditions()) for _ in range(2))
+    await asyncio.gather(first.start(), second.start())
+    for tier in (first, second):
+        assert tier.is_there
+        await tier.close()
+    assert script.loads == 2
+    assert not script.have_met
 
 
 async def test_waiting_requests_go_through_together_and_get_their_own(script: Script) -> None:

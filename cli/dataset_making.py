@@ -121,7 +121,7 @@ def _candidate(message: Any) -> Candidate:
     def measured(field: str) -> float | None:
         return getattr(message, field) if message.HasField(field) else None
 
-    decision = decision_name(message.verdict)
+    decision = decision_name(message.decision)
     return Candidate(
         pair_id=message.pair_id,
         session_id=message.session_id,

@@ -59,7 +59,7 @@ def forget(
 ) -> None:
     """Delete a session everywhere, and show that it is gone.
 
-    Its texts, its audio, its pairs and verdicts, its rows in datasets: nothing can bring them back.
+    Its texts, audio, pairs, decisions and rows in datasets: nothing can bring them back.
     Afterwards the raw bytes of the stack's files are searched for what was said. Exit status 1
     means that something is still there. Backups are yours to delete.
 

@@ -19,7 +19,7 @@ VERBS = {
         "cli.review_suggestions", "suggestions", "Words that people put right, as a list for stt."
     ),
     "export": Verb("cli.review_export", "export", "Write what waits as Label Studio tasks."),
-    "import": Verb("cli.review_import", "import_", "Take Label Studio's annotations as verdicts."),
+    "import": Verb("cli.review_import", "import_", "Take Label Studio's annotations as decisions."),
 }
 
 
@@ -56,7 +56,7 @@ def review(
     a  accept: both texts are right as they stand (changed ones, too)
     e  edit the translation          o  edit the original
     r  reject: never train on it     s  skip it for now
-    z  take your changes back        u  undo your last verdict
+    z  take your changes back        u  undo your last decision
     p  play its audio                q  quit; the pair that is open goes back
 
     \b

@@ -65,7 +65,7 @@ class ReviewClient:
     def submit(
         self,
         lease_id: str,
-        verdict: types_pb2.Verdict,
+        decision: types_pb2.Decision,
         source_text: str,
         target_text: str,
         *,
@@ -74,7 +74,7 @@ class ReviewClient:
     ) -> collector_pb2.SubmitReviewResponse:
         request = collector_pb2.SubmitReviewRequest(
             lease_id=lease_id,
-            verdict=verdict,
+            decision=decision,
             source_text=source_text,
             target_text=target_text,
             shown_source_text=shown_source_text,

@@ -1,4 +1,4 @@
-"""`./glossa review import`: Label Studio's annotations as verdicts."""
+"""`./glossa review import`: Label Studio's annotations as decisions."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from cli.review_name import reviewer_option
 if TYPE_CHECKING:
     from services.collector.label_studio import Annotation
 
-# What becomes of an annotation that is no verdict, by the collector's reason.
+# What becomes of an annotation that is no decision, by the collector's reason.
 _OUTCOMES = {
     "ALREADY_REVIEWED": "already_reviewed",
     "LEASED": "leased",
     "UNKNOWN_PAIR": "unknown",
     "UNKNOWN_SESSION": "unknown",
-    "INVALID_VERDICT": "changed_since",
+    "INVALID_DECISION": "changed_since",
     "TEXT_TOO_LONG": "malformed",
 }
 _EXPLANATIONS = {
@@ -50,7 +50,7 @@ def import_(
     check: bool,
     as_json: bool,
 ) -> None:
-    """Take ANNOTATIONS, a JSON export of Label Studio, as verdicts.
+    """Take ANNOTATIONS, a JSON export of Label Studio, as decisions.
 
     What somebody has decided already stays as it is, and what somebody has open is left to them:
     both are named. The same file may be imported again.
@@ -83,7 +83,7 @@ def import_(
     except GlossaError as error:
         decided = sum(outcomes[name] for name in ("accepted", "fixed", "rejected"))
         raise click.ClickException(
-            f"{error.message} ({error.reason}); {decided} verdicts are in, import the same file "
+            f"{error.message} ({error.reason}); {decided} decisions are in, import the same file "
             "again for the rest"
         ) from error
     _tell(outcomes, problems, check, as_json)
@@ -97,17 +97,17 @@ def _import(client: ReviewClient, annotation: Annotation, reviewer: str, check: 
     Raises:
         GlossaError: the collector or the gateway is away.
     """
-    from services.collector.pair_message import VERDICT_NUMBERS
+    from services.collector.pair_message import DECISION_NUMBERS
     from services.errors import GlossaError
 
     lease_id = ""
     try:
         lease_id = client.lease(reviewer, pair_id=annotation.pair_id).item.lease_id
         if not check:
-            verdict = VERDICT_NUMBERS[annotation.decision]
+            decision = DECISION_NUMBERS[annotation.decision]
             client.submit(
                 lease_id,
-                verdict,
+                decision,
                 annotation.source_text,
                 annotation.target_text,
                 shown_source_text=annotation.shown_source_text,

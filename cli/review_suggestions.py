@@ -81,12 +81,12 @@ async def _suggestions(
     from glossa.types.v1 import types_pb2
     from services.collector.suggestions import ReviewedTranscript, suggest
 
-    gold = (types_pb2.VERDICT_ACCEPTED, types_pb2.VERDICT_FIXED)
+    gold = (types_pb2.DECISION_ACCEPTED, types_pb2.DECISION_FIXED)
     async with Collector(address) as collector:
         reviewed = [
             ReviewedTranscript(pair.pair_id, pair.original_source_text, pair.source_text)
             async for pair in collector.pairs(("corrected",), session_id)
-            if pair.verdict in gold and pair.source_language == language
+            if pair.decision in gold and pair.source_language == language
         ]
         decided = {transcript.pair_id for transcript in reviewed}
         accepted = [

@@ -22,7 +22,7 @@ _SHORTEST_RENEWAL_INTERVAL_S = 0.2
 _RENEWALS_A_LEASE = 3
 _DECIDING_KEYS = frozenset("arsu")
 _PAIR_IS_LOST = frozenset({"LEASE_LOST", "UNKNOWN_PAIR", "UNKNOWN_SESSION"})
-_TEXTS_ARE_OLD = frozenset({"INVALID_VERDICT"})
+_TEXTS_ARE_OLD = frozenset({"INVALID_DECISION"})
 
 
 class TerminalReview:
@@ -92,7 +92,7 @@ class TerminalReview:
                     case "a":
                         return self._submit(item, draft)
                     case "r":
-                        return self._send(item, types_pb2.VERDICT_REJECTED, draft)
+                        return self._send(item, types_pb2.DECISION_REJECTED, draft)
                     case "s":
                         self._client.release(item.lease_id, skip=True)
                         self.done["skipped"] += 1
@@ -122,20 +122,20 @@ class TerminalReview:
 
     def _submit(self, item: Any, draft: Draft) -> Any:
         is_changed = draft != Draft(item.pair.source_text, item.pair.target_text)
-        verdict = types_pb2.VERDICT_FIXED if is_changed else types_pb2.VERDICT_ACCEPTED
-        return self._send(item, verdict, draft)
+        decision = types_pb2.DECISION_FIXED if is_changed else types_pb2.DECISION_ACCEPTED
+        return self._send(item, decision, draft)
 
-    def _send(self, item: Any, verdict: types_pb2.Verdict, draft: Draft) -> Any:
+    def _send(self, item: Any, decision: types_pb2.Decision, draft: Draft) -> Any:
         self._client.submit(
             item.lease_id,
-            verdict,
+            decision,
             draft.source_text,
             draft.target_text,
             shown_source_text=item.pair.source_text,
             shown_target_text=item.pair.target_text,
         )
         self._drafts.pop(item.pair.pair_id, None)
-        self.done[types_pb2.Verdict.Name(verdict).removeprefix("VERDICT_").lower()] += 1
+        self.done[types_pb2.Decision.Name(decision).removeprefix("DECISION_").lower()] += 1
         return self._next()
 
     def _undo(self) -> Any:

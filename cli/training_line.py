@@ -45,7 +45,7 @@ def training_object(pair: Any) -> dict[str, Any]:
         ],
         "caps": list(pair.caps),
         "calibration": pair.calibration or None,
-        "decision": decision_name(pair.verdict),
+        "decision": decision_name(pair.decision),
         "reviewer": pair.reviewer or None,
         "review_revision": pair.review_revision,
         "original_source_text": pair.original_source_text or None,
@@ -81,7 +81,7 @@ def decision_name(number: int) -> str | None:
 
     if not number:
         return None
-    return types_pb2.Verdict.Name(number).removeprefix("VERDICT_").lower()
+    return types_pb2.Decision.Name(number).removeprefix("DECISION_").lower()
 
 
 def band_name(number: int) -> str:

@@ -17,11 +17,11 @@ from services.collector.bands import Band
 from services.collector.pair import (
     Decision,
     ExcludedPair,
+    Judged,
     Pair,
     ReviewedPair,
     ScoredPair,
     Signal,
-    Verdict,
 )
 from services.collector.pair_keys import EXCLUDED
 
@@ -101,18 +101,18 @@ def _checked() -> Iterator[None]:
         raise ValueError(f"not an entry of a pair: {error!r}") from error
 
 
-def _judged(verdict: Verdict) -> dict[str, str]:
-    pair = verdict.pair
+def _judged(judged: Judged) -> dict[str, str]:
+    pair = judged.pair
     fields: dict[str, object] = {
         "pair_id": pair.pair_id,
-        "band": EXCLUDED if isinstance(verdict, ExcludedPair) else verdict.band.value,
+        "band": EXCLUDED if isinstance(judged, ExcludedPair) else judged.band.value,
         "session_id": pair.session_id,
         "segment_id": pair.segment_id,
         "source_language": pair.source_language,
         "target_language": pair.target_language,
         "source_text": pair.source_text,
         "target_text": pair.target_text,
-        **_judgement(verdict),
+        **_judgement(judged),
         "signals": _json(
             [
                 {"name": signal.name, "value": _finite(signal.value), "model": signal.model}
@@ -134,16 +134,16 @@ def _judged(verdict: Verdict) -> dict[str, str]:
     return {name: str(value) for name, value in fields.items() if value is not None}
 
 
-def _judgement(verdict: Verdict) -> dict[str, object]:
-    if isinstance(verdict, ExcludedPair):
-        return {"exclusion": verdict.reason}
+def _judgement(judged: Judged) -> dict[str, object]:
+    if isinstance(judged, ExcludedPair):
+        return {"exclusion": judged.reason}
     return {
-        "quality_score": verdict.quality_score,
-        "stt_confidence": verdict.stt_confidence,
-        "translation_qe": verdict.translation_qe,
-        "marian_agreement": verdict.marian_agreement,
-        "caps": _json(verdict.caps) if verdict.caps else None,
-        "calibration": verdict.calibration or None,
+        "quality_score": judged.quality_score,
+        "stt_confidence": judged.stt_confidence,
+        "translation_qe": judged.translation_qe,
+        "marian_agreement": judged.marian_agreement,
+        "caps": _json(judged.caps) if judged.caps else None,
+        "calibration": judged.calibration or None,
     }
 
 

@@ -25,10 +25,10 @@ from services.collector.pair import (
     Decision,
     ExcludedPair,
     ForgottenSession,
+    Judged,
     Pair,
     ReviewedPair,
     ScoredPair,
-    Verdict,
 )
 from services.collector.queues import Queues, Written
 from services.collector.reports import Reports
@@ -55,7 +55,7 @@ class Follower:
         self,
         queues: Queues,
         upkeep: Upkeep,
-        judge: Callable[[Pair], Verdict],
+        judge: Callable[[Pair], Judged],
         reports: Reports,
         settings: CollectorSettings,
     ) -> None:

@@ -1,4 +1,4 @@
-"""Pairs as Label Studio tasks, and its annotations as verdicts. Pure.
+"""Pairs as Label Studio tasks, and its annotations as decisions. Pure.
 
 The labelling configuration that fits is docs/label-studio.xml; a test holds the two together.
 Source of the format: https://labelstud.io/guide/task_format and /guide/predictions.
@@ -16,7 +16,7 @@ from services.collector.pair import Decision
 # Names of the controls and of the object that they label, in the labelling configuration.
 SOURCE_CONTROL = "source_text"
 TARGET_CONTROL = "target_text"
-VERDICT_CONTROL = "verdict"
+DECISION_CONTROL = "decision"
 OBJECT = "shown_source"
 TARGET_OBJECT = "shown_target"
 
@@ -53,7 +53,7 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Annotation:
-    """A person's verdict, as Label Studio knows it.
+    """A person's decision, as Label Studio knows it.
 
     Args:
         source_text: as it shall be.
@@ -153,11 +153,11 @@ def _annotation(name: str, entry: object) -> Annotation | None:
         return None
     newest = max(done, key=lambda one: str(one.get("updated_at") or one.get("created_at") or ""))
     values = _values(newest.get("result"))
-    choice = values.get(VERDICT_CONTROL, "")
+    choice = values.get(DECISION_CONTROL, "")
     decision = CHOICES.get(choice)
     if decision is None:
         found = f"{choice!r}" if choice else "none"
-        raise ValueError(f"its verdict is {found}; choose one of: {', '.join(CHOICES)}")
+        raise ValueError(f"its decision is {found}; choose one of: {', '.join(CHOICES)}")
     shown = {
         control: text if isinstance(text := data.get(field), str) else ""
         for control, field in ((SOURCE_CONTROL, "source"), (TARGET_CONTROL, "target"))

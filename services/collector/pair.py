@@ -92,7 +92,8 @@ class ExcludedPair:
     reason: str
 
 
-Verdict = ScoredPair | ExcludedPair
+# What the machine makes of a pair.
+Judged = ScoredPair | ExcludedPair
 
 
 class Decision(StrEnum):
@@ -117,7 +118,7 @@ class ReviewedPair:
         revision: counts the decisions on this pair from 1; the greatest wins.
     """
 
-    machine: Verdict
+    machine: Judged
     sequence: int
     time: datetime
     decision: Decision
@@ -157,4 +158,4 @@ class ShownText:
 
 
 # What one journal event changes in what is collected.
-Change = Verdict | ReviewedPair | ShownText | ForgottenSession
+Change = Judged | ReviewedPair | ShownText | ForgottenSession

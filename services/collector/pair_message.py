@@ -5,7 +5,7 @@ from __future__ import annotations
 from glossa.collector.v1 import collector_pb2
 from glossa.types.v1 import types_pb2
 from services.collector.bands import Band
-from services.collector.pair import Decision, ExcludedPair, ReviewedPair, ScoredPair, Verdict
+from services.collector.pair import Decision, ExcludedPair, Judged, ReviewedPair, ScoredPair
 from services.collector.pair_keys import CORRECTED
 
 BAND_NUMBERS = {
@@ -18,11 +18,11 @@ STREAM_NUMBERS: dict[str, collector_pb2.Band] = {
     **{band.value: number for band, number in BAND_NUMBERS.items()},
     CORRECTED: collector_pb2.BAND_CORRECTED,
 }
-VERDICT_NUMBERS = {
-    Decision.ACCEPTED: types_pb2.VERDICT_ACCEPTED,
-    Decision.FIXED: types_pb2.VERDICT_FIXED,
-    Decision.REJECTED: types_pb2.VERDICT_REJECTED,
-    Decision.WITHDRAWN: types_pb2.VERDICT_WITHDRAWN,
+DECISION_NUMBERS = {
+    Decision.ACCEPTED: types_pb2.DECISION_ACCEPTED,
+    Decision.FIXED: types_pb2.DECISION_FIXED,
+    Decision.REJECTED: types_pb2.DECISION_REJECTED,
+    Decision.WITHDRAWN: types_pb2.DECISION_WITHDRAWN,
 }
 
 
@@ -36,14 +36,14 @@ def pair_message(collected: ScoredPair | ReviewedPair) -> collector_pb2.ScoredPa
     message.target_text = collected.target_text
     message.original_source_text = collected.pair.source_text
     message.original_target_text = collected.pair.target_text
-    message.verdict = VERDICT_NUMBERS[collected.decision]
+    message.decision = DECISION_NUMBERS[collected.decision]
     message.reviewer = collected.reviewer
     message.review_revision = collected.revision
     return message
 
 
-def _judged_message(verdict: Verdict) -> collector_pb2.ScoredPair:
-    pair = verdict.pair
+def _judged_message(judged: Judged) -> collector_pb2.ScoredPair:
+    pair = judged.pair
     message = collector_pb2.ScoredPair(
         pair_id=pair.pair_id,
         session_id=pair.session_id,
@@ -71,15 +71,15 @@ def _judged_message(verdict: Verdict) -> collector_pb2.ScoredPair:
         ],
     )
     message.time.FromDatetime(pair.time)
-    if isinstance(verdict, ExcludedPair):
+    if isinstance(judged, ExcludedPair):
         message.band = collector_pb2.BAND_EXCLUDED
         return message
-    message.band = BAND_NUMBERS[verdict.band]
-    message.quality_score = verdict.quality_score
+    message.band = BAND_NUMBERS[judged.band]
+    message.quality_score = judged.quality_score
     for name in ("stt_confidence", "translation_qe", "marian_agreement"):
-        value = getattr(verdict, name)
+        value = getattr(judged, name)
         if value is not None:
             setattr(message, name, value)
-    message.caps.extend(verdict.caps)
-    message.calibration = verdict.calibration
+    message.caps.extend(judged.caps)
+    message.calibration = judged.calibration
     return message

@@ -1,9 +1,9 @@
 """The review: what people do with doubtful pairs, behind the RPCs and the page alike.
 
-    lease -> (renew ...) -> submit | release        undo: the verdict before, and its pair again
+    lease -> (renew ...) -> submit | release        undo: the decision before, and its pair again
 
-A verdict is safe when the journal has it. Whatever fails before that leaves the lease as it was,
-and the same submit may be sent again: it is one verdict, however often it arrives.
+A decision is safe when the journal has it. Whatever fails before that leaves the lease as it was,
+and the same submit may be sent again: it is one decision, however often it arrives.
 """
 
 from __future__ import annotations
@@ -137,7 +137,7 @@ class Reviews:
         shown_source_text: str = "",
         shown_target_text: str = "",
     ) -> tuple[int, Progress]:
-        """Writes a verdict to the journal; its sequence. An empty text is the one shown now.
+        """Writes a decision to the journal; its sequence. An empty text is the one shown now.
 
         Args:
             shown_source_text: as the reviewer saw it: what somebody corrected since is neither
@@ -145,14 +145,14 @@ class Reviews:
             shown_target_text: the same.
 
         Raises:
-            InvalidInput: INVALID_VERDICT for one that is withdrawn.
-            Superseded: LEASE_LOST; so, too, when another verdict was given on this lease.
+            InvalidInput: INVALID_DECISION for one that is withdrawn.
+            Superseded: LEASE_LOST; so, too, when another decision was made on this lease.
             Unavailable: GATEWAY_UNAVAILABLE; the lease stays.
             GlossaError: with the reasons of GatewayService.ReviewPair; the lease stays.
         """
         if decision is Decision.WITHDRAWN:
             raise InvalidInput(
-                "INVALID_VERDICT", "accept, fix or reject a pair; undo takes a verdict back"
+                "INVALID_DECISION", "accept, fix or reject a pair; undo takes a decision back"
             )
         held = await self._queue.holder(lease_id)
         pair = (await self._queue.pair(held.pair_id)).machine.pair
@@ -174,13 +174,13 @@ class Reviews:
             raise Superseded(
                 "LEASE_LOST",
                 f"{held.pair_id} was decided about otherwise under your name, in another window "
-                "maybe: this verdict is not written",
+                "maybe: this decision is not written",
             ) from error
         await self._queue.settle(held, review_id, sequence, revision, self._journal_id())
         return sequence, await self._queue.progress()
 
     async def undo(self, reviewer: str) -> tuple[ReviewItem | None, Progress]:
-        """Takes somebody's last verdict back and gives them that pair again.
+        """Takes somebody's last decision back and gives them that pair again.
 
         Raises:
             InvalidInput: INVALID_REVIEWER.
@@ -203,7 +203,7 @@ class Reviews:
                 await self._queue.end_undo(undoing, undoing.revision)
             raise WrongState(
                 "NOTHING_TO_UNDO",
-                f"your verdict on {undoing.pair_id} no longer stands: {error.message}",
+                f"your decision on {undoing.pair_id} no longer stands: {error.message}",
             ) from error
         await self._queue.end_undo(undoing, revision)
         await self._until_read(sequence)
@@ -260,7 +260,7 @@ class Reviews:
         except TimeoutError as error:
             raise Unavailable(
                 "GATEWAY_UNAVAILABLE",
-                "the verdict is taken back; its pair waits for review again as soon as the "
+                "the decision is taken back; its pair waits for review again as soon as the "
                 "collector has read the journal",
             ) from error
 
@@ -279,7 +279,7 @@ def check_reviewer(reviewer: str) -> None:
 
 
 def _undo_id(review_id: str) -> str:
-    """Names the withdrawal of a verdict, however often it is sent; as short as the gateway asks."""
+    """Names a withdrawal, however often it is sent; as short as the gateway asks."""
     return f"undo-{hashlib.sha256(review_id.encode()).hexdigest()[:32]}"
 
 

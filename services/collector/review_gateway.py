@@ -1,4 +1,4 @@
-"""What the review asks of the gateway: verdicts into the journal, audio out of its store."""
+"""What the review asks of the gateway: decisions into the journal, audio out of its store."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import grpc
 from glossa.gateway.v1 import gateway_pb2, gateway_pb2_grpc
 from services.audio import ms_to_samples
 from services.collector.pair import Decision, Pair
-from services.collector.pair_message import VERDICT_NUMBERS
+from services.collector.pair_message import DECISION_NUMBERS
 from services.errors import (
     GlossaError,
     InvalidInput,
@@ -85,7 +85,7 @@ class ReviewGateway:
                     session_id=pair.session_id,
                     segment_id=pair.segment_id,
                     language=pair.target_language,
-                    verdict=VERDICT_NUMBERS[decision],
+                    decision=DECISION_NUMBERS[decision],
                     source_text=source_text,
                     target_text=target_text,
                     reviewer=reviewer,

@@ -11,7 +11,7 @@ Written by the follower, with the cursor:
 Written by both, whoever knows it first:
 
     glossa:review:settled:<session_id>  HASH pair_id -> JSON {review_id, reviewer, sequence,
-                                        revision} of the newest verdict, unless it was withdrawn
+                                        revision} of the newest decision, unless it was withdrawn
     glossa:review:history               ZSET "<reviewer>\n<pair_id>" of those by their time
 
 Written by the leases (review_queue.py):
@@ -30,7 +30,7 @@ LEASED_PAIRS_KEY = _PREFIX + "lease:pairs"
 LEASING_REVIEWERS_KEY = _PREFIX + "lease:reviewers"
 HISTORY_KEY = _PREFIX + "history"
 
-HISTORY_VERDICTS = 10_000  # of everybody together; older ones cannot be taken back by `undo`
+HISTORY_DECISIONS = 10_000  # of everybody together; older ones cannot be taken back by `undo`
 
 
 def items_key(session_id: str) -> str:
@@ -57,30 +57,30 @@ def settled_key(session_id: str) -> str:
     return f"{_PREFIX}settled:{session_id}"
 
 
-# For the scripts of the leases and for that of the follower, who both tell of a verdict, whichever
+# For the scripts of the leases and for that of the follower, who both tell of a decision, whichever
 # is first. A newer one of the same pair is never replaced by an older.
-VERDICT_LUA = (
+DECISION_LUA = (
     """
 local settled_prefix, history = 'glossa:review:settled:', 'glossa:review:history'
-local function settled_verdict(session_id, pair_id)
+local function settled_decision(session_id, pair_id)
   local text = redis.call('HGET', settled_prefix .. session_id, pair_id)
   return text and cjson.decode(text)
 end
-local function forget_verdict(session_id, pair_id, revision)
-  local verdict = settled_verdict(session_id, pair_id)
-  if not verdict or verdict.revision > revision then return end
+local function forget_decision(session_id, pair_id, revision)
+  local decision = settled_decision(session_id, pair_id)
+  if not decision or decision.revision > revision then return end
   redis.call('HDEL', settled_prefix .. session_id, pair_id)
-  redis.call('ZREM', history, verdict.reviewer .. '\\n' .. pair_id)
+  redis.call('ZREM', history, decision.reviewer .. '\\n' .. pair_id)
 end
-local function remember_verdict(session_id, pair_id, revision, time_us, verdict)
-  local known = settled_verdict(session_id, pair_id)
+local function remember_decision(session_id, pair_id, revision, time_us, decision)
+  local known = settled_decision(session_id, pair_id)
   if known and known.revision >= revision then return end
-  forget_verdict(session_id, pair_id, revision)
-  verdict.revision = revision
-  redis.call('HSET', settled_prefix .. session_id, pair_id, cjson.encode(verdict))
-  redis.call('ZADD', history, time_us, verdict.reviewer .. '\\n' .. pair_id)
+  forget_decision(session_id, pair_id, revision)
+  decision.revision = revision
+  redis.call('HSET', settled_prefix .. session_id, pair_id, cjson.encode(decision))
+  redis.call('ZADD', history, time_us, decision.reviewer .. '\\n' .. pair_id)
 """
-    f"  redis.call('ZREMRANGEBYRANK', history, 0, -{HISTORY_VERDICTS} - 1)\nend\n"
+    f"  redis.call('ZREMRANGEBYRANK', history, 0, -{HISTORY_DECISIONS} - 1)\nend\n"
 )
 
 # For the script that forgets a session: `forget_review(session_id)` deletes every key and every

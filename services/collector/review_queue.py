@@ -86,12 +86,12 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Undoing:
-    """A verdict that is about to be taken back, its pair already held for the reviewer again.
+    """A decision that is about to be taken back, its pair already held for the reviewer again.
 
     Args:
         lease_id: of the new hold.
-        review_id: of the verdict.
-        revision: of the verdict.
+        review_id: of the decision.
+        revision: of the decision.
     """
 
     pair_id: str
@@ -145,7 +145,7 @@ class ReviewQueue:
         return None
 
     async def holder(self, lease_id: str) -> Held:
-        """What a lease is good for: one verdict, which may be sent again when it was given.
+        """What a lease is good for: one decision, which may be sent again when it was made.
 
         Raises:
             Superseded: LEASE_LOST.
@@ -181,10 +181,10 @@ class ReviewQueue:
     async def settle(
         self, held: Held, review_id: str, sequence: int, revision: int, journal_id: str
     ) -> None:
-        """Closes a pair whose verdict is in the journal, before the follower has read it there.
+        """Closes a pair whose decision is in the journal, before the follower has read it there.
 
         Args:
-            sequence: of the verdict in the journal, which is `journal_id`.
+            sequence: of the decision in the journal, which is `journal_id`.
         """
         await self._run(
             review_scripts.SETTLE,
@@ -197,7 +197,7 @@ class ReviewQueue:
         )
 
     async def begin_undo(self, reviewer: str) -> Undoing:
-        """Holds the pair of a reviewer's last standing verdict for them.
+        """Holds the pair of a reviewer's last standing decision for them.
 
         Raises:
             WrongState: NOTHING_TO_UNDO, LEASED.
@@ -209,10 +209,10 @@ class ReviewQueue:
                 return Undoing(pair_id, lease_id, review_id, int(revision))
             case ["leased", other, *_]:
                 raise _leased("the pair", other)
-        raise WrongState("NOTHING_TO_UNDO", f"{reviewer} has given no verdict to take back")
+        raise WrongState("NOTHING_TO_UNDO", f"{reviewer} has made no decision to take back")
 
     async def end_undo(self, undoing: Undoing, revision: int) -> None:
-        """Forgets a verdict that was withdrawn, and any before that `revision`."""
+        """Forgets a decision that was withdrawn, and any before that `revision`."""
         await self._run(review_scripts.END_UNDO, undoing.pair_id, revision)
 
     async def has_read(self, journal_id: str, sequence: int) -> bool:
@@ -283,7 +283,7 @@ def pair_of(lease_id: str) -> str:
 
 
 def review_id_of(lease_id: str) -> str:
-    """What names the verdict that is given on a lease, however often it is sent."""
+    """What names the decision that is made on a lease, however often it is sent."""
     return lease_id.rpartition("~")[2]
 
 

@@ -6,10 +6,10 @@ review_keys.py says what is where.
 
 from __future__ import annotations
 
-from services.collector.review_keys import VERDICT_LUA
+from services.collector.review_keys import DECISION_LUA
 
 _COMMON = (
-    VERDICT_LUA
+    DECISION_LUA
     + """
 local prefix, open_pairs = 'glossa:review:', 'glossa:review:open'
 local leases, having = prefix .. 'lease:pairs', prefix .. 'lease:reviewers'
@@ -135,8 +135,8 @@ HELD = (
     + """
 local lease = lease_of(ARGV[2])
 if lease and lease.id == ARGV[1] then return {'held', lease.reviewer} end
--- A verdict that has been given is given again in the same words when its answer was lost.
-local settled = settled_verdict(session_of(ARGV[2]), ARGV[2])
+-- A decision that was made is taken once more, in the same words, when its answer was lost.
+local settled = settled_decision(session_of(ARGV[2]), ARGV[2])
 if settled and settled.review_id == ARGV[3] then return {'held', settled.reviewer} end
 return {'lost'}
 """
@@ -172,7 +172,7 @@ return {'released'}
 
 # ARGV 1 pair, 2 review_id, 3 reviewer, 4 sequence, 5 revision, 6 cursor key
 #
-# The pair may have been given to somebody else while the verdict was on its way: it is decided, so
+# The pair may have been given to somebody else while the decision was on its way: it is decided, so
 # theirs is lost. Without any lease the session was forgotten meanwhile, and nothing may be written.
 # What the follower has read already it has closed itself; the pair may be open again by now.
 SETTLE = (
@@ -186,7 +186,7 @@ if tonumber(redis.call('GET', ARGV[6]) or '0') < sequence then
   redis.call('ZREM', open_pairs, pair_id)
 end
 redis.call('HDEL', of_session('skipped', pair_id), pair_id)
-remember_verdict(session_of(pair_id), pair_id, tonumber(ARGV[5]), now_us, {
+remember_decision(session_of(pair_id), pair_id, tonumber(ARGV[5]), now_us, {
   review_id = ARGV[2], reviewer = ARGV[3], sequence = sequence
 })
 return {'settled'}
@@ -196,7 +196,7 @@ return {'settled'}
 # ARGV 1 reviewer, 2 milliseconds, 3 token
 #
 # Nobody else can be given the pair from here on, although it is not open before the follower has
-# read in the journal that the verdict was withdrawn.
+# read in the journal that the decision was withdrawn.
 BEGIN_UNDO = (
     _COMMON
     + """
@@ -215,7 +215,7 @@ while not pair_id do
   if not pair_id and #page < 100 then return {'nothing'} end
   first = first + 100
 end
-local settled = settled_verdict(session_of(pair_id), pair_id)
+local settled = settled_decision(session_of(pair_id), pair_id)
 local lease = lease_of(pair_id)
 if is_anothers(lease, reviewer) then return {'leased', lease.reviewer} end
 lease = give(pair_id, reviewer, tonumber(ARGV[2]), ARGV[3])
@@ -227,7 +227,7 @@ return {'given', pair_id, lease.id, settled.review_id, settled.revision}
 END_UNDO = (
     _COMMON
     + """
-forget_verdict(session_of(ARGV[1]), ARGV[1], tonumber(ARGV[2]))
+forget_decision(session_of(ARGV[1]), ARGV[1], tonumber(ARGV[2]))
 return {'ended'}
 """
 )

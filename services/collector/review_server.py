@@ -11,12 +11,12 @@ from google.protobuf import timestamp_pb2
 
 from glossa.collector.v1 import collector_pb2, collector_pb2_grpc
 from services.audio import MAX_CHUNK_BYTES
-from services.collector.pair_message import VERDICT_NUMBERS, pair_message
+from services.collector.pair_message import DECISION_NUMBERS, pair_message
 from services.collector.review import DEFAULT_LISTED, ReviewItem, Reviews
 from services.collector.review_queue import Progress
 from services.errors import InvalidInput
 
-_DECISIONS = {number: decision for decision, number in VERDICT_NUMBERS.items()}
+_DECISIONS = {number: decision for decision, number in DECISION_NUMBERS.items()}
 
 
 class ReviewServicer(collector_pb2_grpc.CollectorServiceServicer):
@@ -61,9 +61,9 @@ class ReviewServicer(collector_pb2_grpc.CollectorServiceServicer):
     async def SubmitReview(
         self, request: collector_pb2.SubmitReviewRequest, context: grpc.aio.ServicerContext
     ) -> collector_pb2.SubmitReviewResponse:
-        decision = _DECISIONS.get(request.verdict)
+        decision = _DECISIONS.get(request.decision)
         if decision is None:
-            raise InvalidInput("INVALID_VERDICT", "accept, fix or reject the pair")
+            raise InvalidInput("INVALID_DECISION", "accept, fix or reject the pair")
         sequence, progress = await self._reviews.submit(
             request.lease_id,
             decision,

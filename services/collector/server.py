@@ -12,6 +12,7 @@ import grpc
 from glossa.collector.v1 import collector_pb2, collector_pb2_grpc
 from services.audio import MAX_CHUNK_BYTES
 from services.collector.follower import Follower
+from services.collector.judging import judge
 from services.collector.pair_keys import CORRECTED, STREAMS
 from services.collector.pair_message import BAND_NUMBERS, STREAM_NUMBERS, pair_message
 from services.collector.queues import Queues
@@ -20,7 +21,6 @@ from services.collector.review import Reviews
 from services.collector.review_server import ReviewServicer
 from services.collector.settings import CollectorSettings
 from services.collector.upkeep import QUEUE_CONDITION, Upkeep
-from services.collector.verdict import judge
 from services.collector.web import ReviewSite
 from services.errors import InvalidInput
 from services.serving import Conditions
@@ -38,7 +38,7 @@ class CollectorApp:
         url, timeout_s = settings.redis_url_with_password(), settings.redis_timeout_s
         # Two clients: an export must not stand in the way of a write.
         self._writing, self._reading = Queues.open(url, timeout_s), Queues.open(url, timeout_s)
-        verdict_on = functools.partial(
+        judge_pair = functools.partial(
             judge,
             weights=settings.weights(),
             thresholds=settings.thresholds(),
@@ -47,7 +47,7 @@ class CollectorApp:
         self.conditions = Conditions(QUEUE_CONDITION)
         upkeep = Upkeep(self._writing, settings, self.conditions)
         self._reports = Reports(settings.reports_dir)
-        self._follower = Follower(self._writing, upkeep, verdict_on, self._reports, settings)
+        self._follower = Follower(self._writing, upkeep, judge_pair, self._reports, settings)
         self._reviews = Reviews.open(settings, lambda: self._follower.journal_id)
         self._site = ReviewSite(self._reviews, settings)
 

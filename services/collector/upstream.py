@@ -15,18 +15,18 @@ from services.collector.pair import (
     Change,
     Decision,
     ForgottenSession,
+    Judged,
     Pair,
     ReviewedPair,
     ShownText,
     Signal,
-    Verdict,
 )
 
 _DECISIONS = {
-    types_pb2.VERDICT_ACCEPTED: Decision.ACCEPTED,
-    types_pb2.VERDICT_FIXED: Decision.FIXED,
-    types_pb2.VERDICT_REJECTED: Decision.REJECTED,
-    types_pb2.VERDICT_WITHDRAWN: Decision.WITHDRAWN,
+    types_pb2.DECISION_ACCEPTED: Decision.ACCEPTED,
+    types_pb2.DECISION_FIXED: Decision.FIXED,
+    types_pb2.DECISION_REJECTED: Decision.REJECTED,
+    types_pb2.DECISION_WITHDRAWN: Decision.WITHDRAWN,
 }
 
 
@@ -48,7 +48,7 @@ class Event:
 class Upstream:
     """Reads the journal through one channel, and judges its pairs."""
 
-    def __init__(self, channel: grpc.aio.Channel, judge: Callable[[Pair], Verdict]) -> None:
+    def __init__(self, channel: grpc.aio.Channel, judge: Callable[[Pair], Judged]) -> None:
         self._stub = gateway_pb2_grpc.JournalServiceStub(channel)
         self._judge = judge
 
@@ -72,18 +72,18 @@ class Upstream:
             call.cancel()
 
 
-def change_of(event: Any, judge: Callable[[Pair], Verdict]) -> Change | None:
+def change_of(event: Any, judge: Callable[[Pair], Judged]) -> Change | None:
     """What an event of the journal (gateway_pb2.JournalEvent) changes; None for any other."""
     match event.WhichOneof("event"):
         case "pair_scored":
             return judge(_pair(event, event.pair_scored))
-        case "pair_reviewed" if event.pair_reviewed.verdict in _DECISIONS:
+        case "pair_reviewed" if event.pair_reviewed.decision in _DECISIONS:
             review = event.pair_reviewed
             return ReviewedPair(
                 machine=judge(_pair(event, review.pair)),
                 sequence=event.sequence,
                 time=event.time.ToDatetime(tzinfo=UTC),
-                decision=_DECISIONS[review.verdict],
+                decision=_DECISIONS[review.decision],
                 source_text=review.source_text,
                 target_text=review.target_text,
                 reviewer=review.reviewer,

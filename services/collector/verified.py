@@ -72,9 +72,9 @@ def read_verified(lines: Iterable[bytes]) -> list[VerifiedPair]:
             newest[line.key] = line
     found = []
     for line in newest.values():
-        verdict = line.verdict()
-        if verdict is not None:
-            found.append(VerifiedPair(line.pair(), *verdict))
+        labels = line.labels()
+        if labels is not None:
+            found.append(VerifiedPair(line.pair(), *labels))
     return found
 
 
@@ -122,7 +122,7 @@ class _Line(BaseModel):
             caps=caps(self.signals, self.flags, self.missing_terms),
         )
 
-    def verdict(self) -> tuple[bool, bool | None] | None:
+    def labels(self) -> tuple[bool, bool | None] | None:
         """(is_good, is_source_right), or None when nobody decided."""
         if self.is_good is not None:
             is_right = self.is_source_right

@@ -53,9 +53,9 @@ class ReviewApi:
     async def _submit(self, request: web.Request) -> web.Response:
         body = await _body(request)
         try:
-            decision = Decision(_text(body, "verdict"))
+            decision = Decision(_text(body, "decision"))
         except ValueError:
-            raise InvalidInput("INVALID_VERDICT", "say accepted, fixed or rejected") from None
+            raise InvalidInput("INVALID_DECISION", "say accepted, fixed or rejected") from None
         sequence, progress = await self._reviews.submit(
             _text(body, "lease_id"),
             decision,

@@ -34,9 +34,9 @@ from services.collector.pair_keys import (
 )
 from services.collector.priority import review_priority
 from services.collector.review_keys import (
+    DECISION_LUA,
     FORGET_REVIEW_LUA,
     OPEN_KEY,
-    VERDICT_LUA,
     done_key,
     items_key,
     shown_field,
@@ -149,7 +149,7 @@ end
 #      10 review id, 11 its time in microseconds, 12... fields.
 # The item stays: an undo shows the pair again.
 _REVIEWED = _script(
-    VERDICT_LUA
+    DECISION_LUA
     + """
 local _, counts, session_counts, stream, entries, open, items, done = unpack(KEYS)
 local pair_id, revision, decision, priority, item, session_id = unpack(ARGV, 3, 8)
@@ -167,12 +167,12 @@ if item ~= '' then redis.call('HSETNX', items, pair_id, item) end
 local stands = decision ~= 'withdrawn' and 1 or 0
 if stands == 1 then
   redis.call('HSET', done, pair_id, revision .. ' ' .. decision)
-  remember_verdict(session_id, pair_id, tonumber(revision), ARGV[11], {
+  remember_decision(session_id, pair_id, tonumber(revision), ARGV[11], {
     reviewer = ARGV[9], review_id = ARGV[10], sequence = tonumber(ARGV[1])
   })
 else
   redis.call('HDEL', done, pair_id)
-  forget_verdict(session_id, pair_id, tonumber(revision))
+  forget_decision(session_id, pair_id, tonumber(revision))
 end
 if stands == 0 and priority ~= '' then
   redis.call('ZADD', open, priority, pair_id)

@@ -46,14 +46,14 @@ def check_new_session(config: gateway_pb2.SessionConfig) -> None:
 def checked_review(
     request: gateway_pb2.ReviewPairRequest,
 ) -> gateway_pb2.ReviewPairRequest:
-    """The request without blanks around its texts, and without texts that its verdict ignores.
+    """The request without blanks around its texts, and without texts that its decision ignores.
 
     Raises:
-        InvalidInput: INVALID_VERDICT, INVALID_REVIEW_ID, EMPTY_TEXT, TEXT_TOO_LONG.
+        InvalidInput: INVALID_DECISION, INVALID_REVIEW_ID, EMPTY_TEXT, TEXT_TOO_LONG.
     """
-    if request.verdict not in types_pb2.Verdict.values()[1:]:
+    if request.decision not in types_pb2.Decision.values()[1:]:
         raise InvalidInput(
-            "INVALID_VERDICT", "a review needs a verdict: accepted, fixed, rejected or withdrawn"
+            "INVALID_DECISION", "a review needs a decision: accepted, fixed, rejected or withdrawn"
         )
     if not _REVIEW_ID.fullmatch(request.review_id):
         raise InvalidInput(
@@ -63,7 +63,7 @@ def checked_review(
     _check_length("a reviewer's name", request.reviewer, MAX_NAME_CHARACTERS)
     checked = gateway_pb2.ReviewPairRequest()
     checked.CopyFrom(request)
-    has_texts = request.verdict in (types_pb2.VERDICT_ACCEPTED, types_pb2.VERDICT_FIXED)
+    has_texts = request.decision in (types_pb2.DECISION_ACCEPTED, types_pb2.DECISION_FIXED)
     checked.source_text = checked_text("source_text", request.source_text) if has_texts else ""
     checked.target_text = checked_text("target_text", request.target_text) if has_texts else ""
     checked.shown_source_text = request.shown_source_text.strip()

@@ -1,4 +1,4 @@
-"""People's verdicts on scored pairs."""
+"""People's decisions on scored pairs."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ _Change = tuple[ShownText, str]  # what is shown, and what is wanted in its plac
 def append_review(
     transaction: Transaction, request: gateway_pb2.ReviewPairRequest
 ) -> gateway_pb2.ReviewPairResponse:
-    """Appends a verdict, and before it a correction for each text that it changes.
+    """Appends a decision, and before it a correction for each text that it changes.
 
     A text of `request` that is empty stays as it is shown. A pair that is fixed without a change
-    is journalled as accepted: its texts are right as they are shown. What a withdrawn verdict
+    is journalled as accepted: its texts are right as they are shown. What a withdrawn decision
     changed goes back to what was shown before it, unless somebody changed it since.
 
     Raises:
         NotFound: UNKNOWN_SESSION, UNKNOWN_PAIR.
-        InvalidInput: INVALID_VERDICT, INVALID_REVIEW_ID.
+        InvalidInput: INVALID_DECISION, INVALID_REVIEW_ID.
     """
     config = config_of(transaction, request.session_id)
     known = _known_answer(transaction, request)
@@ -39,26 +39,26 @@ def append_review(
         if (text := _shown(transaction, request, config, language)) is not None
     ]
     newest = _newest(transaction, request)
-    verdict = request.verdict
+    decision = request.decision
     changes: list[_Change] = []
-    if verdict in (types_pb2.VERDICT_ACCEPTED, types_pb2.VERDICT_FIXED):
+    if decision in (types_pb2.DECISION_ACCEPTED, types_pb2.DECISION_FIXED):
         if _differing(shown, (request.shown_source_text, request.shown_target_text)):
             raise InvalidInput(
-                "INVALID_VERDICT",
+                "INVALID_DECISION",
                 "somebody changed this pair since it was looked at: look at it again",
             )
         changes = _differing(shown, (request.source_text, request.target_text))
-        if verdict == types_pb2.VERDICT_ACCEPTED and changes:
+        if decision == types_pb2.DECISION_ACCEPTED and changes:
             raise InvalidInput(
-                "INVALID_VERDICT",
+                "INVALID_DECISION",
                 "a pair is accepted with the texts that are shown, and these are others: look at "
                 "it again, or send it as fixed",
             )
         if not changes:
-            verdict = types_pb2.VERDICT_ACCEPTED
-    elif verdict == types_pb2.VERDICT_WITHDRAWN:
-        if newest is None or newest.verdict == types_pb2.VERDICT_WITHDRAWN:
-            raise InvalidInput("INVALID_VERDICT", "there is no verdict on this pair to withdraw")
+            decision = types_pb2.DECISION_ACCEPTED
+    elif decision == types_pb2.DECISION_WITHDRAWN:
+        if newest is None or newest.decision == types_pb2.DECISION_WITHDRAWN:
+            raise InvalidInput("INVALID_DECISION", "there is no decision on this pair to withdraw")
         changes = _taken_back(transaction, request, config, newest, shown)
 
     texts = {text.language: text.text for text in shown}
@@ -77,7 +77,7 @@ def append_review(
             segment_id=request.segment_id,
             language=request.language,
             revision=revision,
-            verdict=verdict,
+            decision=decision,
             source_text=texts[config.source_language],
             target_text=texts[request.language],
             reviewer=request.reviewer,
@@ -86,7 +86,7 @@ def append_review(
         ),
     )
     transaction.connection.execute(
-        "INSERT INTO reviews (review_id, session_id, segment_id, language, revision, verdict, "
+        "INSERT INTO reviews (review_id, session_id, segment_id, language, revision, decision, "
         "first_sequence, sequence) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         (
             request.review_id,
@@ -94,7 +94,7 @@ def append_review(
             request.segment_id,
             request.language,
             revision,
-            verdict,
+            decision,
             min((*sequences, sequence)),
             sequence,
         ),
@@ -104,10 +104,10 @@ def append_review(
 
 @dataclass(frozen=True)
 class _Review:
-    """A verdict in the journal; its corrections are those from `first_sequence` to `sequence`."""
+    """A decision in the journal; its corrections are those from `first_sequence` to `sequence`."""
 
     revision: int
-    verdict: int
+    decision: int
     first_sequence: int
     sequence: int
 
@@ -135,12 +135,12 @@ def _known_answer(
 def _is_same(request: gateway_pb2.ReviewPairRequest, reviewed: gateway_pb2.PairReviewed) -> bool:
     """Whether this was asked for; a fix that changed nothing was journalled as accepted."""
     about = (request.segment_id, request.language)
-    verdicts = {reviewed.verdict}
-    if reviewed.verdict == types_pb2.VERDICT_ACCEPTED:
-        verdicts.add(types_pb2.VERDICT_FIXED)
+    decisions = {reviewed.decision}
+    if reviewed.decision == types_pb2.DECISION_ACCEPTED:
+        decisions.add(types_pb2.DECISION_FIXED)
     return (
         about == (reviewed.segment_id, reviewed.language)
-        and request.verdict in verdicts
+        and request.decision in decisions
         and request.source_text in ("", reviewed.source_text.strip())
         and request.target_text in ("", reviewed.target_text.strip())
     )
@@ -167,7 +167,7 @@ def _scored(
 
 def _newest(transaction: Transaction, request: gateway_pb2.ReviewPairRequest) -> _Review | None:
     row = transaction.connection.execute(
-        "SELECT revision, verdict, first_sequence, sequence FROM reviews "
+        "SELECT revision, decision, first_sequence, sequence FROM reviews "
         "WHERE session_id = ? AND segment_id = ? AND language = ? ORDER BY revision DESC LIMIT 1",
         (request.session_id, request.segment_id, request.language),
     ).fetchone()
@@ -202,7 +202,7 @@ def _taken_back(
     review: _Review,
     shown: Sequence[ShownText],
 ) -> list[_Change]:
-    """What a verdict changed and nobody changed since, with the texts before it."""
+    """What a decision changed and nobody changed since, with the texts before it."""
     rows = transaction.connection.execute(
         "SELECT event FROM events WHERE session_id = ? AND segment_id = ? "
         "AND kind = 'correction' AND sequence >= ? AND sequence < ?",

@@ -51,7 +51,7 @@ CREATE TABLE IF NOT EXISTS reviews (
   segment_id INTEGER NOT NULL,
   language TEXT NOT NULL,
   revision INTEGER NOT NULL,
-  verdict INTEGER NOT NULL,
+  decision INTEGER NOT NULL,
   first_sequence INTEGER NOT NULL,
   sequence INTEGER NOT NULL
 ) WITHOUT ROWID;

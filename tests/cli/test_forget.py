@@ -137,13 +137,13 @@ async def test_a_session_is_gone_everywhere_and_another_is_whole(start_stack: St
             session_id=gone,
             segment_id=1,
             language="es",
-            verdict=types_pb2.VERDICT_FIXED,
+            decision=types_pb2.DECISION_FIXED,
             target_text="Se dijo la frase treinta y uno",
             review_id="r-1",
         )
     )
     needles = [sentence(number).encode() for number in (31, 32, 33)]
-    async with asyncio.timeout(WAIT_S):  # the verdict is written to Redis, too
+    async with asyncio.timeout(WAIT_S):  # the decision is written to Redis, too
         while {path.parent.name for path in files_with(needles, stack.folder)} != {
             "gateway",
             "appendonlydir",

@@ -24,7 +24,7 @@ from tests.collector.redis_process import RedisProcess
 from tests.processes import REPOSITORY, ServiceProcess, free_port_base
 
 BY_RULES = signals(heuristic_quality=0.8, number_parity=1.0, back_translation=None)
-VERDICTS = [
+JUDGED = [
     ScoredPair(pair(segment_id=1, sequence=1), Band.ACCEPT, 0.91, 0.92, 0.9, 0.95),
     ScoredPair(
         pair(segment_id=2, sequence=2, signals=BY_RULES), Band.MODERATE, 0.8, 0.8, None, None
@@ -53,9 +53,9 @@ VERDICTS = [
     ),
 ]
 FIXED = ReviewedPair(
-    machine=VERDICTS[5],
+    machine=JUDGED[5],
     sequence=8,
-    time=VERDICTS[5].pair.time,
+    time=JUDGED[5].pair.time,
     decision=Decision.FIXED,
     source_text="Grace stands at the edge of the field",
     target_text="La gracia está en la orilla del campo",
@@ -64,7 +64,7 @@ FIXED = ReviewedPair(
     revision=1,
 )
 SAVED = replace(
-    FIXED, machine=VERDICTS[4], sequence=9, decision=Decision.ACCEPTED, review_id="review-2"
+    FIXED, machine=JUDGED[4], sequence=9, decision=Decision.ACCEPTED, review_id="review-2"
 )
 
 
@@ -102,7 +102,7 @@ async def fill(url: str) -> None:
     queues = Queues.open(url)
     await queues.write(
         *("journal-1", 0),
-        [Write(verdict.pair.sequence, verdict) for verdict in VERDICTS]
+        [Write(judged.pair.sequence, judged) for judged in JUDGED]
         + [Write(8, FIXED), Write(9, SAVED)],
     )
     await queues.close()

@@ -97,7 +97,7 @@ async def test_undo_shows_the_pair_again(stack: ReviewStack) -> None:
     done = await glossa_review(
         stack, "--session", session_id, "--reviewer", "Una", typed="s\no\nIt was said\nu\na\n"
     )
-    assert "Una has given no verdict" in done.stderr
+    assert "Una has made no decision" in done.stderr
     assert "nothing is left" in done.stderr
     await stack.until_reviewed(session_id, 1)
     done = await glossa_review(stack, "--reviewer", "Una", "--session", session_id, typed="u\nr\n")
@@ -198,7 +198,7 @@ async def test_a_pair_that_was_lost_says_so_and_keeps_what_was_typed(stack: Revi
         async with asyncio.timeout(20):
             while not (item := (await stack.lease("Ben", session_id)).item).lease_id:
                 await asyncio.sleep(0.1)
-        await stack.submit(item.lease_id, types_pb2.VERDICT_ACCEPTED)
+        await stack.submit(item.lease_id, types_pb2.DECISION_ACCEPTED)
         os.kill(sitting.pid, signal.SIGCONT)
         sitting.type("a")
         await sitting.shows("not yours any more")

@@ -49,7 +49,7 @@ def annotate(task: dict[str, Any], number: int, choice: str, target: str = "") -
         result[1] = {**result[1], "value": {"text": [target]}}
     result.append(
         {
-            "from_name": "verdict",
+            "from_name": "decision",
             "to_name": "shown_source",
             "type": "choices",
             "value": {"choices": [choice]},
@@ -58,7 +58,7 @@ def annotate(task: dict[str, Any], number: int, choice: str, target: str = "") -
     return {**task, "id": number, "annotations": [{"id": number, "result": result}]}
 
 
-async def test_tasks_go_out_and_annotations_come_back_as_verdicts_once(
+async def test_tasks_go_out_and_annotations_come_back_as_decisions_once(
     stack: ReviewStack, tmp_path: Path
 ) -> None:
     session_id = await stack.preach(5)
@@ -98,7 +98,7 @@ async def test_tasks_go_out_and_annotations_come_back_as_verdicts_once(
     assert "3 already reviewed" in again.stderr
     assert "task 5: " in again.stderr
     assert len(await stack.journalled(session_id, "pair_reviewed")) == 3
-    await stack.submit(lease, types_pb2.VERDICT_ACCEPTED)
+    await stack.submit(lease, types_pb2.DECISION_ACCEPTED)
     path.write_text(json.dumps(annotated[:4]))
     last = await glossa_review(stack, "import", path)
     assert last.returncode == 0, last.stderr
@@ -172,16 +172,16 @@ async def test_what_reviewers_put_right_is_suggested_for_stt(
     stack: ReviewStack, tmp_path: Path
 ) -> None:
     session_id = await stack.preach(4)
-    for verdict in (
-        types_pb2.VERDICT_FIXED,
-        types_pb2.VERDICT_FIXED,
-        types_pb2.VERDICT_FIXED,
-        types_pb2.VERDICT_REJECTED,
+    for decision in (
+        types_pb2.DECISION_FIXED,
+        types_pb2.DECISION_FIXED,
+        types_pb2.DECISION_FIXED,
+        types_pb2.DECISION_REJECTED,
     ):
         item = (await stack.lease("Ana", session_id)).item
         text = item.pair.source_text.replace("said", "Saul")
-        await stack.submit(item.lease_id, verdict, text)
-    await stack.undo("Ana")  # a verdict that was taken back speaks for nothing
+        await stack.submit(item.lease_id, decision, text)
+    await stack.undo("Ana")  # a decision that was taken back speaks for nothing
     await stack.until_reviewed(session_id, 3)
     out = tmp_path / "corrections_en.tsv"
     done = await glossa_review(

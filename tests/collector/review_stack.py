@@ -125,14 +125,14 @@ class ReviewStack:
     async def submit(
         self,
         lease_id: str,
-        verdict: int,
+        decision: int,
         source_text: str = "",
         target_text: str = "",
         **shown: str,
     ) -> collector_pb2.SubmitReviewResponse:
         request = collector_pb2.SubmitReviewRequest(
             lease_id=lease_id,
-            verdict=verdict,
+            decision=decision,
             source_text=source_text,
             target_text=target_text,
             **shown,
@@ -149,7 +149,7 @@ class ReviewStack:
         return (await self.calls.ListForReview(request, timeout=10)).progress
 
     async def until_reviewed(self, session_id: str, count: int) -> None:
-        """Waits until the collector has read so many standing verdicts in the journal."""
+        """Waits until the collector has read so many standing decisions in the journal."""
         async with asyncio.timeout(WAIT_S):
             while (await self.progress(session_id)).reviewed_count != count:
                 await asyncio.sleep(0.02)

@@ -62,7 +62,7 @@ class Reviewing:
         )
 
     async def decide(self, leased: OpenPair, revision: int = 1) -> None:
-        """What a verdict that the journal has taken does to the leases."""
+        """What a decision that the journal has taken does to the leases."""
         assert leased.lease is not None
         lease_id = leased.lease.lease_id
         pair_id = leased.machine.pair.pair_id

@@ -75,13 +75,13 @@ async def test_too_many_accepted_pairs_are_told_in_metric_log_and_stats(stack: S
 
 async def test_what_is_exported_can_be_calibrated_from(stack: Stack, tmp_path: Path) -> None:
     words = "The river stands at the edge of the field"
-    verdicts = (types_pb2.VERDICT_ACCEPTED, types_pb2.VERDICT_FIXED, types_pb2.VERDICT_REJECTED)
+    decisions = (types_pb2.DECISION_ACCEPTED, types_pb2.DECISION_FIXED, types_pb2.DECISION_REJECTED)
     for number in range(1, 13):
         scored = pair_scored(number, session_id=f"session-{number % 3}")
         stack.upstream.add([scored])
         if number % 4:
             source = words if number % 4 == 1 else "The river stood at the edge of the field"
-            reviewed = pair_reviewed(scored, verdicts[number % 4 - 1], 1, source, "El río")
+            reviewed = pair_reviewed(scored, decisions[number % 4 - 1], 1, source, "El río")
             stack.upstream.add([reviewed])
     await stack.start()
     await stack.caught_up()

@@ -121,7 +121,7 @@ async def test_flags_terms_caps_and_the_calibration_come_along(stack: Stack) -> 
     assert list(pair.caps) == ["missing_term", "doubtful_speech"]
     assert pair.calibration == ""
     assert (pair.avg_logprob, pair.no_speech_prob, pair.compression_ratio) == (-0.05, 0.1, 1.2)
-    assert pair.verdict == types_pb2.VERDICT_UNSPECIFIED
+    assert pair.decision == types_pb2.DECISION_UNSPECIFIED
 
 
 async def test_exports_what_people_decided(stack: Stack) -> None:
@@ -130,18 +130,18 @@ async def test_exports_what_people_decided(stack: Stack) -> None:
     stack.upstream.add(pairs)
     stack.upstream.add(
         [
-            pair_reviewed(pairs[0], types_pb2.VERDICT_ACCEPTED),
-            pair_reviewed(pairs[0], types_pb2.VERDICT_FIXED, revision=2),
-            pair_reviewed(pairs[1], types_pb2.VERDICT_REJECTED),
-            pair_reviewed(pairs[2], types_pb2.VERDICT_FIXED),
-            pair_reviewed(pairs[2], types_pb2.VERDICT_WITHDRAWN, revision=2),
+            pair_reviewed(pairs[0], types_pb2.DECISION_ACCEPTED),
+            pair_reviewed(pairs[0], types_pb2.DECISION_FIXED, revision=2),
+            pair_reviewed(pairs[1], types_pb2.DECISION_REJECTED),
+            pair_reviewed(pairs[2], types_pb2.DECISION_FIXED),
+            pair_reviewed(pairs[2], types_pb2.DECISION_WITHDRAWN, revision=2),
         ]
     )
     await stack.start()
     await stack.caught_up()
     fixed, rejected = await stack.export(collector_pb2.BAND_CORRECTED)
     assert (fixed.pair_id, fixed.band) == ("session-a/1/es", collector_pb2.BAND_CORRECTED)
-    assert (fixed.verdict, fixed.review_revision) == (types_pb2.VERDICT_FIXED, 2)
+    assert (fixed.decision, fixed.review_revision) == (types_pb2.DECISION_FIXED, 2)
     assert fixed.reviewer == "Ana"
     assert fixed.source_text == "The river stands at the edge of the open field"
     assert fixed.target_text == "El río está al borde del campo abierto"
@@ -150,9 +150,9 @@ async def test_exports_what_people_decided(stack: Stack) -> None:
     assert fixed.quality_score > 0
     assert fixed.sequence == 6
     assert fixed.time.seconds == SCORED_AT_S + 6
-    assert (rejected.pair_id, rejected.verdict) == (
+    assert (rejected.pair_id, rejected.decision) == (
         "session-a/2/es",
-        types_pb2.VERDICT_REJECTED,
+        types_pb2.DECISION_REJECTED,
     )
     machine = await stack.export(*ALL_BANDS)
     assert [pair.segment_id for pair in machine] == [1, 3, 4]

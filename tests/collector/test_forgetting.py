@@ -167,7 +167,7 @@ async def test_the_append_only_file_forgets_too(stack: Stack) -> None:
             *reviewed_sermon(range(1, 6), KEPT),
             told,
             correction(1, "en", secret, GONE),
-            pair_reviewed(told, types_pb2.VERDICT_FIXED, source_text=f"{secret}!"),
+            pair_reviewed(told, types_pb2.DECISION_FIXED, source_text=f"{secret}!"),
             *reviewed_sermon(range(6, 11), KEPT),
         ]
     )

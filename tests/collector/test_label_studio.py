@@ -48,7 +48,7 @@ def annotated(choice: str | None, *, number: int = 7, **texts: str) -> dict[str,
         result.append(
             {
                 "id": "x",
-                "from_name": "verdict",
+                "from_name": "decision",
                 "to_name": "shown_source",
                 "type": "choices",
                 "value": {"choices": [choice]},
@@ -91,7 +91,7 @@ def test_a_task_and_the_labelling_configuration_fit_each_other() -> None:
 
 
 @pytest.mark.parametrize("choice", CHOICES)
-def test_a_choice_is_a_verdict(choice: str) -> None:
+def test_a_choice_is_a_decision(choice: str) -> None:
     annotation = only([annotated(choice, target_text="El río se queda")])
     assert isinstance(annotation, Annotation)
     assert (annotation.task, annotation.pair_id) == ("task 7", "session-a/3/es")

@@ -53,7 +53,7 @@ def lease_id(leased: OpenPair | None) -> str:
     return leased.lease.lease_id
 
 
-def verdict(
+def decided_on(
     segment_id: int, decision: Decision, revision: int, reviewer: str = "Ana"
 ) -> ReviewedPair:
     machine = doubtful(segment_id, 0.5)
@@ -212,12 +212,12 @@ async def test_a_decided_pair_is_closed_before_the_follower_has_read_it(
     assert error.value.reason == "ALREADY_REVIEWED"
     held = await reviewing.leases.holder(lease_id(leased))
     assert held.reviewer == "Ana"  # the same submit may be sent again
-    await reviewing.write(verdict(1, Decision.ACCEPTED, 1))
+    await reviewing.write(decided_on(1, Decision.ACCEPTED, 1))
     progress = await reviewing.leases.progress()
     assert (progress.open_count, progress.reviewed_count) == (0, 1)
 
 
-async def test_a_verdict_that_settles_late_does_not_close_what_was_opened_again(
+async def test_a_decision_that_settles_late_does_not_close_what_was_opened_again(
     reviewing: Reviewing,
 ) -> None:
     await reviewing.add([0.5])
@@ -225,7 +225,7 @@ async def test_a_verdict_that_settles_late_does_not_close_what_was_opened_again(
     assert leased is not None
     assert leased.lease is not None
     held = await reviewing.leases.holder(leased.lease.lease_id)
-    await reviewing.write(verdict(1, Decision.ACCEPTED, 1), verdict(1, Decision.WITHDRAWN, 2))
+    await reviewing.write(decided_on(1, Decision.ACCEPTED, 1), decided_on(1, Decision.WITHDRAWN, 2))
     await reviewing.leases.settle(held, review_id_of(leased.lease.lease_id), 2, 1, JOURNAL_ID)
     assert pair_id(await reviewing.leases.lease("Ben")) == "session-a/1/es"
 
@@ -239,19 +239,19 @@ async def test_undo_gives_the_pair_back_to_who_decided_and_to_nobody_else(
         assert leased is not None
         await reviewing.decide(leased)
         segment_id = int(pair_id(leased).split("/")[1])
-        await reviewing.write(verdict(segment_id, Decision.ACCEPTED, 1))
-    for segment_id in (2, 1):  # the last verdict first
+        await reviewing.write(decided_on(segment_id, Decision.ACCEPTED, 1))
+    for segment_id in (2, 1):  # the last decision first
         undoing = await reviewing.leases.begin_undo("Ana")
         assert undoing.pair_id == f"session-a/{segment_id}/es"
         await reviewing.leases.end_undo(undoing, 2)
-        await reviewing.write(verdict(segment_id, Decision.WITHDRAWN, 2))
+        await reviewing.write(decided_on(segment_id, Decision.WITHDRAWN, 2))
         assert await reviewing.leases.lease("Ben") is None
         assert pair_id(await reviewing.leases.lease("Ana")) == undoing.pair_id
         await reviewing.leases.release(undoing.lease_id)
         held = await reviewing.leases.lease("Carol", pair_id=undoing.pair_id)
         assert held is not None
         await reviewing.decide(held, revision=3)
-        await reviewing.write(verdict(segment_id, Decision.ACCEPTED, 3))
+        await reviewing.write(decided_on(segment_id, Decision.ACCEPTED, 3))
     with pytest.raises(WrongState) as error:
         await reviewing.leases.begin_undo("Ana")
     assert error.value.reason == "NOTHING_TO_UNDO"
@@ -261,16 +261,16 @@ async def test_a_name_that_goes_on_in_a_second_line_is_another_name(reviewing: R
     """Only the journal can say such a name: here nobody is let in with one."""
     await reviewing.add([0.5, 0.6])
     await reviewing.write(
-        verdict(1, Decision.ACCEPTED, 1), verdict(2, Decision.ACCEPTED, 1, "Ana\nzoe")
+        decided_on(1, Decision.ACCEPTED, 1), decided_on(2, Decision.ACCEPTED, 1, "Ana\nzoe")
     )
     assert (await reviewing.leases.begin_undo("Ana")).pair_id == "session-a/1/es"
 
 
 async def test_undo_waits_for_who_has_the_pair_open(reviewing: Reviewing) -> None:
     await reviewing.add([0.5])
-    # Ana's verdict was in the journal when her collector died and Ben took over what she had.
+    # Ana's decision was in the journal when her collector died and Ben took over what she had.
     held = await reviewing.leases.lease("Ben")
-    await reviewing.write(verdict(1, Decision.ACCEPTED, 1))
+    await reviewing.write(decided_on(1, Decision.ACCEPTED, 1))
     with pytest.raises(WrongState) as error:
         await reviewing.leases.begin_undo("Ana")
     assert error.value.reason == "LEASED"
@@ -279,7 +279,7 @@ async def test_undo_waits_for_who_has_the_pair_open(reviewing: Reviewing) -> Non
 
 
 @pytest.mark.parametrize("decided_last", [Decision.WITHDRAWN, Decision.REJECTED])
-async def test_a_verdict_that_no_longer_stands_is_not_undone(
+async def test_a_decision_that_no_longer_stands_is_not_undone(
     reviewing: Reviewing, decided_last: Decision
 ) -> None:
     await reviewing.add([0.5])
@@ -287,21 +287,21 @@ async def test_a_verdict_that_no_longer_stands_is_not_undone(
     assert leased is not None
     await reviewing.decide(leased)
     await reviewing.write(
-        verdict(1, Decision.ACCEPTED, 1), verdict(1, decided_last, 2, reviewer="Ben")
+        decided_on(1, Decision.ACCEPTED, 1), decided_on(1, decided_last, 2, reviewer="Ben")
     )
     with pytest.raises(WrongState) as error:
         await reviewing.leases.begin_undo("Ana")
     assert error.value.reason == "NOTHING_TO_UNDO"
 
 
-async def test_a_verdict_that_was_read_late_does_not_hide_a_newer_one(
+async def test_a_decision_that_was_read_late_does_not_hide_a_newer_one(
     reviewing: Reviewing,
 ) -> None:
     await reviewing.add([0.5])
     leased = await reviewing.leases.lease("Ben")
     assert leased is not None
     await reviewing.decide(leased, revision=3)
-    await reviewing.write(verdict(1, Decision.ACCEPTED, 1), verdict(1, Decision.WITHDRAWN, 2))
+    await reviewing.write(decided_on(1, Decision.ACCEPTED, 1), decided_on(1, Decision.WITHDRAWN, 2))
     assert (await reviewing.leases.begin_undo("Ben")).revision == 3
 
 
@@ -329,7 +329,7 @@ async def test_of_a_forgotten_session_no_key_tells(reviewing: Reviewing) -> None
     while "session-a" in str(reviewing.keys_with("session-a")):
         await reviewing.write(ForgottenSession(1000, "session-a"))
     assert reviewing.keys_with("session-a") == []
-    # A verdict that was on its way leaves nothing, either.
+    # A decision that was on its way leaves nothing, either.
     assert left_open is not None
     await reviewing.decide(left_open)
     assert reviewing.keys_with("session-a") == []

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from services.collector.bands import Band
 from services.collector.caps import CAPS
+from services.collector.judging import judge
 from services.collector.pair import ScoredPair
 from services.collector.priority import WEIGHTS, review_priority
-from services.collector.verdict import judge
 from tests.collector.pairs import pair, signals
 
 UNIT = st.floats(0, 1)
@@ -41,9 +41,9 @@ REASONS = {
 
 
 def scored(**changes: object) -> ScoredPair:
-    verdict = judge(pair(**changes))
-    assert isinstance(verdict, ScoredPair)
-    return verdict
+    judged = judge(pair(**changes))
+    assert isinstance(judged, ScoredPair)
+    return judged
 
 
 def rated(qe: float, agreement: float, **rules: float) -> ScoredPair:

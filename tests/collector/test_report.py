@@ -89,7 +89,7 @@ def session(**more: object) -> SessionRecord:
 def test_pairs_are_counted_by_language_band_and_reason() -> None:
     record = session(
         translations=[translated(number, "texto") for number in range(1, 6)],
-        verdicts=[
+        judged=[
             (at(0), scored(1, Band.ACCEPT, 0.9)),
             (at(0), scored(2, Band.ACCEPT, 0.9)),
             (at(0), scored(3, Band.REVIEW, 0.6)),
@@ -216,7 +216,7 @@ def test_the_newest_decision_on_a_pair_counts_and_a_withdrawn_one_does_not() -> 
 
 def test_doubtful_segments_come_with_the_most_doubts_first() -> None:
     record = session(
-        verdicts=[
+        judged=[
             (at(0), scored(1, Band.MODERATE, 0.7, flags=("low_confidence",))),
             (at(0), scored(2, Band.ACCEPT, 0.9)),
             (at(0), scored(3, Band.REVIEW, 0.6, flags=("repetition", "missing_term"))),
@@ -252,7 +252,7 @@ def full_record(text: str) -> SessionRecord:
         translations=[
             translated(1, text, required_terms=((text, text),), missing_terms=((text, text),))
         ],
-        verdicts=[
+        judged=[
             (
                 at(9000),
                 scored(1, Band.REVIEW, 0.6, source_text=text, target_text=text, flags=(text,)),

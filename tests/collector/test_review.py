@@ -19,9 +19,9 @@ from tests.collector.review_stack import ReviewStack
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-ACCEPTED = types_pb2.VERDICT_ACCEPTED
-FIXED = types_pb2.VERDICT_FIXED
-REJECTED = types_pb2.VERDICT_REJECTED
+ACCEPTED = types_pb2.DECISION_ACCEPTED
+FIXED = types_pb2.DECISION_FIXED
+REJECTED = types_pb2.DECISION_REJECTED
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -84,7 +84,7 @@ async def test_every_pair_is_decided_once_by_reviewers_on_two_collectors(
             if not answer.HasField("item"):
                 return
             await calls.SubmitReview(
-                collector_pb2.SubmitReviewRequest(lease_id=answer.item.lease_id, verdict=ACCEPTED),
+                collector_pb2.SubmitReviewRequest(lease_id=answer.item.lease_id, decision=ACCEPTED),
                 timeout=20,
             )
             decided.append(answer.item.pair.pair_id)
@@ -110,7 +110,7 @@ async def test_a_rejected_pair_is_a_tombstone(stack: ReviewStack) -> None:
     assert await stack.journalled(session_id, "correction") == []
 
 
-async def test_undo_takes_the_verdict_back_and_gives_the_pair_again(stack: ReviewStack) -> None:
+async def test_undo_takes_the_decision_back_and_gives_the_pair_again(stack: ReviewStack) -> None:
     session_id = await stack.preach(1)
     item = (await stack.lease("Ana", session_id)).item
     await stack.submit(item.lease_id, FIXED, item.pair.source_text, "Equivocado")
@@ -141,13 +141,13 @@ async def test_a_pair_whose_text_changed_meanwhile_is_neither_accepted_nor_fixed
         timeout=10,
     )
     texts = (item.pair.source_text, item.pair.target_text)
-    assert await refused(stack.submit(item.lease_id, ACCEPTED, *texts)) == "INVALID_VERDICT"
+    assert await refused(stack.submit(item.lease_id, ACCEPTED, *texts)) == "INVALID_DECISION"
     fix = stack.submit(
         *(item.lease_id, FIXED, "It was said otherwise", texts[1]),
         shown_source_text=texts[0],
         shown_target_text=texts[1],
     )
-    assert await refused(fix) == "INVALID_VERDICT"
+    assert await refused(fix) == "INVALID_DECISION"
     assert await stack.journalled(session_id, "pair_reviewed") == []
     async with asyncio.timeout(20):
         while (again := (await stack.lease("Ana", session_id)).item).pair.target_text == texts[1]:
@@ -157,7 +157,7 @@ async def test_a_pair_whose_text_changed_meanwhile_is_neither_accepted_nor_fixed
     await stack.until_reviewed(session_id, 1)
 
 
-async def test_a_verdict_survives_the_gateway_being_away(stack: ReviewStack) -> None:
+async def test_a_decision_survives_the_gateway_being_away(stack: ReviewStack) -> None:
     session_id = await stack.preach(1)
     item = (await stack.lease("Ana", session_id)).item
     stack.gateway.gateway.kill()
@@ -183,7 +183,7 @@ async def accepted(stack: ReviewStack, lease_id: str) -> bool:
     return True
 
 
-async def test_a_verdict_is_one_although_the_collector_died_before_it_settled(
+async def test_a_decision_is_one_although_the_collector_died_before_it_settled(
     stack: ReviewStack,
 ) -> None:
     session_id = await stack.preach(1)
@@ -194,7 +194,7 @@ async def test_a_verdict_is_one_although_the_collector_died_before_it_settled(
             session_id=session_id,
             segment_id=1,
             language="es",
-            verdict=ACCEPTED,
+            decision=ACCEPTED,
             reviewer="Ana",
             review_id=item.lease_id.rpartition("~")[2],
         ),
@@ -212,7 +212,7 @@ async def test_a_verdict_is_one_although_the_collector_died_before_it_settled(
     assert (await stack.undo("Ana")).item.pair.pair_id == item.pair.pair_id
 
 
-async def test_a_verdict_that_the_collector_did_not_live_to_settle_can_be_undone(
+async def test_a_decision_that_the_collector_did_not_live_to_settle_can_be_undone(
     stack: ReviewStack,
 ) -> None:
     session_id = await stack.preach(1)
@@ -222,7 +222,7 @@ async def test_a_verdict_that_the_collector_did_not_live_to_settle_can_be_undone
             session_id=session_id,
             segment_id=1,
             language="es",
-            verdict=REJECTED,
+            decision=REJECTED,
             reviewer="Ana",
             review_id="r" * 64,  # as long as another program may have made it
         ),
@@ -278,9 +278,10 @@ async def test_wrong_requests_are_refused_by_name(stack: ReviewStack) -> None:
     item = (await stack.lease("Ana", session_id)).item
     for reviewer in ("", "  ", "two\nlines", "x" * 201):
         assert await refused(stack.lease(reviewer)) == "INVALID_REVIEWER"
-    assert await refused(stack.submit(item.lease_id, 0)) == "INVALID_VERDICT"
+    assert await refused(stack.submit(item.lease_id, 0)) == "INVALID_DECISION"
     assert (
-        await refused(stack.submit(item.lease_id, types_pb2.VERDICT_WITHDRAWN)) == "INVALID_VERDICT"
+        await refused(stack.submit(item.lease_id, types_pb2.DECISION_WITHDRAWN))
+        == "INVALID_DECISION"
     )
     assert await refused(stack.submit("no lease", ACCEPTED)) == "LEASE_LOST"
     too_long = "x" * 2001

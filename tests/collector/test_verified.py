@@ -71,7 +71,7 @@ def test_reads_what_the_pair_was_judged_by() -> None:
     assert found.pair.caps == caps({"number_parity": 0.5}, ["shed"], [])
 
 
-def test_undecided_and_withdrawn_pairs_are_no_verdicts() -> None:
+def test_undecided_and_withdrawn_pairs_are_passed_over() -> None:
     assert read_verified([line(decision=None), line(pair_id="2", decision="withdrawn")]) == []
 
 

@@ -151,7 +151,7 @@ def pair_scored(
 
 def pair_reviewed(
     scored: gateway_pb2.JournalEvent,
-    verdict: int = types_pb2.VERDICT_FIXED,
+    decision: int = types_pb2.DECISION_FIXED,
     revision: int = 1,
     source_text: str = "The river stands at the edge of the open field",
     target_text: str = "El río está al borde del campo abierto",
@@ -164,7 +164,7 @@ def pair_reviewed(
             segment_id=pair.transcript.segment_id,
             language=pair.translation.language,
             revision=revision,
-            verdict=verdict,
+            decision=decision,
             source_text=source_text,
             target_text=target_text,
             reviewer="Ana",
@@ -190,13 +190,13 @@ def reviewed_sermon(
 ) -> list[gateway_pb2.JournalEvent]:
     """A sermon, then decisions about its pairs, every third of which was taken back again."""
     events = sermon(segment_ids, session_id)
-    verdicts = (types_pb2.VERDICT_FIXED, types_pb2.VERDICT_REJECTED, types_pb2.VERDICT_ACCEPTED)
+    decisions = (types_pb2.DECISION_FIXED, types_pb2.DECISION_REJECTED, types_pb2.DECISION_ACCEPTED)
     scored = [event for event in events if event.WhichOneof("event") == "pair_scored"]
     for index, event in enumerate(scored):
         events.append(correction(event.pair_scored.transcript.segment_id, "en", "So", session_id))
-        events.append(pair_reviewed(event, verdicts[index // 3 % 3]))
+        events.append(pair_reviewed(event, decisions[index // 3 % 3]))
         if index % 3 == 2:
-            events.append(pair_reviewed(event, types_pb2.VERDICT_WITHDRAWN, revision=2))
+            events.append(pair_reviewed(event, types_pb2.DECISION_WITHDRAWN, revision=2))
     return events
 
 

@@ -65,7 +65,7 @@ class Reviewing:
                 await asyncio.sleep(0.1)
 
     async def until_decided(self, count: int) -> None:
-        """The collector reads verdicts in the journal."""
+        """The collector reads decisions in the journal."""
         async with asyncio.timeout(WAIT_S):
             while (await self._progress()).reviewed_count < count:
                 await asyncio.sleep(0.1)
@@ -81,12 +81,12 @@ class Reviewing:
         return b"".join([a.data async for a in self._calls.FetchReviewAudio(request, timeout=10)])
 
     async def decide(
-        self, item: collector_pb2.ReviewItem, verdict: types_pb2.Verdict, **texts: str
+        self, item: collector_pb2.ReviewItem, decision: types_pb2.Decision, **texts: str
     ) -> None:
         await self._calls.SubmitReview(
             collector_pb2.SubmitReviewRequest(
                 lease_id=item.lease_id,
-                verdict=verdict,
+                decision=decision,
                 source_text=texts.get("en", ""),
                 target_text=texts.get("es", ""),
             ),
@@ -207,7 +207,7 @@ async def accept_all(reviewing: Reviewing, count: int) -> list[str]:
     pair_ids = []
     for _ in range(count):
         item = await reviewing.lease()
-        await reviewing.decide(item, types_pb2.VERDICT_ACCEPTED)
+        await reviewing.decide(item, types_pb2.DECISION_ACCEPTED)
         pair_ids.append(item.pair.pair_id)
     await reviewing.until_decided(count)
     return pair_ids
@@ -237,7 +237,7 @@ async def mend_while_it_goes_on(
         assert audio.getframerate() == SAMPLE_RATE_HERTZ
         heard_ms = 1000 * audio.getnframes() / SAMPLE_RATE_HERTZ
     assert heard_ms >= item.pair.end_offset_ms - item.pair.start_offset_ms
-    await reviewing.decide(item, types_pb2.VERDICT_FIXED, **MENDED)
+    await reviewing.decide(item, types_pb2.DECISION_FIXED, **MENDED)
     segment = item.pair.segment_id
     async with asyncio.timeout(SHOWN_WITHIN_S):
         while any(
@@ -247,8 +247,8 @@ async def mend_while_it_goes_on(
             await asyncio.sleep(0.02)
     assert not speaking.done()
     accepted = await reviewing.lease()
-    await reviewing.decide(accepted, types_pb2.VERDICT_ACCEPTED)
-    await reviewing.decide(await reviewing.lease(), types_pb2.VERDICT_REJECTED)
+    await reviewing.decide(accepted, types_pb2.DECISION_ACCEPTED)
+    await reviewing.decide(await reviewing.lease(), types_pb2.DECISION_REJECTED)
     await reviewing.until_decided(len(SENTENCES))
     finish.set()
     return await speaking, item.pair.pair_id, accepted.pair.pair_id
@@ -262,10 +262,10 @@ def assert_the_journal_has(
     assert {each.language: each.text for each in corrected} == MENDED
     assert {each.segment_id for each in corrected} == {segment}
     reviews = [event.pair_reviewed for event in events if event.HasField("pair_reviewed")]
-    assert [each.verdict for each in reviews] == [
-        types_pb2.VERDICT_FIXED,
-        types_pb2.VERDICT_ACCEPTED,
-        types_pb2.VERDICT_REJECTED,
+    assert [each.decision for each in reviews] == [
+        types_pb2.DECISION_FIXED,
+        types_pb2.DECISION_ACCEPTED,
+        types_pb2.DECISION_REJECTED,
     ]
     assert [each.segment_id for each in reviews[:2]] == [segment, segment_of(accepted)]
     assert (reviews[0].source_text, reviews[0].target_text) == (MENDED["en"], MENDED["es"])

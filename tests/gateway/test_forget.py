@@ -76,7 +76,7 @@ async def test_everything_of_a_session_goes_and_its_end_remains(own_stack: Start
             session_id=gone,
             segment_id=1,
             language="es",
-            verdict=types_pb2.VERDICT_FIXED,
+            decision=types_pb2.DECISION_FIXED,
             target_text="Tarde de cosecha",
             review_id="r-1",
         )

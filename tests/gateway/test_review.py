@@ -1,4 +1,4 @@
-"""What a person's verdict on a pair leaves in the journal."""
+"""What a person's decision on a pair leaves in the journal."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from tests.gateway.test_sessions import StartStack, of_kind
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-ACCEPTED = types_pb2.VERDICT_ACCEPTED
-FIXED = types_pb2.VERDICT_FIXED
-REJECTED = types_pb2.VERDICT_REJECTED
-WITHDRAWN = types_pb2.VERDICT_WITHDRAWN
+ACCEPTED = types_pb2.DECISION_ACCEPTED
+FIXED = types_pb2.DECISION_FIXED
+REJECTED = types_pb2.DECISION_REJECTED
+WITHDRAWN = types_pb2.DECISION_WITHDRAWN
 SOURCE, TARGET = sentence(1), f"[es] {sentence(1)}"
 
 _review_ids = (f"review-{number}" for number in itertools.count())
@@ -35,14 +35,14 @@ async def scored_session(stack: Stack, **config: object) -> str:
 
 
 async def review(
-    stack: Stack, session_id: str, verdict: types_pb2.Verdict, **fields: object
+    stack: Stack, session_id: str, decision: types_pb2.Decision, **fields: object
 ) -> gateway_pb2.ReviewPairResponse:
     request = gateway_pb2.ReviewPairRequest(
         **{
             "session_id": session_id,
             "segment_id": 1,
             "language": "es",
-            "verdict": verdict,
+            "decision": decision,
             "reviewer": "Ruth",
             "review_id": next(_review_ids),
             **fields,
@@ -65,7 +65,7 @@ async def test_an_accepted_pair_is_journalled_whole_and_changes_nothing(stack: S
     (reviewed,) = of_kind(events, "pair_reviewed")
     assert (answer.sequence, answer.revision) == (events[-1].sequence, 1)
     assert (reviewed.segment_id, reviewed.language, reviewed.revision) == (1, "es", 1)
-    assert (reviewed.verdict, reviewed.reviewer, reviewed.review_id) == (ACCEPTED, "Ruth", "a-1")
+    assert (reviewed.decision, reviewed.reviewer, reviewed.review_id) == (ACCEPTED, "Ruth", "a-1")
     assert (reviewed.source_text, reviewed.target_text) == (SOURCE, TARGET)
     assert reviewed.pair == of_kind(events, "pair_scored")[0]
     assert of_kind(events, "correction") == []
@@ -111,7 +111,7 @@ async def test_fixed_without_a_change_is_accepted(stack: Stack) -> None:
     session_id = await scored_session(stack)
     await review(stack, session_id, FIXED, source_text=SOURCE)
     (reviewed,), corrections = await reviews_and_corrections(stack, session_id)
-    assert (reviewed.verdict, corrections) == (ACCEPTED, [])
+    assert (reviewed.decision, corrections) == (ACCEPTED, [])
     assert (reviewed.source_text, reviewed.target_text) == (SOURCE, TARGET)
 
 
@@ -119,7 +119,7 @@ async def test_a_rejected_pair_keeps_its_texts_whatever_is_sent(stack: Stack) ->
     session_id = await scored_session(stack)
     await review(stack, session_id, REJECTED, source_text="ignored", target_text="x" * 3000)
     (reviewed,), corrections = await reviews_and_corrections(stack, session_id)
-    assert (reviewed.verdict, corrections) == (REJECTED, [])
+    assert (reviewed.decision, corrections) == (REJECTED, [])
     assert (reviewed.source_text, reviewed.target_text) == (SOURCE, TARGET)
 
 
@@ -135,7 +135,7 @@ async def test_a_withdrawn_fix_gives_back_what_was_shown_before_it(stack: Stack)
     await review(stack, session_id, FIXED, target_text="Segunda")
     answer = await review(stack, session_id, WITHDRAWN)
     reviewed, corrections = await reviews_and_corrections(stack, session_id)
-    assert (answer.revision, reviewed[-1].verdict) == (3, WITHDRAWN)
+    assert (answer.revision, reviewed[-1].decision) == (3, WITHDRAWN)
     assert (reviewed[-1].source_text, reviewed[-1].target_text) == ("One", "Primera")
     assert [(each.language, each.text) for each in corrections] == [
         ("es", "Primera"),
@@ -161,12 +161,12 @@ async def test_a_text_that_somebody_changed_since_is_not_taken_back(stack: Stack
     assert (corrections[-1].language, corrections[-1].text) == ("en", SOURCE)
 
 
-async def test_a_withdrawn_verdict_leaves_nothing_to_withdraw(stack: Stack) -> None:
+async def test_a_withdrawn_decision_leaves_nothing_to_withdraw(stack: Stack) -> None:
     session_id = await scored_session(stack)
-    assert await refusal(stack, session_id, WITHDRAWN) == "INVALID_VERDICT"
+    assert await refusal(stack, session_id, WITHDRAWN) == "INVALID_DECISION"
     await review(stack, session_id, REJECTED)
     await review(stack, session_id, WITHDRAWN)
-    assert await refusal(stack, session_id, WITHDRAWN) == "INVALID_VERDICT"
+    assert await refusal(stack, session_id, WITHDRAWN) == "INVALID_DECISION"
     assert (await review(stack, session_id, ACCEPTED)).revision == 3
 
 
@@ -194,14 +194,14 @@ async def test_a_decision_sent_again_changes_nothing_even_after_a_crash(
     assert await review(stack, session_id, FIXED, target_text="Uno", review_id="same") == first
     reviewed, corrections = await reviews_and_corrections(stack, session_id)
     assert (len(reviewed), len(corrections)) == (1, 1)
-    for verdict, other in (
+    for decision, other in (
         (ACCEPTED, {"language": "fr"}),
         (FIXED, {"target_text": "Otro"}),
         (FIXED, {"source_text": "Other", "target_text": "Uno"}),
         (REJECTED, {}),
     ):
-        reason = await refusal(stack, session_id, verdict, review_id="same", **other)
-        assert reason == "INVALID_REVIEW_ID", (verdict, other)
+        reason = await refusal(stack, session_id, decision, review_id="same", **other)
+        assert reason == "INVALID_REVIEW_ID", (decision, other)
 
 
 async def correct(stack: Stack, session_id: str, text: str) -> None:
@@ -214,7 +214,7 @@ async def correct(stack: Stack, session_id: str, text: str) -> None:
 
 @pytest.mark.parametrize("decided", [ACCEPTED, FIXED])
 async def test_who_saw_old_texts_neither_accepts_nor_overwrites_what_is_newer(
-    stack: Stack, decided: types_pb2.Verdict
+    stack: Stack, decided: types_pb2.Decision
 ) -> None:
     session_id = await scored_session(stack)
     seen = {"shown_source_text": f" {SOURCE}\n", "shown_target_text": TARGET}
@@ -222,7 +222,7 @@ async def test_who_saw_old_texts_neither_accepts_nor_overwrites_what_is_newer(
     before = await stack.events(session_id)
     # One text alone was fixed; the other one is sent as it was seen.
     fields = {"source_text": "One", "target_text": TARGET} if decided == FIXED else {}
-    assert await refusal(stack, session_id, decided, **fields, **seen) == "INVALID_VERDICT"
+    assert await refusal(stack, session_id, decided, **fields, **seen) == "INVALID_DECISION"
     assert await stack.events(session_id) == before
     await review(stack, session_id, decided, **seen | {"shown_target_text": "Uno"})
     (reviewed,), _ = await reviews_and_corrections(stack, session_id)
@@ -234,7 +234,7 @@ async def test_old_texts_do_not_matter_to_a_rejection(stack: Stack) -> None:
     await correct(stack, session_id, "Uno")
     await review(stack, session_id, REJECTED, shown_target_text=TARGET)
     (reviewed,), _ = await reviews_and_corrections(stack, session_id)
-    assert (reviewed.verdict, reviewed.target_text) == (REJECTED, "Uno")
+    assert (reviewed.decision, reviewed.target_text) == (REJECTED, "Uno")
 
 
 async def test_a_decision_sent_again_is_known_although_its_texts_changed_since(
@@ -268,19 +268,19 @@ async def test_reviewers_at_once_are_told_apart_by_their_revisions(stack: Stack)
 
 
 async def refusal(
-    stack: Stack, session_id: str, verdict: types_pb2.Verdict, **fields: object
+    stack: Stack, session_id: str, decision: types_pb2.Decision, **fields: object
 ) -> str:
     with pytest.raises(grpc.aio.AioRpcError) as failure:
-        await review(stack, session_id, verdict, **fields)
+        await review(stack, session_id, decision, **fields)
     return reason_of(failure.value)
 
 
 @pytest.mark.parametrize(
-    ("verdict", "fields", "reason"),
+    ("decision", "fields", "reason"),
     [
-        (types_pb2.VERDICT_UNSPECIFIED, {}, "INVALID_VERDICT"),
-        (9, {}, "INVALID_VERDICT"),
-        (ACCEPTED, {"target_text": "other"}, "INVALID_VERDICT"),
+        (types_pb2.DECISION_UNSPECIFIED, {}, "INVALID_DECISION"),
+        (9, {}, "INVALID_DECISION"),
+        (ACCEPTED, {"target_text": "other"}, "INVALID_DECISION"),
         (ACCEPTED, {"review_id": ""}, "INVALID_REVIEW_ID"),
         (ACCEPTED, {"review_id": "x" * 65}, "INVALID_REVIEW_ID"),
         (ACCEPTED, {"review_id": "two words"}, "INVALID_REVIEW_ID"),
@@ -294,9 +294,9 @@ async def refusal(
     ],
 )
 async def test_wrong_reviews_are_refused_and_leave_nothing(
-    stack: Stack, verdict: types_pb2.Verdict, fields: dict, reason: str
+    stack: Stack, decision: types_pb2.Decision, fields: dict, reason: str
 ) -> None:
     session_id = await scored_session(stack)
-    request = {"session_id": session_id, "verdict": verdict, **fields}
+    request = {"session_id": session_id, "decision": decision, **fields}
     assert await refusal(stack, **request) == reason
     assert await reviews_and_corrections(stack, session_id) == ([], [])

@@ -141,7 +141,7 @@ async def test_a_reject_is_undone_and_a_skip_comes_back_last(
     await page.press("u")
     await page.wait_source(other)
     await page.press("u")
-    await settled(page.notice.inner_text, "Ana has given no verdict to take back")
+    await settled(page.notice.inner_text, "Ana has made no decision to take back")
 
 
 async def test_a_pair_that_somebody_else_took_is_told_and_the_text_stays(

@@ -124,15 +124,15 @@ async def test_what_is_no_request_is_refused_in_json(
     assert 400 <= status < 500
 
 
-async def test_a_lost_lease_and_a_strange_verdict_are_said(stack: Stack) -> None:
+async def test_a_lost_lease_and_a_strange_decision_are_said(stack: Stack) -> None:
     site = await start(stack)
-    submit = {"lease_id": "nobody's", "verdict": "accepted"}
+    submit = {"lease_id": "nobody's", "decision": "accepted"}
     assert await site.refused("POST", "/api/review/submit", json=submit) == (409, "LEASE_LOST")
-    for verdict in ("", "withdrawn", "ACCEPTED", "perhaps"):
+    for decision in ("", "withdrawn", "ACCEPTED", "perhaps"):
         refusal = await site.refused(
-            "POST", "/api/review/submit", json=submit | {"verdict": verdict}
+            "POST", "/api/review/submit", json=submit | {"decision": decision}
         )
-        assert refusal == (400, "INVALID_VERDICT")
+        assert refusal == (400, "INVALID_DECISION")
     assert await site.refused("GET", "/api/review/submit") == (405, "METHOD_NOT_ALLOWED")
     audio = await site.refused("GET", "/api/review/audio?pair_id=nowhere")
     assert audio == (404, "UNKNOWN_PAIR")

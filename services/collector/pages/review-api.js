@@ -2,7 +2,7 @@
 // said no, and why) or Unreachable (nobody answered, or what the service needs is away: worth
 // another try).
 
-// More than the service gives the gateway for a verdict and for its way back.
+// More than the service gives the gateway for a decision and for its way back.
 const TIMEOUT_MS = 20000;
 const TOKEN_KEY = "glossa-review-token";
 

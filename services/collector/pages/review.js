@@ -165,10 +165,10 @@ const DONE = { accepted: "Accepted.", fixed: "Fix saved.", rejected: "Rejected."
 
 function decide(wish) {
   if (!item || isLost) return;
-  const verdict = wish === "accepted" && view.isChanged() ? "fixed" : wish;
+  const decision = wish === "accepted" && view.isChanged() ? "fixed" : wish;
   // With what was shown: what somebody changed since must be neither accepted nor overwritten unseen.
   const texts =
-    verdict === "rejected"
+    decision === "rejected"
       ? {}
       : {
           ...view.texts(),
@@ -181,12 +181,12 @@ function decide(wish) {
   }
   exclusively(async () => {
     try {
-      await holding(() => call("submit", { lease_id: item.lease_id, verdict, ...texts }));
+      await holding(() => call("submit", { lease_id: item.lease_id, decision, ...texts }));
     } catch (error) {
-      if (error.reason === "INVALID_VERDICT") await regain(); // says what changed
+      if (error.reason === "INVALID_DECISION") await regain(); // says what changed
       throw error;
     }
-    status.textContent = DONE[verdict];
+    status.textContent = DONE[decision];
     await takeNext();
   });
 }

@@ -14,13 +14,13 @@ from pathlib import Path
 
 import grpc
 
+from services.collector.judging import judge
 from services.collector.report import NAMES, STATUS_SCORES_OWED, STATUS_UNKNOWN_SESSION
 from services.collector.report.figures import figures
 from services.collector.report.page import page
 from services.collector.report.plots import plots
 from services.collector.report.reading import read_session
 from services.collector.settings import CollectorSettings
-from services.collector.verdict import judge
 from services.errors import GlossaError, reason_of
 from services.settings import load
 
@@ -33,14 +33,14 @@ def write_report(settings: CollectorSettings, session_id: str, folder: Path) -> 
         grpc.aio.AioRpcError: the gateway cannot be read.
         OSError: the folder cannot be written.
     """
-    verdict_on = functools.partial(
+    judge_pair = functools.partial(
         judge,
         weights=settings.weights(),
         thresholds=settings.thresholds(),
         calibration=settings.calibration,
     )
     record, earlier_words = asyncio.run(
-        read_session(settings.gateway_address, session_id, verdict_on)
+        read_session(settings.gateway_address, session_id, judge_pair)
     )
     found = figures(record, earlier_words)
     folder.mkdir(parents=True, exist_ok=True)

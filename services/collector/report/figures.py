@@ -94,14 +94,12 @@ def _segments(record: SessionRecord) -> dict[str, Any]:
 def _pairs(record: SessionRecord) -> dict[str, Any]:
     by_language: dict[str, Any] = {}
     for language in record.target_languages:
-        verdicts = [
-            verdict for _, verdict in record.verdicts if verdict.pair.target_language == language
-        ]
-        bands = Counter(each.band.value for each in verdicts if isinstance(each, ScoredPair))
+        judged = [each for _, each in record.judged if each.pair.target_language == language]
+        bands = Counter(each.band.value for each in judged if isinstance(each, ScoredPair))
         by_language[language] = {
             "bands": {band.value: bands[band.value] for band in BANDS},
             "excluded": dict(
-                Counter(each.reason for each in verdicts if isinstance(each, ExcludedPair))
+                Counter(each.reason for each in judged if isinstance(each, ExcludedPair))
             ),
             "accept_ratio": (round(bands["accept"] / bands.total(), 3) if bands.total() else None),
         }
@@ -109,7 +107,7 @@ def _pairs(record: SessionRecord) -> dict[str, Any]:
     return {
         "by_language": by_language,
         "caps": dict(caps),
-        "owed_scores": len(record.translations) - len(record.verdicts),
+        "owed_scores": len(record.translations) - len(record.judged),
     }
 
 
@@ -138,8 +136,8 @@ def _scores(record: SessionRecord) -> dict[str, Any]:
 def _lag(record: SessionRecord) -> dict[str, Any]:
     finals = {final.segment_id: final for final in record.finals}
     scored_at = {
-        (verdict.pair.segment_id, verdict.pair.target_language): time
-        for time, verdict in record.verdicts
+        (judged.pair.segment_id, judged.pair.target_language): time
+        for time, judged in record.judged
     }
     parts: dict[str, list[float]] = defaultdict(list)
     for final in record.finals:

@@ -10,7 +10,7 @@ import grpc
 
 from glossa.gateway.v1 import gateway_pb2, gateway_pb2_grpc
 from services.audio import SAMPLE_RATE_HERTZ
-from services.collector.pair import Pair, ReviewedPair, ShownText, Verdict
+from services.collector.pair import Judged, Pair, ReviewedPair, ShownText
 from services.collector.report.record import Final, Gap, Mended, SessionRecord, Translated
 from services.collector.report.wording import words_of
 from services.collector.upstream import change_of
@@ -25,7 +25,7 @@ _READ_TIMEOUT_S = 90.0
 
 
 async def read_session(
-    gateway_address: str, session_id: str, judge: Callable[[Pair], Verdict]
+    gateway_address: str, session_id: str, judge: Callable[[Pair], Judged]
 ) -> tuple[SessionRecord, frozenset[str] | None]:
     """One session as it is in the journal now, and the words of the sessions before it.
 
@@ -86,7 +86,7 @@ async def _earlier_sessions(channel: grpc.aio.Channel, record: SessionRecord) ->
     return before[:EARLIER_SESSIONS]
 
 
-def _take(record: SessionRecord, event: Any, judge: Callable[[Pair], Verdict]) -> None:
+def _take(record: SessionRecord, event: Any, judge: Callable[[Pair], Judged]) -> None:
     time = event.time.ToDatetime(tzinfo=UTC)
     match event.WhichOneof("event"):
         case "session_started":
@@ -116,8 +116,8 @@ def _take(record: SessionRecord, event: Any, judge: Callable[[Pair], Verdict]) -
                 record.reviews.append(change)
             elif isinstance(change, ShownText):
                 record.corrected_texts += 1
-            elif isinstance(change, Verdict):
-                record.verdicts.append((time, change))
+            elif isinstance(change, Judged):
+                record.judged.append((time, change))
 
 
 def _final(transcript: Any, time: Any) -> Final:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from services.collector.pair import ReviewedPair, ScoredPair, Verdict
+from services.collector.pair import Judged, ReviewedPair, ScoredPair
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class SessionRecord:
     """One session, in the order of its journal.
 
     Args:
-        verdicts: the pairs, judged as the collector judges them, each with when it was scored.
+        judged: the pairs as the collector judges them, each with when it was scored.
         reviews: people's decisions, oldest first.
         corrected_texts: texts that a person changed, those of reviews included.
         suppressed: reasons why segments were not shown.
@@ -90,7 +90,7 @@ class SessionRecord:
     end_reason: str = ""
     finals: list[Final] = field(default_factory=list)
     translations: list[Translated] = field(default_factory=list)
-    verdicts: list[tuple[datetime, Verdict]] = field(default_factory=list)
+    judged: list[tuple[datetime, Judged]] = field(default_factory=list)
     reviews: list[ReviewedPair] = field(default_factory=list)
     corrected_texts: int = 0
     gaps: list[Gap] = field(default_factory=list)
@@ -99,4 +99,4 @@ class SessionRecord:
 
     def scored(self) -> list[ScoredPair]:
         """The pairs that have a score."""
-        return [verdict for _, verdict in self.verdicts if isinstance(verdict, ScoredPair)]
+        return [judged for _, judged in self.judged if isinstance(judged, ScoredPair)]

@@ -16,15 +16,15 @@ from glossa.types.v1 import types_pb2 as glossa_dot_types_dot_v1_dot_types__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#glossa/collector/v1/collector.proto\x12\x13glossa.collector.v1\x1a\x1bglossa/types/v1/types.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\"\n\x0cStatsRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\"\xe4\x01\n\rStatsResponse\x12\x12\n\njournal_id\x18\x01 \x01(\t\x12\x17\n\x0f\x63ursor_sequence\x18\x02 \x01(\x03\x12.\n\x06\x63ounts\x18\x03 \x03(\x0b\x32\x1e.glossa.collector.v1.BandCount\x12\x37\n\nexclusions\x18\x04 \x03(\x0b\x32#.glossa.collector.v1.ExclusionCount\x12\x13\n\x0bqueue_risks\x18\x05 \x03(\t\x12\x19\n\x11open_review_count\x18\x06 \x01(\x03\x12\r\n\x05notes\x18\x07 \x03(\t\"^\n\tBandCount\x12\'\n\x04\x62\x61nd\x18\x01 \x01(\x0e\x32\x19.glossa.collector.v1.Band\x12\x12\n\npair_count\x18\x02 \x01(\x03\x12\x14\n\x0cqueue_length\x18\x03 \x01(\x03\"4\n\x0e\x45xclusionCount\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x12\n\npair_count\x18\x02 \x01(\x03\"b\n\x12\x45xportPairsRequest\x12(\n\x05\x62\x61nds\x18\x01 \x03(\x0e\x32\x19.glossa.collector.v1.Band\x12\x12\n\nsession_id\x18\x02 \x01(\t\x12\x0e\n\x06newest\x18\x03 \x01(\x05\"D\n\x13\x45xportPairsResponse\x12-\n\x04pair\x18\x01 \x01(\x0b\x32\x1f.glossa.collector.v1.ScoredPair\"\xba\x07\n\nScoredPair\x12\x0f\n\x07pair_id\x18\x01 \x01(\t\x12\'\n\x04\x62\x61nd\x18\x02 \x01(\x0e\x32\x19.glossa.collector.v1.Band\x12\x12\n\nsession_id\x18\x03 \x01(\t\x12\x12\n\nsegment_id\x18\x04 \x01(\x03\x12\x17\n\x0fsource_language\x18\x05 \x01(\t\x12\x17\n\x0ftarget_language\x18\x06 \x01(\t\x12\x13\n\x0bsource_text\x18\x07 \x01(\t\x12\x13\n\x0btarget_text\x18\x08 \x01(\t\x12\x15\n\rquality_score\x18\t \x01(\x01\x12\x1b\n\x0estt_confidence\x18\n \x01(\x01H\x00\x88\x01\x01\x12\x1b\n\x0etranslation_qe\x18\x0b \x01(\x01H\x01\x88\x01\x01\x12\x1d\n\x10marian_agreement\x18\x0c \x01(\x01H\x02\x88\x01\x01\x12(\n\x07signals\x18\r \x03(\x0b\x32\x17.glossa.types.v1.Signal\x12(\n\x04time\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tstt_model\x18\x0f \x01(\t\x12\x10\n\x08mt_model\x18\x10 \x01(\t\x12\x17\n\x0fstart_offset_ms\x18\x11 \x01(\x03\x12\x15\n\rend_offset_ms\x18\x12 \x01(\x03\x12\x10\n\x08sequence\x18\x13 \x01(\x03\x12)\n\x07verdict\x18\x14 \x01(\x0e\x32\x18.glossa.types.v1.Verdict\x12\x10\n\x08reviewer\x18\x15 \x01(\t\x12\x1c\n\x14original_source_text\x18\x16 \x01(\t\x12\x1c\n\x14original_target_text\x18\x17 \x01(\t\x12\x17\n\x0freview_revision\x18\x18 \x01(\x05\x12\x18\n\x0b\x61vg_logprob\x18\x19 \x01(\x01H\x03\x88\x01\x01\x12\x1b\n\x0eno_speech_prob\x18\x1a \x01(\x01H\x04\x88\x01\x01\x12\x1e\n\x11\x63ompression_ratio\x18\x1b \x01(\x01H\x05\x88\x01\x01\x12\r\n\x05\x66lags\x18\x1c \x03(\t\x12\x34\n\rmissing_terms\x18\x1d \x03(\x0b\x32\x1d.glossa.types.v1.GlossaryTerm\x12\x0c\n\x04\x63\x61ps\x18\x1e \x03(\t\x12\x13\n\x0b\x63\x61libration\x18\x1f \x01(\tB\x11\n\x0f_stt_confidenceB\x11\n\x0f_translation_qeB\x13\n\x11_marian_agreementB\x0e\n\x0c_avg_logprobB\x11\n\x0f_no_speech_probB\x14\n\x12_compression_ratio\"=\n\x14ListForReviewRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\"~\n\x15ListForReviewResponse\x12.\n\x05items\x18\x01 \x03(\x0b\x32\x1f.glossa.collector.v1.ReviewItem\x12\x35\n\x08progress\x18\x02 \x01(\x0b\x32#.glossa.collector.v1.ReviewProgress\"\xba\x01\n\nReviewItem\x12-\n\x04pair\x18\x01 \x01(\x0b\x32\x1f.glossa.collector.v1.ScoredPair\x12\x10\n\x08priority\x18\x02 \x01(\x01\x12\x0f\n\x07reasons\x18\x03 \x03(\t\x12\x10\n\x08lease_id\x18\x04 \x01(\t\x12\x35\n\x11lease_expire_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\thas_audio\x18\x06 \x01(\x08\"R\n\x0eReviewProgress\x12\x12\n\nopen_count\x18\x01 \x01(\x03\x12\x14\n\x0cleased_count\x18\x02 \x01(\x03\x12\x16\n\x0ereviewed_count\x18\x03 \x01(\x03\"K\n\x12LeaseReviewRequest\x12\x10\n\x08reviewer\x18\x01 \x01(\t\x12\x12\n\nsession_id\x18\x02 \x01(\t\x12\x0f\n\x07pair_id\x18\x03 \x01(\t\"{\n\x13LeaseReviewResponse\x12-\n\x04item\x18\x01 \x01(\x0b\x32\x1f.glossa.collector.v1.ReviewItem\x12\x35\n\x08progress\x18\x02 \x01(\x0b\x32#.glossa.collector.v1.ReviewProgress\"&\n\x12RenewReviewRequest\x12\x10\n\x08lease_id\x18\x01 \x01(\t\"L\n\x13RenewReviewResponse\x12\x35\n\x11lease_expire_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"6\n\x14ReleaseReviewRequest\x12\x10\n\x08lease_id\x18\x01 \x01(\t\x12\x0c\n\x04skip\x18\x02 \x01(\x08\"\x17\n\x15ReleaseReviewResponse\"\xb2\x01\n\x13SubmitReviewRequest\x12\x10\n\x08lease_id\x18\x01 \x01(\t\x12)\n\x07verdict\x18\x02 \x01(\x0e\x32\x18.glossa.types.v1.Verdict\x12\x13\n\x0bsource_text\x18\x03 \x01(\t\x12\x13\n\x0btarget_text\x18\x04 \x01(\t\x12\x19\n\x11shown_source_text\x18\x05 \x01(\t\x12\x19\n\x11shown_target_text\x18\x06 \x01(\t\"_\n\x14SubmitReviewResponse\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12\x35\n\x08progress\x18\x02 \x01(\x0b\x32#.glossa.collector.v1.ReviewProgress\"%\n\x11UndoReviewRequest\x12\x10\n\x08reviewer\x18\x01 \x01(\t\"z\n\x12UndoReviewResponse\x12-\n\x04item\x18\x01 \x01(\x0b\x32\x1f.glossa.collector.v1.ReviewItem\x12\x35\n\x08progress\x18\x02 \x01(\x0b\x32#.glossa.collector.v1.ReviewProgress\"*\n\x17\x46\x65tchReviewAudioRequest\x12\x0f\n\x07pair_id\x18\x01 \x01(\t\"(\n\x18\x46\x65tchReviewAudioResponse\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\"\'\n\x11MakeReportRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\"5\n\x12MakeReportResponse\x12\x11\n\tfile_name\x18\x01 \x01(\t\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c*\x89\x01\n\x04\x42\x61nd\x12\x14\n\x10\x42\x41ND_UNSPECIFIED\x10\x00\x12\x0f\n\x0b\x42\x41ND_ACCEPT\x10\x01\x12\x11\n\rBAND_MODERATE\x10\x02\x12\x0f\n\x0b\x42\x41ND_REVIEW\x10\x03\x12\x0f\n\x0b\x42\x41ND_REJECT\x10\x04\x12\x11\n\rBAND_EXCLUDED\x10\x05\x12\x12\n\x0e\x42\x41ND_CORRECTED\x10\x06\x32\xf2\x07\n\x10\x43ollectorService\x12N\n\x05Stats\x12!.glossa.collector.v1.StatsRequest\x1a\".glossa.collector.v1.StatsResponse\x12\x62\n\x0b\x45xportPairs\x12\'.glossa.collector.v1.ExportPairsRequest\x1a(.glossa.collector.v1.ExportPairsResponse0\x01\x12\x66\n\rListForReview\x12).glossa.collector.v1.ListForReviewRequest\x1a*.glossa.collector.v1.ListForReviewResponse\x12`\n\x0bLeaseReview\x12\'.glossa.collector.v1.LeaseReviewRequest\x1a(.glossa.collector.v1.LeaseReviewResponse\x12`\n\x0bRenewReview\x12\'.glossa.collector.v1.RenewReviewRequest\x1a(.glossa.collector.v1.RenewReviewResponse\x12\x66\n\rReleaseReview\x12).glossa.collector.v1.ReleaseReviewRequest\x1a*.glossa.collector.v1.ReleaseReviewResponse\x12\x63\n\x0cSubmitReview\x12(.glossa.collector.v1.SubmitReviewRequest\x1a).glossa.collector.v1.SubmitReviewResponse\x12]\n\nUndoReview\x12&.glossa.collector.v1.UndoReviewRequest\x1a\'.glossa.collector.v1.UndoReviewResponse\x12q\n\x10\x46\x65tchReviewAudio\x12,.glossa.collector.v1.FetchReviewAudioRequest\x1a-.glossa.collector.v1.FetchReviewAudioResponse0\x01\x12_\n\nMakeReport\x12&.glossa.collector.v1.MakeReportRequest\x1a\'.glossa.collector.v1.MakeReportResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#glossa/collector/v1/collector.proto\x12\x13glossa.collector.v1\x1a\x1bglossa/types/v1/types.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\"\n\x0cStatsRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\"\xe4\x01\n\rStatsResponse\x12\x12\n\njournal_id\x18\x01 \x01(\t\x12\x17\n\x0f\x63ursor_sequence\x18\x02 \x01(\x03\x12.\n\x06\x63ounts\x18\x03 \x03(\x0b\x32\x1e.glossa.collector.v1.BandCount\x12\x37\n\nexclusions\x18\x04 \x03(\x0b\x32#.glossa.collector.v1.ExclusionCount\x12\x13\n\x0bqueue_risks\x18\x05 \x03(\t\x12\x19\n\x11open_review_count\x18\x06 \x01(\x03\x12\r\n\x05notes\x18\x07 \x03(\t\"^\n\tBandCount\x12\'\n\x04\x62\x61nd\x18\x01 \x01(\x0e\x32\x19.glossa.collector.v1.Band\x12\x12\n\npair_count\x18\x02 \x01(\x03\x12\x14\n\x0cqueue_length\x18\x03 \x01(\x03\"4\n\x0e\x45xclusionCount\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x12\n\npair_count\x18\x02 \x01(\x03\"b\n\x12\x45xportPairsRequest\x12(\n\x05\x62\x61nds\x18\x01 \x03(\x0e\x32\x19.glossa.collector.v1.Band\x12\x12\n\nsession_id\x18\x02 \x01(\t\x12\x0e\n\x06newest\x18\x03 \x01(\x05\"D\n\x13\x45xportPairsResponse\x12-\n\x04pair\x18\x01 \x01(\x0b\x32\x1f.glossa.collector.v1.ScoredPair\"\xbc\x07\n\nScoredPair\x12\x0f\n\x07pair_id\x18\x01 \x01(\t\x12\'\n\x04\x62\x61nd\x18\x02 \x01(\x0e\x32\x19.glossa.collector.v1.Band\x12\x12\n\nsession_id\x18\x03 \x01(\t\x12\x12\n\nsegment_id\x18\x04 \x01(\x03\x12\x17\n\x0fsource_language\x18\x05 \x01(\t\x12\x17\n\x0ftarget_language\x18\x06 \x01(\t\x12\x13\n\x0bsource_text\x18\x07 \x01(\t\x12\x13\n\x0btarget_text\x18\x08 \x01(\t\x12\x15\n\rquality_score\x18\t \x01(\x01\x12\x1b\n\x0estt_confidence\x18\n \x01(\x01H\x00\x88\x01\x01\x12\x1b\n\x0etranslation_qe\x18\x0b \x01(\x01H\x01\x88\x01\x01\x12\x1d\n\x10marian_agreement\x18\x0c \x01(\x01H\x02\x88\x01\x01\x12(\n\x07signals\x18\r \x03(\x0b\x32\x17.glossa.types.v1.Signal\x12(\n\x04time\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tstt_model\x18\x0f \x01(\t\x12\x10\n\x08mt_model\x18\x10 \x01(\t\x12\x17\n\x0fstart_offset_ms\x18\x11 \x01(\x03\x12\x15\n\rend_offset_ms\x18\x12 \x01(\x03\x12\x10\n\x08sequence\x18\x13 \x01(\x03\x12+\n\x08\x64\x65\x63ision\x18\x14 \x01(\x0e\x32\x19.glossa.types.v1.Decision\x12\x10\n\x08reviewer\x18\x15 \x01(\t\x12\x1c\n\x14original_source_text\x18\x16 \x01(\t\x12\x1c\n\x14original_target_text\x18\x17 \x01(\t\x12\x17\n\x0freview_revision\x18\x18 \x01(\x05\x12\x18\n\x0b\x61vg_logprob\x18\x19 \x01(\x01H\x03\x88\x01\x01\x12\x1b\n\x0eno_speech_prob\x18\x1a \x01(\x01H\x04\x88\x01\x01\x12\x1e\n\x11\x63ompression_ratio\x18\x1b \x01(\x01H\x05\x88\x01\x01\x12\r\n\x05\x66lags\x18\x1c \x03(\t\x12\x34\n\rmissing_terms\x18\x1d \x03(\x0b\x32\x1d.glossa.types.v1.GlossaryTerm\x12\x0c\n\x04\x63\x61ps\x18\x1e \x03(\t\x12\x13\n\x0b\x63\x61libration\x18\x1f \x01(\tB\x11\n\x0f_stt_confidenceB\x11\n\x0f_translation_qeB\x13\n\x11_marian_agreementB\x0e\n\x0c_avg_logprobB\x11\n\x0f_no_speech_probB\x14\n\x12_compression_ratio\"=\n\x14ListForReviewRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\"~\n\x15ListForReviewResponse\x12.\n\x05items\x18\x01 \x03(\x0b\x32\x1f.glossa.collector.v1.ReviewItem\x12\x35\n\x08progress\x18\x02 \x01(\x0b\x32#.glossa.collector.v1.ReviewProgress\"\xba\x01\n\nReviewItem\x12-\n\x04pair\x18\x01 \x01(\x0b\x32\x1f.glossa.collector.v1.ScoredPair\x12\x10\n\x08priority\x18\x02 \x01(\x01\x12\x0f\n\x07reasons\x18\x03 \x03(\t\x12\x10\n\x08lease_id\x18\x04 \x01(\t\x12\x35\n\x11lease_expire_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\thas_audio\x18\x06 \x01(\x08\"R\n\x0eReviewProgress\x12\x12\n\nopen_count\x18\x01 \x01(\x03\x12\x14\n\x0cleased_count\x18\x02 \x01(\x03\x12\x16\n\x0ereviewed_count\x18\x03 \x01(\x03\"K\n\x12LeaseReviewRequest\x12\x10\n\x08reviewer\x18\x01 \x01(\t\x12\x12\n\nsession_id\x18\x02 \x01(\t\x12\x0f\n\x07pair_id\x18\x03 \x01(\t\"{\n\x13LeaseReviewResponse\x12-\n\x04item\x18\x01 \x01(\x0b\x32\x1f.glossa.collector.v1.ReviewItem\x12\x35\n\x08progress\x18\x02 \x01(\x0b\x32#.glossa.collector.v1.ReviewProgress\"&\n\x12RenewReviewRequest\x12\x10\n\x08lease_id\x18\x01 \x01(\t\"L\n\x13RenewReviewResponse\x12\x35\n\x11lease_expire_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"6\n\x14ReleaseReviewRequest\x12\x10\n\x08lease_id\x18\x01 \x01(\t\x12\x0c\n\x04skip\x18\x02 \x01(\x08\"\x17\n\x15ReleaseReviewResponse\"\xb4\x01\n\x13SubmitReviewRequest\x12\x10\n\x08lease_id\x18\x01 \x01(\t\x12+\n\x08\x64\x65\x63ision\x18\x02 \x01(\x0e\x32\x19.glossa.types.v1.Decision\x12\x13\n\x0bsource_text\x18\x03 \x01(\t\x12\x13\n\x0btarget_text\x18\x04 \x01(\t\x12\x19\n\x11shown_source_text\x18\x05 \x01(\t\x12\x19\n\x11shown_target_text\x18\x06 \x01(\t\"_\n\x14SubmitReviewResponse\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12\x35\n\x08progress\x18\x02 \x01(\x0b\x32#.glossa.collector.v1.ReviewProgress\"%\n\x11UndoReviewRequest\x12\x10\n\x08reviewer\x18\x01 \x01(\t\"z\n\x12UndoReviewResponse\x12-\n\x04item\x18\x01 \x01(\x0b\x32\x1f.glossa.collector.v1.ReviewItem\x12\x35\n\x08progress\x18\x02 \x01(\x0b\x32#.glossa.collector.v1.ReviewProgress\"*\n\x17\x46\x65tchReviewAudioRequest\x12\x0f\n\x07pair_id\x18\x01 \x01(\t\"(\n\x18\x46\x65tchReviewAudioResponse\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\"\'\n\x11MakeReportRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\"5\n\x12MakeReportResponse\x12\x11\n\tfile_name\x18\x01 \x01(\t\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c*\x89\x01\n\x04\x42\x61nd\x12\x14\n\x10\x42\x41ND_UNSPECIFIED\x10\x00\x12\x0f\n\x0b\x42\x41ND_ACCEPT\x10\x01\x12\x11\n\rBAND_MODERATE\x10\x02\x12\x0f\n\x0b\x42\x41ND_REVIEW\x10\x03\x12\x0f\n\x0b\x42\x41ND_REJECT\x10\x04\x12\x11\n\rBAND_EXCLUDED\x10\x05\x12\x12\n\x0e\x42\x41ND_CORRECTED\x10\x06\x32\xf2\x07\n\x10\x43ollectorService\x12N\n\x05Stats\x12!.glossa.collector.v1.StatsRequest\x1a\".glossa.collector.v1.StatsResponse\x12\x62\n\x0b\x45xportPairs\x12\'.glossa.collector.v1.ExportPairsRequest\x1a(.glossa.collector.v1.ExportPairsResponse0\x01\x12\x66\n\rListForReview\x12).glossa.collector.v1.ListForReviewRequest\x1a*.glossa.collector.v1.ListForReviewResponse\x12`\n\x0bLeaseReview\x12\'.glossa.collector.v1.LeaseReviewRequest\x1a(.glossa.collector.v1.LeaseReviewResponse\x12`\n\x0bRenewReview\x12\'.glossa.collector.v1.RenewReviewRequest\x1a(.glossa.collector.v1.RenewReviewResponse\x12\x66\n\rReleaseReview\x12).glossa.collector.v1.ReleaseReviewRequest\x1a*.glossa.collector.v1.ReleaseReviewResponse\x12\x63\n\x0cSubmitReview\x12(.glossa.collector.v1.SubmitReviewRequest\x1a).glossa.collector.v1.SubmitReviewResponse\x12]\n\nUndoReview\x12&.glossa.collector.v1.UndoReviewRequest\x1a\'.glossa.collector.v1.UndoReviewResponse\x12q\n\x10\x46\x65tchReviewAudio\x12,.glossa.collector.v1.FetchReviewAudioRequest\x1a-.glossa.collector.v1.FetchReviewAudioResponse0\x01\x12_\n\nMakeReport\x12&.glossa.collector.v1.MakeReportRequest\x1a\'.glossa.collector.v1.MakeReportResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'glossa.collector.v1.collector_pb2', _globals)
 if _descriptor._USE_C_DESCRIPTORS == False:
   DESCRIPTOR._options = None
-  _globals['_BAND']._serialized_start=3155
-  _globals['_BAND']._serialized_end=3292
+  _globals['_BAND']._serialized_start=3159
+  _globals['_BAND']._serialized_end=3296
   _globals['_STATSREQUEST']._serialized_start=122
   _globals['_STATSREQUEST']._serialized_end=156
   _globals['_STATSRESPONSE']._serialized_start=159
@@ -38,43 +38,43 @@ if _descriptor._USE_C_DESCRIPTORS == False:
   _globals['_EXPORTPAIRSRESPONSE']._serialized_start=639
   _globals['_EXPORTPAIRSRESPONSE']._serialized_end=707
   _globals['_SCOREDPAIR']._serialized_start=710
-  _globals['_SCOREDPAIR']._serialized_end=1664
-  _globals['_LISTFORREVIEWREQUEST']._serialized_start=1666
-  _globals['_LISTFORREVIEWREQUEST']._serialized_end=1727
-  _globals['_LISTFORREVIEWRESPONSE']._serialized_start=1729
-  _globals['_LISTFORREVIEWRESPONSE']._serialized_end=1855
-  _globals['_REVIEWITEM']._serialized_start=1858
-  _globals['_REVIEWITEM']._serialized_end=2044
-  _globals['_REVIEWPROGRESS']._serialized_start=2046
-  _globals['_REVIEWPROGRESS']._serialized_end=2128
-  _globals['_LEASEREVIEWREQUEST']._serialized_start=2130
-  _globals['_LEASEREVIEWREQUEST']._serialized_end=2205
-  _globals['_LEASEREVIEWRESPONSE']._serialized_start=2207
-  _globals['_LEASEREVIEWRESPONSE']._serialized_end=2330
-  _globals['_RENEWREVIEWREQUEST']._serialized_start=2332
-  _globals['_RENEWREVIEWREQUEST']._serialized_end=2370
-  _globals['_RENEWREVIEWRESPONSE']._serialized_start=2372
-  _globals['_RENEWREVIEWRESPONSE']._serialized_end=2448
-  _globals['_RELEASEREVIEWREQUEST']._serialized_start=2450
-  _globals['_RELEASEREVIEWREQUEST']._serialized_end=2504
-  _globals['_RELEASEREVIEWRESPONSE']._serialized_start=2506
-  _globals['_RELEASEREVIEWRESPONSE']._serialized_end=2529
-  _globals['_SUBMITREVIEWREQUEST']._serialized_start=2532
-  _globals['_SUBMITREVIEWREQUEST']._serialized_end=2710
-  _globals['_SUBMITREVIEWRESPONSE']._serialized_start=2712
-  _globals['_SUBMITREVIEWRESPONSE']._serialized_end=2807
-  _globals['_UNDOREVIEWREQUEST']._serialized_start=2809
-  _globals['_UNDOREVIEWREQUEST']._serialized_end=2846
-  _globals['_UNDOREVIEWRESPONSE']._serialized_start=2848
-  _globals['_UNDOREVIEWRESPONSE']._serialized_end=2970
-  _globals['_FETCHREVIEWAUDIOREQUEST']._serialized_start=2972
-  _globals['_FETCHREVIEWAUDIOREQUEST']._serialized_end=3014
-  _globals['_FETCHREVIEWAUDIORESPONSE']._serialized_start=3016
-  _globals['_FETCHREVIEWAUDIORESPONSE']._serialized_end=3056
-  _globals['_MAKEREPORTREQUEST']._serialized_start=3058
-  _globals['_MAKEREPORTREQUEST']._serialized_end=3097
-  _globals['_MAKEREPORTRESPONSE']._serialized_start=3099
-  _globals['_MAKEREPORTRESPONSE']._serialized_end=3152
-  _globals['_COLLECTORSERVICE']._serialized_start=3295
-  _globals['_COLLECTORSERVICE']._serialized_end=4305
+  _globals['_SCOREDPAIR']._serialized_end=1666
+  _globals['_LISTFORREVIEWREQUEST']._serialized_start=1668
+  _globals['_LISTFORREVIEWREQUEST']._serialized_end=1729
+  _globals['_LISTFORREVIEWRESPONSE']._serialized_start=1731
+  _globals['_LISTFORREVIEWRESPONSE']._serialized_end=1857
+  _globals['_REVIEWITEM']._serialized_start=1860
+  _globals['_REVIEWITEM']._serialized_end=2046
+  _globals['_REVIEWPROGRESS']._serialized_start=2048
+  _globals['_REVIEWPROGRESS']._serialized_end=2130
+  _globals['_LEASEREVIEWREQUEST']._serialized_start=2132
+  _globals['_LEASEREVIEWREQUEST']._serialized_end=2207
+  _globals['_LEASEREVIEWRESPONSE']._serialized_start=2209
+  _globals['_LEASEREVIEWRESPONSE']._serialized_end=2332
+  _globals['_RENEWREVIEWREQUEST']._serialized_start=2334
+  _globals['_RENEWREVIEWREQUEST']._serialized_end=2372
+  _globals['_RENEWREVIEWRESPONSE']._serialized_start=2374
+  _globals['_RENEWREVIEWRESPONSE']._serialized_end=2450
+  _globals['_RELEASEREVIEWREQUEST']._serialized_start=2452
+  _globals['_RELEASEREVIEWREQUEST']._serialized_end=2506
+  _globals['_RELEASEREVIEWRESPONSE']._serialized_start=2508
+  _globals['_RELEASEREVIEWRESPONSE']._serialized_end=2531
+  _globals['_SUBMITREVIEWREQUEST']._serialized_start=2534
+  _globals['_SUBMITREVIEWREQUEST']._serialized_end=2714
+  _globals['_SUBMITREVIEWRESPONSE']._serialized_start=2716
+  _globals['_SUBMITREVIEWRESPONSE']._serialized_end=2811
+  _globals['_UNDOREVIEWREQUEST']._serialized_start=2813
+  _globals['_UNDOREVIEWREQUEST']._serialized_end=2850
+  _globals['_UNDOREVIEWRESPONSE']._serialized_start=2852
+  _globals['_UNDOREVIEWRESPONSE']._serialized_end=2974
+  _globals['_FETCHREVIEWAUDIOREQUEST']._serialized_start=2976
+  _globals['_FETCHREVIEWAUDIOREQUEST']._serialized_end=3018
+  _globals['_FETCHREVIEWAUDIORESPONSE']._serialized_start=3020
+  _globals['_FETCHREVIEWAUDIORESPONSE']._serialized_end=3060
+  _globals['_MAKEREPORTREQUEST']._serialized_start=3062
+  _globals['_MAKEREPORTREQUEST']._serialized_end=3101
+  _globals['_MAKEREPORTRESPONSE']._serialized_start=3103
+  _globals['_MAKEREPORTRESPONSE']._serialized_end=3156
+  _globals['_COLLECTORSERVICE']._serialized_start=3299
+  _globals['_COLLECTORSERVICE']._serialized_end=4309
 # @@protoc_insertion_point(module_scope)

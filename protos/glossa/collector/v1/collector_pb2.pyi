@@ -84,7 +84,7 @@ class ExportPairsResponse(_message.Message):
     def __init__(self, pair: _Optional[_Union[ScoredPair, _Mapping]] = ...) -> None: ...
 
 class ScoredPair(_message.Message):
-    __slots__ = ("pair_id", "band", "session_id", "segment_id", "source_language", "target_language", "source_text", "target_text", "quality_score", "stt_confidence", "translation_qe", "marian_agreement", "signals", "time", "stt_model", "mt_model", "start_offset_ms", "end_offset_ms", "sequence", "verdict", "reviewer", "original_source_text", "original_target_text", "review_revision", "avg_logprob", "no_speech_prob", "compression_ratio", "flags", "missing_terms", "caps", "calibration")
+    __slots__ = ("pair_id", "band", "session_id", "segment_id", "source_language", "target_language", "source_text", "target_text", "quality_score", "stt_confidence", "translation_qe", "marian_agreement", "signals", "time", "stt_model", "mt_model", "start_offset_ms", "end_offset_ms", "sequence", "decision", "reviewer", "original_source_text", "original_target_text", "review_revision", "avg_logprob", "no_speech_prob", "compression_ratio", "flags", "missing_terms", "caps", "calibration")
     PAIR_ID_FIELD_NUMBER: _ClassVar[int]
     BAND_FIELD_NUMBER: _ClassVar[int]
     SESSION_ID_FIELD_NUMBER: _ClassVar[int]
@@ -104,7 +104,7 @@ class ScoredPair(_message.Message):
     START_OFFSET_MS_FIELD_NUMBER: _ClassVar[int]
     END_OFFSET_MS_FIELD_NUMBER: _ClassVar[int]
     SEQUENCE_FIELD_NUMBER: _ClassVar[int]
-    VERDICT_FIELD_NUMBER: _ClassVar[int]
+    DECISION_FIELD_NUMBER: _ClassVar[int]
     REVIEWER_FIELD_NUMBER: _ClassVar[int]
     ORIGINAL_SOURCE_TEXT_FIELD_NUMBER: _ClassVar[int]
     ORIGINAL_TARGET_TEXT_FIELD_NUMBER: _ClassVar[int]
@@ -135,7 +135,7 @@ class ScoredPair(_message.Message):
     start_offset_ms: int
     end_offset_ms: int
     sequence: int
-    verdict: _types_pb2.Verdict
+    decision: _types_pb2.Decision
     reviewer: str
     original_source_text: str
     original_target_text: str
@@ -147,7 +147,7 @@ class ScoredPair(_message.Message):
     missing_terms: _containers.RepeatedCompositeFieldContainer[_types_pb2.GlossaryTerm]
     caps: _containers.RepeatedScalarFieldContainer[str]
     calibration: str
-    def __init__(self, pair_id: _Optional[str] = ..., band: _Optional[_Union[Band, str]] = ..., session_id: _Optional[str] = ..., segment_id: _Optional[int] = ..., source_language: _Optional[str] = ..., target_language: _Optional[str] = ..., source_text: _Optional[str] = ..., target_text: _Optional[str] = ..., quality_score: _Optional[float] = ..., stt_confidence: _Optional[float] = ..., translation_qe: _Optional[float] = ..., marian_agreement: _Optional[float] = ..., signals: _Optional[_Iterable[_Union[_types_pb2.Signal, _Mapping]]] = ..., time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., stt_model: _Optional[str] = ..., mt_model: _Optional[str] = ..., start_offset_ms: _Optional[int] = ..., end_offset_ms: _Optional[int] = ..., sequence: _Optional[int] = ..., verdict: _Optional[_Union[_types_pb2.Verdict, str]] = ..., reviewer: _Optional[str] = ..., original_source_text: _Optional[str] = ..., original_target_text: _Optional[str] = ..., review_revision: _Optional[int] = ..., avg_logprob: _Optional[float] = ..., no_speech_prob: _Optional[float] = ..., compression_ratio: _Optional[float] = ..., flags: _Optional[_Iterable[str]] = ..., missing_terms: _Optional[_Iterable[_Union[_types_pb2.GlossaryTerm, _Mapping]]] = ..., caps: _Optional[_Iterable[str]] = ..., calibration: _Optional[str] = ...) -> None: ...
+    def __init__(self, pair_id: _Optional[str] = ..., band: _Optional[_Union[Band, str]] = ..., session_id: _Optional[str] = ..., segment_id: _Optional[int] = ..., source_language: _Optional[str] = ..., target_language: _Optional[str] = ..., source_text: _Optional[str] = ..., target_text: _Optional[str] = ..., quality_score: _Optional[float] = ..., stt_confidence: _Optional[float] = ..., translation_qe: _Optional[float] = ..., marian_agreement: _Optional[float] = ..., signals: _Optional[_Iterable[_Union[_types_pb2.Signal, _Mapping]]] = ..., time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., stt_model: _Optional[str] = ..., mt_model: _Optional[str] = ..., start_offset_ms: _Optional[int] = ..., end_offset_ms: _Optional[int] = ..., sequence: _Optional[int] = ..., decision: _Optional[_Union[_types_pb2.Decision, str]] = ..., reviewer: _Optional[str] = ..., original_source_text: _Optional[str] = ..., original_target_text: _Optional[str] = ..., review_revision: _Optional[int] = ..., avg_logprob: _Optional[float] = ..., no_speech_prob: _Optional[float] = ..., compression_ratio: _Optional[float] = ..., flags: _Optional[_Iterable[str]] = ..., missing_terms: _Optional[_Iterable[_Union[_types_pb2.GlossaryTerm, _Mapping]]] = ..., caps: _Optional[_Iterable[str]] = ..., calibration: _Optional[str] = ...) -> None: ...
 
 class ListForReviewRequest(_message.Message):
     __slots__ = ("session_id", "page_size")
@@ -234,20 +234,20 @@ class ReleaseReviewResponse(_message.Message):
     def __init__(self) -> None: ...
 
 class SubmitReviewRequest(_message.Message):
-    __slots__ = ("lease_id", "verdict", "source_text", "target_text", "shown_source_text", "shown_target_text")
+    __slots__ = ("lease_id", "decision", "source_text", "target_text", "shown_source_text", "shown_target_text")
     LEASE_ID_FIELD_NUMBER: _ClassVar[int]
-    VERDICT_FIELD_NUMBER: _ClassVar[int]
+    DECISION_FIELD_NUMBER: _ClassVar[int]
     SOURCE_TEXT_FIELD_NUMBER: _ClassVar[int]
     TARGET_TEXT_FIELD_NUMBER: _ClassVar[int]
     SHOWN_SOURCE_TEXT_FIELD_NUMBER: _ClassVar[int]
     SHOWN_TARGET_TEXT_FIELD_NUMBER: _ClassVar[int]
     lease_id: str
-    verdict: _types_pb2.Verdict
+    decision: _types_pb2.Decision
     source_text: str
     target_text: str
     shown_source_text: str
     shown_target_text: str
-    def __init__(self, lease_id: _Optional[str] = ..., verdict: _Optional[_Union[_types_pb2.Verdict, str]] = ..., source_text: _Optional[str] = ..., target_text: _Optional[str] = ..., shown_source_text: _Optional[str] = ..., shown_target_text: _Optional[str] = ...) -> None: ...
+    def __init__(self, lease_id: _Optional[str] = ..., decision: _Optional[_Union[_types_pb2.Decision, str]] = ..., source_text: _Optional[str] = ..., target_text: _Optional[str] = ..., shown_source_text: _Optional[str] = ..., shown_target_text: _Optional[str] = ...) -> None: ...
 
 class SubmitReviewResponse(_message.Message):
     __slots__ = ("sequence", "progress")

@@ -120,7 +120,7 @@ class CollectorServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def SubmitReview(self, request, context):
-        """Writes a verdict to the journal. The pair is gold, or out of training, once the collector has read it there. Reasons:
+        """Writes a decision to the journal. The pair is gold, or out of training, once the collector has read it there. Reasons:
         QUEUE_UNAVAILABLE, LEASE_LOST, GATEWAY_UNAVAILABLE, and those of GatewayService.ReviewPair.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -128,7 +128,7 @@ class CollectorServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def UndoReview(self, request, context):
-        """Takes a reviewer's last verdict back and gives them that pair again. Reasons: QUEUE_UNAVAILABLE, NOTHING_TO_UNDO,
+        """Takes a reviewer's last decision back and gives them that pair again. Reasons: QUEUE_UNAVAILABLE, NOTHING_TO_UNDO,
         LEASED (another reviewer has the pair open), GATEWAY_UNAVAILABLE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -217,11 +217,11 @@ class Correction(_message.Message):
     def __init__(self, segment_id: _Optional[int] = ..., language: _Optional[str] = ..., revision: _Optional[int] = ..., text: _Optional[str] = ..., author: _Optional[str] = ...) -> None: ...
 
 class PairReviewed(_message.Message):
-    __slots__ = ("segment_id", "language", "revision", "verdict", "source_text", "target_text", "reviewer", "review_id", "pair")
+    __slots__ = ("segment_id", "language", "revision", "decision", "source_text", "target_text", "reviewer", "review_id", "pair")
     SEGMENT_ID_FIELD_NUMBER: _ClassVar[int]
     LANGUAGE_FIELD_NUMBER: _ClassVar[int]
     REVISION_FIELD_NUMBER: _ClassVar[int]
-    VERDICT_FIELD_NUMBER: _ClassVar[int]
+    DECISION_FIELD_NUMBER: _ClassVar[int]
     SOURCE_TEXT_FIELD_NUMBER: _ClassVar[int]
     TARGET_TEXT_FIELD_NUMBER: _ClassVar[int]
     REVIEWER_FIELD_NUMBER: _ClassVar[int]
@@ -230,13 +230,13 @@ class PairReviewed(_message.Message):
     segment_id: int
     language: str
     revision: int
-    verdict: _types_pb2.Verdict
+    decision: _types_pb2.Decision
     source_text: str
     target_text: str
     reviewer: str
     review_id: str
     pair: PairScored
-    def __init__(self, segment_id: _Optional[int] = ..., language: _Optional[str] = ..., revision: _Optional[int] = ..., verdict: _Optional[_Union[_types_pb2.Verdict, str]] = ..., source_text: _Optional[str] = ..., target_text: _Optional[str] = ..., reviewer: _Optional[str] = ..., review_id: _Optional[str] = ..., pair: _Optional[_Union[PairScored, _Mapping]] = ...) -> None: ...
+    def __init__(self, segment_id: _Optional[int] = ..., language: _Optional[str] = ..., revision: _Optional[int] = ..., decision: _Optional[_Union[_types_pb2.Decision, str]] = ..., source_text: _Optional[str] = ..., target_text: _Optional[str] = ..., reviewer: _Optional[str] = ..., review_id: _Optional[str] = ..., pair: _Optional[_Union[PairScored, _Mapping]] = ...) -> None: ...
 
 class SessionForgotten(_message.Message):
     __slots__ = ("reason", "event_count", "audio_bytes")
@@ -335,11 +335,11 @@ class CorrectSegmentResponse(_message.Message):
     def __init__(self, sequence: _Optional[int] = ...) -> None: ...
 
 class ReviewPairRequest(_message.Message):
-    __slots__ = ("session_id", "segment_id", "language", "verdict", "source_text", "target_text", "reviewer", "review_id", "shown_source_text", "shown_target_text")
+    __slots__ = ("session_id", "segment_id", "language", "decision", "source_text", "target_text", "reviewer", "review_id", "shown_source_text", "shown_target_text")
     SESSION_ID_FIELD_NUMBER: _ClassVar[int]
     SEGMENT_ID_FIELD_NUMBER: _ClassVar[int]
     LANGUAGE_FIELD_NUMBER: _ClassVar[int]
-    VERDICT_FIELD_NUMBER: _ClassVar[int]
+    DECISION_FIELD_NUMBER: _ClassVar[int]
     SOURCE_TEXT_FIELD_NUMBER: _ClassVar[int]
     TARGET_TEXT_FIELD_NUMBER: _ClassVar[int]
     REVIEWER_FIELD_NUMBER: _ClassVar[int]
@@ -349,14 +349,14 @@ class ReviewPairRequest(_message.Message):
     session_id: str
     segment_id: int
     language: str
-    verdict: _types_pb2.Verdict
+    decision: _types_pb2.Decision
     source_text: str
     target_text: str
     reviewer: str
     review_id: str
     shown_source_text: str
     shown_target_text: str
-    def __init__(self, session_id: _Optional[str] = ..., segment_id: _Optional[int] = ..., language: _Optional[str] = ..., verdict: _Optional[_Union[_types_pb2.Verdict, str]] = ..., source_text: _Optional[str] = ..., target_text: _Optional[str] = ..., reviewer: _Optional[str] = ..., review_id: _Optional[str] = ..., shown_source_text: _Optional[str] = ..., shown_target_text: _Optional[str] = ...) -> None: ...
+    def __init__(self, session_id: _Optional[str] = ..., segment_id: _Optional[int] = ..., language: _Optional[str] = ..., decision: _Optional[_Union[_types_pb2.Decision, str]] = ..., source_text: _Optional[str] = ..., target_text: _Optional[str] = ..., reviewer: _Optional[str] = ..., review_id: _Optional[str] = ..., shown_source_text: _Optional[str] = ..., shown_target_text: _Optional[str] = ...) -> None: ...
 
 class ReviewPairResponse(_message.Message):
     __slots__ = ("sequence", "revision")

@@ -85,9 +85,9 @@ class GatewayServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ReviewPair(self, request, context):
-        """Writes a person's verdict on a scored pair. Texts that differ from those shown now become corrections, in the same
+        """Writes a person's decision on a scored pair. Texts that differ from those shown now become corrections, in the same
         transaction; displays show them at once. With a review_id that is known, changes nothing and answers as the first
-        time. Reasons: UNKNOWN_SESSION, UNKNOWN_PAIR (it has no score), INVALID_VERDICT (unset; accepted with other texts
+        time. Reasons: UNKNOWN_SESSION, UNKNOWN_PAIR (it has no score), INVALID_DECISION (unset; accepted with other texts
         than those shown; accepted or fixed on texts that were changed since the person saw them; withdrawn where nothing
         stands), EMPTY_TEXT, TEXT_TOO_LONG, INVALID_REVIEW_ID (it names another decision, or is no id).
         """

@@ -11,20 +11,20 @@ class AudioEncoding(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     AUDIO_ENCODING_UNSPECIFIED: _ClassVar[AudioEncoding]
     AUDIO_ENCODING_PCM_S16LE: _ClassVar[AudioEncoding]
 
-class Verdict(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+class Decision(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
-    VERDICT_UNSPECIFIED: _ClassVar[Verdict]
-    VERDICT_ACCEPTED: _ClassVar[Verdict]
-    VERDICT_FIXED: _ClassVar[Verdict]
-    VERDICT_REJECTED: _ClassVar[Verdict]
-    VERDICT_WITHDRAWN: _ClassVar[Verdict]
+    DECISION_UNSPECIFIED: _ClassVar[Decision]
+    DECISION_ACCEPTED: _ClassVar[Decision]
+    DECISION_FIXED: _ClassVar[Decision]
+    DECISION_REJECTED: _ClassVar[Decision]
+    DECISION_WITHDRAWN: _ClassVar[Decision]
 AUDIO_ENCODING_UNSPECIFIED: AudioEncoding
 AUDIO_ENCODING_PCM_S16LE: AudioEncoding
-VERDICT_UNSPECIFIED: Verdict
-VERDICT_ACCEPTED: Verdict
-VERDICT_FIXED: Verdict
-VERDICT_REJECTED: Verdict
-VERDICT_WITHDRAWN: Verdict
+DECISION_UNSPECIFIED: Decision
+DECISION_ACCEPTED: Decision
+DECISION_FIXED: Decision
+DECISION_REJECTED: Decision
+DECISION_WITHDRAWN: Decision
 
 class AudioFormat(_message.Message):
     __slots__ = ("encoding", "sample_rate_hertz", "channel_count")

@@ -1,4 +1,4 @@
-"""The verdict on a pair: excluded for a reason, or scored and put in a band."""
+"""What the machine makes of a pair: excluded for a reason, or scored and put in a band."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from services.collector.composite import (
     stt_confidence,
 )
 from services.collector.filters import INVALID_SIGNAL, NO_SIGNALS, exclusion
-from services.collector.pair import ExcludedPair, Pair, ScoredPair, Verdict
+from services.collector.pair import ExcludedPair, Judged, Pair, ScoredPair
 
 
 def judge(
@@ -21,7 +21,7 @@ def judge(
     weights: Weights = DEFAULT_WEIGHTS,
     thresholds: Thresholds = DEFAULT_THRESHOLDS,
     calibration: Calibration = IDENTITY,
-) -> Verdict:
+) -> Judged:
     """Excludes or scores a pair; a number that cannot be right excludes it, too.
 
     Args:

@@ -13,15 +13,15 @@ from services.collector.bands import BANDS, Band
 from services.collector.calibration import Calibration, ConfidenceMap
 from services.collector.entry import from_fields, to_fields
 from services.collector.filters import EXCLUSION_REASONS, exclusion, length_ratio
+from services.collector.judging import judge
 from services.collector.pair import ExcludedPair, ScoredPair, Signal
-from services.collector.verdict import judge
 from tests.collector.pairs import GOOD_PAIR, pair, signals
 
 
 def scored(**changes: object) -> ScoredPair:
-    verdict = judge(pair(**changes))
-    assert isinstance(verdict, ScoredPair)
-    return verdict
+    judged = judge(pair(**changes))
+    assert isinstance(judged, ScoredPair)
+    return judged
 
 
 @pytest.mark.parametrize(
@@ -45,9 +45,9 @@ def scored(**changes: object) -> ScoredPair:
     ],
 )
 def test_excludes_with_a_stable_reason(changes: dict[str, object], reason: str) -> None:
-    verdict = judge(pair(**changes))
-    assert isinstance(verdict, ExcludedPair)
-    assert verdict.reason == reason
+    judged = judge(pair(**changes))
+    assert isinstance(judged, ExcludedPair)
+    assert judged.reason == reason
     assert reason in EXCLUSION_REASONS
 
 
@@ -71,18 +71,18 @@ def test_length_is_counted_in_composed_characters() -> None:
 
 
 def test_a_pair_with_every_signal_is_accepted() -> None:
-    verdict = scored()
-    assert verdict.band is Band.ACCEPT
-    assert verdict.translation_qe == 0.9
-    assert verdict.marian_agreement == 0.95
+    judged = scored()
+    assert judged.band is Band.ACCEPT
+    assert judged.translation_qe == 0.9
+    assert judged.marian_agreement == 0.95
 
 
 def test_rules_alone_never_accept_and_are_never_called_quality_estimation() -> None:
-    verdict = scored(signals=signals(heuristic_quality=1.0), avg_logprob=0.0)
-    assert verdict.quality_score > 0.95
-    assert verdict.band is Band.MODERATE
-    assert verdict.translation_qe is None
-    assert verdict.marian_agreement is None
+    judged = scored(signals=signals(heuristic_quality=1.0), avg_logprob=0.0)
+    assert judged.quality_score > 0.95
+    assert judged.band is Band.MODERATE
+    assert judged.translation_qe is None
+    assert judged.marian_agreement is None
 
 
 def test_an_unset_signal_is_missing_and_not_zero() -> None:
@@ -141,19 +141,19 @@ def test_a_doubt_of_stt_or_mt_keeps_a_pair_from_being_accepted(
 
 def test_a_rule_that_measured_nothing_caps_nothing() -> None:
     unset = dict.fromkeys(("negation_parity", "number_parity", "bible_references"))
-    verdict = scored(signals=signals(translation_qe=0.9, marian_agreement=0.95, **unset))
-    assert (verdict.band, verdict.caps) == (Band.ACCEPT, ())
+    judged = scored(signals=signals(translation_qe=0.9, marian_agreement=0.95, **unset))
+    assert (judged.band, judged.caps) == (Band.ACCEPT, ())
 
 
 def test_a_calibration_moves_the_score_and_is_named() -> None:
     doubting = Calibration(schema_version=1, stt={"rule": ConfidenceMap(((0.0, 0.0), (1.0, 0.5)))})
     plain = scored()
-    verdict = judge(GOOD_PAIR, calibration=doubting)
-    assert isinstance(verdict, ScoredPair)
+    judged = judge(GOOD_PAIR, calibration=doubting)
+    assert isinstance(judged, ScoredPair)
     assert plain.stt_confidence is not None
-    assert verdict.stt_confidence == pytest.approx(plain.stt_confidence / 2)
-    assert verdict.quality_score < plain.quality_score
-    assert (plain.calibration, verdict.calibration) == ("", doubting.id)
+    assert judged.stt_confidence == pytest.approx(plain.stt_confidence / 2)
+    assert judged.quality_score < plain.quality_score
+    assert (plain.calibration, judged.calibration) == ("", doubting.id)
 
 
 RULES = ("negation_parity", "number_parity", "bible_references", "glossary_terms", "repetition")
@@ -167,7 +167,7 @@ SIGNALS = ("translation_qe", "marian_agreement", "heuristic_quality", *RULES)
     st.tuples(st.floats(-1, 0), st.floats(-1, 0)),
     st.booleans(),
 )
-def test_a_better_signal_never_gives_a_worse_verdict(
+def test_a_better_signal_never_gives_a_worse_judgement(
     values: dict[str, float],
     name: str,
     range_: tuple[float, float],
@@ -179,14 +179,14 @@ def test_a_better_signal_never_gives_a_worse_verdict(
         stt={"rule": ConfidenceMap(((0.1, 0.05), (0.5, 0.2), (0.6, 0.9)))} if is_calibrated else {},
     )
 
-    def verdict(value: float, avg_logprob: float) -> ScoredPair:
+    def scored_with(value: float, avg_logprob: float) -> ScoredPair:
         measured = signals(**values | {name: value})
         found = judge(pair(signals=measured, avg_logprob=avg_logprob), calibration=calibration)
         assert isinstance(found, ScoredPair)
         return found
 
-    worse = verdict(min(range_), min(logprobs))
-    better = verdict(max(range_), max(logprobs))
+    worse = scored_with(min(range_), min(logprobs))
+    better = scored_with(max(range_), max(logprobs))
     assert better.quality_score >= worse.quality_score
     assert BANDS.index(better.band) <= BANDS.index(worse.band)
     assert set(better.caps) <= set(worse.caps)

@@ -173,7 +173,7 @@ async def test_the_append_only_file_forgets_too(stack: Stack) -> None:
     )
     await stack.start()
     await stack.caught_up()
-    assert on_disk(stack, secret)
+    await until(lambda: on_disk(stack, secret))  # Redis writes while no fsync is under way
     stack.upstream.forget(GONE)
     await stack.caught_up()
     await until(lambda: not stack.redis.client.exists(ERASE_KEY))

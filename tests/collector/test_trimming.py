@@ -98,7 +98,7 @@ async def test_the_slowest_group_decides(
 async def test_a_group_of_one_stream_says_nothing_about_another(
     queues: Queues, server: RedisProcess, entry_ids: list[str]
 ) -> None:
-    await queues.write(JOURNAL, 10, [Write(11, scored(Band.MODERATE, sequence=11))])
+    await queues.write(JOURNAL, 10, [Write(11, scored(Band.MODERATE, sequence=11, segment_id=11))])
     server.client.xgroup_create(STREAM, "marian", id="$")
     assert await trim(queues, server) == 10
     assert len(left(server, stream_key(Band.MODERATE))) == 1

@@ -20,11 +20,13 @@ def captions(
 ) -> None:
     """Follow the captions in this terminal: what may still change is dim, what is final is firm."""
     from cli.caption_screen import CaptionScreen
-    from cli.client import CaptionSubscriber
+    from cli.client import CaptionSubscriber, Peer
     from cli.signals import run_until_signalled
     from cli.stack import address_of
 
     target = address or address_of("captions")
+
+    peer = Peer("captions service", target, "--captions")
 
     async def follow() -> None:
         with CaptionScreen() as screen:
@@ -35,8 +37,9 @@ def captions(
                 if reason != told:  # it is tried again and again
                     told = reason
                     screen.note(
-                        f"no captions from {target} now ({reason}); trying again. "
-                        "./glossa up starts the services"
+                        peer.unanswered() + "; trying again"
+                        if reason == "UNAVAILABLE"
+                        else f"no captions from {target} now ({reason}); trying again"
                     )
 
             subscriber = CaptionSubscriber(

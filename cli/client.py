@@ -52,14 +52,34 @@ _TERMINAL: dict[grpc.StatusCode, type[GlossaError]] = {
 }
 
 
-def as_glossa_error(error: grpc.aio.AioRpcError) -> GlossaError:
+@dataclass(frozen=True)
+class Peer:
+    """Whom a call went to, for people.
+
+    Args:
+        address: host:port; empty: not known.
+        option: the one that names another address; empty: there is none.
+    """
+
+    name: str = "service"
+    address: str = ""
+    option: str = ""
+
+    def unanswered(self) -> str:
+        """That nobody answers, and what to do."""
+        where = f" at {self.address}" if self.address else ""
+        another = f", or name another one with {self.option} HOST:PORT" if self.option else ""
+        return f"no {self.name} answers{where}; start the services with `./glossa up`{another}"
+
+
+def as_glossa_error(error: grpc.aio.AioRpcError, peer: Peer = Peer()) -> GlossaError:
     """A failed call as the error that the service raised; Unavailable when the network did it."""
     info = error_info(error)
     reason = info.reason if info is not None else error.code().name
     if info is None and error.code() is grpc.StatusCode.UNAVAILABLE:
-        return Unavailable(
-            reason, f"nobody answers; ./glossa up starts the services ({error.details()})"
-        )
+        return Unavailable(reason, peer.unanswered())
+    if info is None and error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
+        return Unavailable(reason, f"the {peer.name} did not answer in time; look at its log")
     if error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED:
         return Overloaded(reason, error.details() or reason)
     kind = _TERMINAL.get(error.code(), Unavailable)
@@ -109,6 +129,18 @@ class Opened:
 
 
 @dataclass(frozen=True)
+class Waiting:
+    """The stream could not be opened yet; it is tried for `limit_s` in all.
+
+    Args:
+        message: why not, a sentence for people.
+    """
+
+    message: str
+    limit_s: float
+
+
+@dataclass(frozen=True)
 class Broken:
     """The stream broke and will be opened again."""
 
@@ -123,7 +155,7 @@ class GapMarked:
     next_sample: int
 
 
-SpeakerEvent = Opened | Broken | GapMarked
+SpeakerEvent = Opened | Waiting | Broken | GapMarked
 
 
 class SpeakerClient:
@@ -147,6 +179,7 @@ class SpeakerClient:
         self.received_sample = 0
         self.sent_times = SendTimes()
         self._address = address
+        self._peer = Peer("gateway", address, "--gateway")
         self._request = request
         self._speed = speed
         self._on_event = on_event
@@ -211,9 +244,9 @@ class SpeakerClient:
             try:
                 return await self._stream_once()
             except TimeoutError:
-                error = Unavailable("OPEN_TIMEOUT", "the gateway did not answer in time")
+                error = Unavailable("OPEN_TIMEOUT", self._peer.unanswered())
             except grpc.aio.AioRpcError as rpc_error:
-                error = as_glossa_error(rpc_error)
+                error = as_glossa_error(rpc_error, self._peer)
             if error.reason == "SESSION_ENDED" and self._source_over and was_open:
                 return await self._look_up_end()  # our half-close arrived, its answer did not
             if not is_worth_another_try(error):
@@ -226,11 +259,12 @@ class SpeakerClient:
                     raise error
                 raise Unavailable(
                     "GATEWAY_UNREACHABLE",
-                    f"no gateway at {self._address} for {limit_s:.0f} s ({error.reason}); "
-                    "is the stack running? ./glossa up",
+                    f"{error.message} (tried for {limit_s:.0f} s)",
                 ) from error
             if not failures:  # once, however often it is tried
-                self._on_event(Broken(error.reason))
+                self._on_event(
+                    Broken(error.reason) if self.session_id else Waiting(error.message, limit_s)
+                )
             await asyncio.sleep(_BACKOFFS_S[min(failures, len(_BACKOFFS_S) - 1)])
             failures += 1
 
@@ -335,7 +369,7 @@ class SpeakerClient:
             try:
                 events = [answer.event async for answer in call if answer.HasField("event")]
             except grpc.aio.AioRpcError as error:
-                raise as_glossa_error(error) from error
+                raise as_glossa_error(error, self._peer) from error
         sequence, ended = next(
             (event.sequence, event.session_ended)
             for event in events

@@ -33,44 +33,33 @@ def collector_address(collector: str | None) -> str:
 
 
 def run(work: Coroutine[Any, Any, ResultT]) -> ResultT:
-    """Runs to the end; a collector that fails is one clear line and exit status 1."""
+    """Runs to the end; a service that fails is one clear line and exit status 1."""
     import asyncio
 
-    import grpc
+    from cli.signals import sentence
+    from services.errors import GlossaError
 
     try:
         return asyncio.run(work)
-    except grpc.aio.AioRpcError as error:
-        raise click.ClickException(_explain(error)) from error
+    except GlossaError as error:
+        raise click.ClickException(sentence(error)) from error
     except TimeoutError as error:
         raise click.ClickException(
             f"the collector sent nothing for {SILENCE_TIMEOUT_S:g} s; look at its log"
         ) from error
 
 
-def _explain(error: Any) -> str:
-    from services.errors import reason_of
-
-    reason = reason_of(error)
-    if reason == "UNAVAILABLE":
-        return (
-            "no collector answers; start the services with `./glossa up`, or name another one "
-            f"with --collector HOST:PORT ({error.details()})"
-        )
-    if reason == "DEADLINE_EXCEEDED":
-        return "the collector did not answer in time; look at its log"
-    return f"{error.details()} ({reason})"
-
-
 class Collector:
-    """A connection to the collector."""
+    """A connection to the collector: a call that fails within its context is a GlossaError."""
 
     def __init__(self, address: str) -> None:
         import grpc
 
+        from cli.client import Peer
         from glossa.collector.v1 import collector_pb2_grpc
         from services.serving import CHANNEL_OPTIONS
 
+        self._peer = Peer("collector", address, "--collector")
         self._channel = grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS)
         self.stub: collector_pb2_grpc.CollectorServiceStub = (
             collector_pb2_grpc.CollectorServiceStub(self._channel)
@@ -79,8 +68,16 @@ class Collector:
     async def __aenter__(self) -> Collector:
         return self
 
-    async def __aexit__(self, *_: object) -> None:
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: object
+    ) -> None:
+        import grpc
+
+        from cli.client import as_glossa_error
+
         await self._channel.close()
+        if isinstance(error, grpc.aio.AioRpcError):
+            raise as_glossa_error(error, self._peer) from error
 
     async def stats(self, session_id: str = "") -> collector_pb2.StatsResponse:
         from glossa.collector.v1 import collector_pb2

@@ -11,7 +11,16 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from cli.client import Broken, Chunk, GapMarked, Opened, SessionRequest, SpeakerClient, SpeakerEvent
+from cli.client import (
+    Broken,
+    Chunk,
+    GapMarked,
+    Opened,
+    SessionRequest,
+    SpeakerClient,
+    SpeakerEvent,
+    Waiting,
+)
 from cli.gain import AutoGain
 from cli.media import AudioFile, level_dbfs
 from cli.microphone import Microphone
@@ -84,6 +93,8 @@ def describe(event: SpeakerEvent) -> str:
             return f"session {session_id} goes on at {next_sample / SAMPLE_RATE_HERTZ:.1f} s"
         case Opened(session_id):
             return f"session {session_id} is open"
+        case Waiting(message, limit_s):
+            return f"{message} (trying for {limit_s:.0f} s)"
         case Broken(reason):
             return f"the connection broke ({reason}); trying again"
         case GapMarked(first_sample, next_sample):

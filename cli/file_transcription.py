@@ -14,7 +14,7 @@ from google.protobuf import json_format
 from rich.console import Console
 from rich.progress import Progress, TextColumn, TimeRemainingColumn
 
-from cli.client import as_glossa_error
+from cli.client import Peer, as_glossa_error
 from cli.lone_service import Lone, service_for
 from cli.media import AudioFile
 from glossa.stt.v1 import stt_pb2, stt_pb2_grpc
@@ -109,7 +109,7 @@ async def responses(
             async for response in call:
                 yield response
         except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
-            raise as_glossa_error(await status.error()) from None
+            raise as_glossa_error(await status.error(), Peer("stt", address, "--stt")) from None
         finally:
             call.cancel()
 

@@ -12,8 +12,9 @@ import grpc
 from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from cli.client import as_glossa_error
+from cli.client import Peer, as_glossa_error
 from cli.lone_service import Lone, service_for
+from cli.signals import sentence
 from glossa.mt.v1 import mt_pb2, mt_pb2_grpc
 from services.errors import GlossaError, Unavailable
 from services.serving import CHANNEL_OPTIONS
@@ -55,10 +56,11 @@ async def translate_lines(
         failures = 0
         with _progress(len(given)) as progress:
             bar = progress.add_task("translating", total=len(given))
-            async for number, answer in _answers(stub, given, wanted):
+            peer = Peer("mt", found, "--mt")
+            async for number, answer in _answers(stub, peer, given, wanted):
                 if isinstance(answer, GlossaError):
                     failures += 1
-                    sys.stderr.write(f"glossa: line {number}: {answer.message} [{answer.reason}]\n")
+                    sys.stderr.write(f"glossa: line {number}: {sentence(answer)}\n")
                 sys.stdout.write(("" if isinstance(answer, GlossaError) else answer) + "\n")
                 progress.advance(bar)
         sys.stdout.flush()
@@ -66,7 +68,7 @@ async def translate_lines(
 
 
 async def _answers(
-    stub: mt_pb2_grpc.MtServiceStub, lines: Sequence[str], wanted: Translation
+    stub: mt_pb2_grpc.MtServiceStub, peer: Peer, lines: Sequence[str], wanted: Translation
 ) -> AsyncIterator[tuple[int, str | GlossaError]]:
     """Line number (from 1) and its translation or error, in order, a few calls at a time.
 
@@ -79,7 +81,7 @@ async def _answers(
     try:
         while True:
             while len(under_way) < _IN_FLIGHT and (line := next(waiting, None)) is not None:
-                under_way.append(asyncio.create_task(_answer(stub, line, wanted)))
+                under_way.append(asyncio.create_task(_answer(stub, peer, line, wanted)))
             if not under_way:
                 return
             number += 1
@@ -96,7 +98,7 @@ async def _answers(
 
 
 async def _answer(
-    stub: mt_pb2_grpc.MtServiceStub, line: str, wanted: Translation
+    stub: mt_pb2_grpc.MtServiceStub, peer: Peer, line: str, wanted: Translation
 ) -> str | GlossaError:
     if not line.strip():
         return ""
@@ -109,7 +111,7 @@ async def _answer(
     try:
         answer = await stub.Translate(request, timeout=_TIMEOUT_S)
     except grpc.aio.AioRpcError as error:
-        return as_glossa_error(error)
+        return as_glossa_error(error, peer)
     return " ".join(str(answer.text).splitlines())  # a line in, a line out
 
 

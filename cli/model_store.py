@@ -12,6 +12,7 @@ import click
 from cli.catalogue import Model, catalogue, find, models_of, uses
 from cli.model_folder import damages, is_whole, kept_models, read_manifest
 from cli.model_pull import bring_in, pull
+from cli.signals import sentence
 from cli.stack import models_dir_of, profile_names, read_profile
 from services.errors import GlossaError, InvalidInput
 
@@ -179,5 +180,5 @@ def _say(line: str) -> None:
 
 
 def _tell(error: GlossaError) -> int:
-    _say(f"{error.message} [{error.reason}]")
+    sys.stderr.write(f"Error: {sentence(error)}\n")
     return 2 if isinstance(error, InvalidInput) else 1

@@ -58,7 +58,7 @@ def rollback(service: str, tier: str, address: str | None) -> None:
 def _ask(service: str, address: str | None, method: str, request: object) -> None:
     import grpc
 
-    from cli.client import as_glossa_error
+    from cli.client import Peer, as_glossa_error
     from cli.signals import run_until_signalled
     from cli.stack import address_of
     from glossa.types.v1 import models_pb2_grpc
@@ -75,7 +75,7 @@ def _ask(service: str, address: str | None, method: str, request: object) -> Non
             try:
                 answer = await call(request, timeout=load_timeout_s)
             except grpc.aio.AioRpcError as error:
-                raise as_glossa_error(error) from error
+                raise as_glossa_error(error, Peer(service, target, "--address")) from error
             click.echo(
                 f"{service} {answer.current.tier}: {_named(answer.current)} "
                 f"(before: {_named(answer.previous)}), after {answer.load_ms / 1000:.1f} s"

@@ -85,6 +85,7 @@ async def _files(address: str, session: str) -> dict[str, bytes]:
 async def _sessions(gateway: str | None, count: int = _SESSIONS_LISTED) -> list[Any]:
     import grpc
 
+    from cli.client import Peer, as_glossa_error
     from cli.stack import address_of
     from glossa.gateway.v1 import gateway_pb2, gateway_pb2_grpc
     from services.serving import CHANNEL_OPTIONS
@@ -97,10 +98,7 @@ async def _sessions(gateway: str | None, count: int = _SESSIONS_LISTED) -> list[
                 gateway_pb2.ListSessionsRequest(page_size=count), timeout=_LIST_TIMEOUT_S
             )
         except grpc.aio.AioRpcError as error:
-            raise click.ClickException(
-                f"no gateway answers at {address}; start the services with `./glossa up`, or name "
-                f"another one with --gateway HOST:PORT ({error.details()})"
-            ) from error
+            raise as_glossa_error(error, Peer("gateway", address, "--gateway")) from error
         return list(answer.sessions)
 
 

@@ -1,6 +1,7 @@
 """Runs a verb's coroutine; Ctrl-C and SIGTERM end it in good order, a second one in a hurry.
 
-Errors with a stable reason become one line on stderr and an exit status: 2 for wrong input, else 1.
+Errors with a stable reason become one line on stderr, as click's own errors do, and an exit status:
+2 for wrong input, else 1.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from services.errors import GlossaError, InvalidInput
 
 T = TypeVar("T")
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_SAID = ("UNAVAILABLE", "DEADLINE_EXCEEDED", "GATEWAY_UNREACHABLE")
 _handlers: list[
     Callable[[], object]
 ] = []  # the last one is called; a process has one set of signals
@@ -31,7 +33,7 @@ def result_until_signalled(main: Coroutine[Any, Any, T], signalled_status: int =
     try:
         return asyncio.run(_cancelled_by_signals(main))
     except GlossaError as error:
-        sys.stderr.write(f"glossa: {error.message} [{error.reason}]\n")
+        sys.stderr.write(f"Error: {sentence(error)}\n")
         raise SystemExit(2 if isinstance(error, InvalidInput) else 1) from error
     except asyncio.CancelledError:
         raise SystemExit(signalled_status) from None
@@ -39,6 +41,11 @@ def result_until_signalled(main: Coroutine[Any, Any, T], signalled_status: int =
         raise SystemExit(130) from None
     finally:
         sys.stdout.flush()
+
+
+def sentence(error: GlossaError) -> str:
+    """What people are told of an error; that nobody answered needs no reason beside it."""
+    return error.message if error.reason in _SAID else f"{error.message} ({error.reason})"
 
 
 @contextlib.contextmanager

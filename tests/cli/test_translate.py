@@ -56,7 +56,7 @@ def test_an_address_and_a_runtime_do_not_go_together() -> None:
 def test_a_service_that_is_away_is_told_with_what_to_do() -> None:
     done = run_verb("translate", "--mt", "127.0.0.1:1", "Hello.")
     assert done.returncode == 1
-    assert "./glossa up starts the services" in done.stderr
+    assert "start the services with `./glossa up`" in done.stderr
 
 
 def test_a_model_for_a_runtime_without_models_is_not_passed_over() -> None:

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
 _ERASED_TIMEOUT_S = 180.0  # the collector has Redis rewrite its file within half a minute
 _ERASED_POLL_S = 1.0
+_NO_SOUND = (
+    "the sound could not be searched for: what was said is silent or too short, or other sessions "
+    "have the same recording"
+)
 
 
 @dataclass(frozen=True)
@@ -94,7 +98,7 @@ async def _look(session_id: str, addresses: Addresses, state_dir: Path | None) -
 
     _say("reading what there is of it")
     async with SessionDeletion(addresses) as deletion:
-        known = await deletion.look(session_id, needles_wanted=True)
+        known = await deletion.look(session_id)
     if state_dir is None:
         return known
     return await asyncio.to_thread(without_repeated_sound, known, state_dir)
@@ -148,12 +152,27 @@ def _confirmed(known: Known) -> bool:
         err=True,
     )
     try:
-        return click.confirm("Delete it everywhere, for ever?", err=True)
+        return bool(
+            click.prompt(
+                "Delete it everywhere, for ever? [y/N]",
+                default="n",
+                show_default=False,
+                value_proc=_yes_or_no,
+                err=True,
+            )
+        )
     except click.Abort:
         if sys.stdin.isatty():  # Ctrl-C, or Ctrl-D
             click.echo(err=True)
             return False
         raise click.UsageError("nobody is there to say yes: give --yes to delete it") from None
+
+
+def _yes_or_no(answer: str) -> bool:
+    word = answer.strip().lower()
+    if word not in ("y", "yes", "n", "no"):
+        raise click.BadParameter("type y to delete it, or n to keep it")
+    return word.startswith("y")
 
 
 def without_repeated_sound(known: Known, state_dir: Path) -> Known:
@@ -162,8 +181,8 @@ def without_repeated_sound(known: Known, state_dir: Path) -> Known:
 
     folder = state_dir / "gateway" / "audio"
     others = [path for path in folder.glob("*.s16le") if path.stem != known.session_id]
-    repeated = found_in(known.needles, others)
-    return replace(known, needles=tuple(each for each in known.needles if each not in repeated))
+    is_repeated = bool(known.sound) and bool(found_in([known.sound], others))
+    return replace(known, sound=b"") if is_repeated else known
 
 
 def _files_left(known: Known, folder: Path, left_out: tuple[Path, ...]) -> list[Path]:
@@ -198,11 +217,13 @@ async def _search(known: Known, state_dir: Path | None, datasets: Path, begun_at
         if known.pair_count:
             left += _old_redis_files(state_dir, begun_at)
         if not left or time.monotonic() > give_up_at:
+            searched = f"{_counted(len(known.needles), 'trace')} searched for"
+            has_silent_sound = known.has_audio and not known.sound
             return Place(
                 name,
-                f"{_counted(len(known.needles), 'trace')} searched for",
+                searched + (", none of the sound" if has_silent_sound else ""),
                 len(left),
-                _named(left),
+                "; ".join(filter(None, [_named(left), _NO_SOUND if has_silent_sound else ""])),
             )
         if not told:
             told = True

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import grpc
 
-from cli.client import as_glossa_error
+from cli.client import Peer, as_glossa_error
 from glossa.gateway.v1 import gateway_pb2, gateway_pb2_grpc
 from services.errors import reason_of
 from services.serving import CHANNEL_OPTIONS
@@ -22,7 +22,8 @@ class GatewayAudio:
     Every method raises GlossaError when the gateway fails.
     """
 
-    def __init__(self, channel: grpc.aio.Channel) -> None:
+    def __init__(self, channel: grpc.aio.Channel, address: str) -> None:
+        self._peer = Peer("gateway", address, "--gateway")
         self._journal = gateway_pb2_grpc.JournalServiceStub(channel)
 
     async def has_consent(self, session_id: str) -> bool:
@@ -37,7 +38,7 @@ class GatewayAudio:
                     return bool(message.event.session_started.config.store_audio)
         except grpc.aio.AioRpcError as error:
             if reason_of(error) not in _NOT_KEPT:
-                raise as_glossa_error(error) from error
+                raise as_glossa_error(error, self._peer) from error
         finally:
             call.cancel()
         return False  # it was forgotten
@@ -55,11 +56,11 @@ class GatewayAudio:
         except grpc.aio.AioRpcError as error:
             if reason_of(error) in _NOT_KEPT:
                 return None
-            raise as_glossa_error(error) from error
+            raise as_glossa_error(error, self._peer) from error
 
 
 @contextlib.asynccontextmanager
 async def gateway_audio(address: str) -> AsyncIterator[GatewayAudio]:
     """A connection for a while."""
     async with grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS) as channel:
-        yield GatewayAudio(channel)
+        yield GatewayAudio(channel, address)

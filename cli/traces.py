@@ -15,6 +15,8 @@ _TRACES_LIMIT = 12
 # looked for, long enough to stand nowhere by chance.
 _SHORTEST_CHARACTERS = 16
 _LONGEST_CHARACTERS = 40
+_SOUND_BYTES = 256
+_SOUND_VALUES = 17  # samples that differ: silence with a little noise has fewer
 
 
 def telling_pieces(texts: Iterable[str], others: Iterable[str]) -> list[str]:
@@ -39,6 +41,20 @@ def written_forms(piece: str) -> set[bytes]:
         json.dumps(piece)[1:-1].encode(),
         html.escape(piece).encode(),
     }
+
+
+def piece_of_sound(pcm: bytes) -> bytes:
+    """The piece of 16-bit samples with the most values; empty where all of it is silent."""
+    pieces = (
+        pcm[start : start + _SOUND_BYTES]
+        for start in range(0, len(pcm) - _SOUND_BYTES + 1, _SOUND_BYTES)
+    )
+    piece = max(pieces, key=_value_count, default=b"")
+    return piece if _value_count(piece) >= _SOUND_VALUES else b""
+
+
+def _value_count(pcm: bytes) -> int:
+    return len(set(memoryview(pcm).cast("h")))
 
 
 def files_with(

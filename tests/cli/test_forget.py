@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import grpc
+import numpy as np
 import pytest
 
 from cli.queue_forget import without_repeated_sound
@@ -27,8 +28,9 @@ from tests.captions.displays import sessions
 from tests.cli.verb import run_verb
 from tests.collector.redis_process import RedisProcess
 from tests.gateway.conftest import Stack, open_stream
-from tests.gateway.peers import sentence, sermon
+from tests.gateway.peers import SPEECH_SAMPLES, sentence, sermon, voiced
 from tests.processes import ServiceProcess, free_port_base
+from tests.speech import Pcm
 
 WAIT_S = 60.0
 
@@ -81,9 +83,9 @@ class WholeStack:
         await self.gateway.stop()
         self.redis.kill()
 
-    async def spoken(self, numbers: list[int], **config: object) -> str:
-        """A session of which everything is collected."""
-        session_id = await self.gateway.speak(sermon(numbers), **config)
+    async def spoken(self, numbers: list[int], pcm: Pcm | None = None, **config: object) -> str:
+        """A session of which everything is collected; `pcm` in place of the plainest sound."""
+        session_id = await self.gateway.speak(sermon(numbers) if pcm is None else pcm, **config)
         await self.gateway.scored_events(session_id, len(numbers))
         async with (
             asyncio.timeout(WAIT_S),
@@ -165,6 +167,31 @@ async def test_a_session_is_gone_everywhere_and_another_is_whole(start_stack: St
     assert (again.returncode, places_of(again)["files"]["found"]) == (0, None)
 
 
+async def test_the_sound_is_searched_for_however_short_the_last_sentence(
+    start_stack: StartStack,
+) -> None:
+    stack = await start_stack()
+    long_sentence, rest = np.full(2 * SPEECH_SAMPLES, 61, dtype=np.int16), sermon([62])
+    pcm = voiced(np.concatenate([long_sentence, np.zeros_like(long_sentence), rest]))
+    session_id = await stack.spoken([61, 62], pcm, store_audio=True)
+    copy = stack.datasets / "clip.s16le"
+    copy.parent.mkdir(parents=True)
+    copy.write_bytes(pcm[: len(long_sentence)].tobytes())
+    outcome = await stack.forget(session_id, "--yes", "--json")
+    places = places_of(outcome)
+    assert str(copy) in places["datasets"]["note"]
+    assert "sound" not in places["files"]["removed"] + places["files"]["note"]
+
+
+async def test_sound_that_cannot_be_searched_for_is_told(start_stack: StartStack) -> None:
+    stack = await start_stack()
+    session_id = await stack.spoken([65], store_audio=True)  # one value: silent, as it were
+    outcome = await stack.forget(session_id, "--yes")
+    assert outcome.returncode == 0, outcome.stderr + outcome.stdout
+    assert "searched for, none of the sound" in outcome.stdout
+    assert "the sound could not be searched for" in outcome.stdout
+
+
 async def test_it_asks_first_and_says_what_it_is_about(start_stack: StartStack) -> None:
     stack = await start_stack()
     session_id = await stack.spoken([41], title="Harvest", store_audio=True)
@@ -175,6 +202,10 @@ async def test_it_asks_first_and_says_what_it_is_about(start_stack: StartStack) 
         refused.stderr,
     )
     assert "nothing was deleted" in refused.stderr
+    unclear = await stack.forget(session_id, stdin="perhaps\nn\n")
+    assert "type y to delete it, or n to keep it" in unclear.stderr
+    assert unclear.stderr.count("for ever?") == 2
+    assert "nothing was deleted" in unclear.stderr
     silent = await stack.forget(session_id)
     assert silent.returncode == 2
     assert "--yes" in silent.stderr
@@ -228,9 +259,10 @@ async def test_wrong_sessions_are_refused_with_what_to_do(start_stack: StartStac
     unknown = await stack.forget("nobody", "--yes")
     assert unknown.returncode == 1
     assert f"there is no session 'nobody'; the newest are {session_id} (Sunday)" in unknown.stderr
-    still_open = await stack.forget(session_id, "--yes")
+    still_open = await stack.forget(session_id)
     assert still_open.returncode == 1
-    assert "stop its speaker" in still_open.stderr
+    assert "is still open: end it first, with Ctrl-C in the `live`" in still_open.stderr
+    assert "for ever?" not in still_open.stderr
     call.cancel()
 
 
@@ -241,7 +273,11 @@ def test_without_services_it_says_how_to_start_them() -> None:
     ]
     outcome = run_verb("queue", "forget", "sunday", "--yes", *options)
     assert outcome.returncode == 1
-    assert "./glossa up" in outcome.stderr
+    gateway = f"127.0.0.1:{port('gateway', base)}"
+    assert outcome.stderr.splitlines()[-1] == (
+        f"Error: no gateway answers at {gateway}; start the services with `./glossa up`, or name "
+        "another one with --gateway HOST:PORT"
+    )
 
 
 def test_what_is_searched_for_stands_in_no_other_session() -> None:
@@ -253,14 +289,14 @@ def test_what_is_searched_for_stands_in_no_other_session() -> None:
 
 
 def test_the_sound_of_a_recording_that_was_fed_twice_is_not_searched_for(tmp_path: Path) -> None:
-    repeated, own, text = bytes(range(100)), bytes(range(100, 200)), b"said once"
-    known = Known("first", "", None, 1, True, 1, (text, repeated, own))
+    sound, text = bytes(range(100)), b"said once"
+    known = Known("first", "", None, 1, True, 1, (text,), sound)
     audio = tmp_path / "gateway" / "audio"
     audio.mkdir(parents=True)
-    (audio / "first.s16le").write_bytes(repeated + own)
+    (audio / "first.s16le").write_bytes(sound)
     assert without_repeated_sound(known, tmp_path) == known
-    (audio / "second.s16le").write_bytes(b"\0" * 50 + repeated)
-    assert without_repeated_sound(known, tmp_path).needles == (text, own)
+    (audio / "second.s16le").write_bytes(b"\0" * 50 + sound)
+    assert without_repeated_sound(known, tmp_path).needles == (text,)
 
 
 def test_a_text_is_found_however_it_was_written(tmp_path: Path) -> None:

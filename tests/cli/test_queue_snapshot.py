@@ -247,7 +247,7 @@ def test_a_gateway_that_is_away_leaves_no_folder(running: Running, tmp_path: Pat
     address = f"127.0.0.1:{port('gateway', free_port_base())}"
     done = running.snapshot("--out", tmp_path / "set", "--audio", "--gateway", address)
     assert done.returncode == 1
-    assert "nobody answers" in done.stderr
+    assert "no gateway answers at" in done.stderr
     assert "Traceback" not in done.stderr
     assert list(tmp_path.iterdir()) == []
 

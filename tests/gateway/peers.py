@@ -1,7 +1,8 @@
 """The models that the gateway's tests talk to: real gRPC servers with a rule in place of an engine.
 
-Speech is a run of equal non-zero samples; its value is the sentence ("sentence 7 was said"). Finals
-come SILENCE_SAMPLES after a run's end, so what the gateway must journal is known exactly, sample by
+Speech is a run of equal non-zero samples; its value is the sentence ("sentence 7 was said").
+Thousands do not count, so that speech can be as varied as a voice (`voiced`). Finals come
+SILENCE_SAMPLES after a run's end, so what the gateway must journal is known exactly, sample by
 sample. A partial has one word for each 1600 samples. What mt was given beside a text comes back in
 the glossary terms of its answer, and what qe was given in the models of signals without a value.
 `python -m tests.gateway.peers stt|mt|mt_alternative|qe PORT` serves one of them until killed.
@@ -62,6 +63,12 @@ def sermon(numbers: range | list[int]) -> Pcm:
     return np.concatenate(pieces)
 
 
+def voiced(pcm: Pcm) -> Pcm:
+    """The same sentences, with no two pieces of speech alike."""
+    thousands = np.random.default_rng(len(pcm)).integers(0, 32, len(pcm)) * 1000
+    return np.where(pcm, pcm + thousands, 0).astype(np.int16)
+
+
 class Stt(stt_pb2_grpc.SttServiceServicer):
     async def StreamingTranscribe(
         self,
@@ -73,7 +80,7 @@ class Stt(stt_pb2_grpc.SttServiceServicer):
             await abort(context, InvalidInput("UNSUPPORTED_LANGUAGE", "only en"))
         recogniser = _Recogniser(config.first_segment_id or 1)
         async for request in requests:
-            samples = np.frombuffer(request.audio.data, dtype=np.int16)
+            samples = np.frombuffer(request.audio.data, dtype=np.int16) % 1000
             for response in recogniser.take(request.audio.first_sample, samples):
                 yield response
             if BREAKING_SENTENCE in samples:

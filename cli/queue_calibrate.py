@@ -12,9 +12,8 @@ import click
 from cli.options import json_option
 
 if TYPE_CHECKING:
-    from services.collector.calibration_findings import Findings
-    from services.collector.threshold_fit import Aims
     from services.collector.verified import ExportedPair, VerifiedPair
+    from services.collector.verified_sample import Rules
 
 _PRECISION = click.FloatRange(0.5, 0.999)
 
@@ -99,6 +98,7 @@ def calibrate(
     read = _read(pairs, collected)
     try:
         from cli import calibration_table
+        from services.collector.calibration_findings import find
         from services.collector.threshold_fit import Aims
 
     except ModuleNotFoundError as error:
@@ -112,8 +112,14 @@ def calibrate(
         raise click.UsageError(f"{error}; see --help") from error
     from rich.console import Console
 
+    now = _rules_of_now()
+    if all(now.score(each.pair) is None for each in read.verified):
+        raise click.ClickException(
+            f"no verified pair of {pairs.name} has a score, so there is nothing to fit; give "
+            "pairs with avg_logprob, translation_qe, marian_agreement or the signal heuristic_quality"
+        )
     with Console(stderr=True).status(f"Fitting {len(read.verified)} verified pairs"):
-        findings = _findings(read, aims, seed)
+        findings = find(read.verified, read.collected, aims, now, read.sha256, seed)
     calibration = findings.calibration
     if plot is not None:
         from cli.calibration_figure import draw
@@ -168,15 +174,14 @@ def _read(pairs: BinaryIO, collected: BinaryIO | None) -> _Read:
     return _Read(verified, others, hashlib.sha256(content).hexdigest())
 
 
-def _findings(read: _Read, aims: Aims, seed: int) -> Findings:
-    from services.collector.calibration_findings import find
+def _rules_of_now() -> Rules:
+    """How the collector judges with the settings of this environment."""
     from services.collector.settings import CollectorSettings
     from services.collector.verified_sample import Rules
     from services.settings import load
 
     settings = load(CollectorSettings)
-    now = Rules(settings.weights(), settings.thresholds(), settings.calibration)
-    return find(read.verified, read.collected, aims, now, read.sha256, seed)
+    return Rules(settings.weights(), settings.thresholds(), settings.calibration)
 
 
 @contextlib.contextmanager

@@ -56,6 +56,7 @@ def write(path: Path, pairs: list[VerifiedPair], **changes: Any) -> Path:
     return path
 
 
+NO_SIGNALS = {"translation_qe": None, "marian_agreement": None, "signals": {}}
 PAIRS = rated(600, 8, 1, rising(0.6, 15))
 
 
@@ -185,6 +186,10 @@ def test_the_rules_of_now_are_those_of_the_collector(tmp_path: Path) -> None:
         ("{}", "line 1: session_id"),
         (json.dumps(line(PAIRS[0])) + "\n" + '{"session_id": "s", "avg_logprob": NaN}', "line 2"),
         ("no json", "line 1: not JSON"),
+        (
+            json.dumps(line(PAIRS[0]) | {"avg_logprob": None} | NO_SIGNALS),
+            "has a score, so there is nothing to fit",
+        ),
     ],
 )
 def test_a_file_that_cannot_be_used_is_one_clear_line(

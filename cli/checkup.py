@@ -33,7 +33,8 @@ async def examine(profile: str | None) -> tuple[list[Finding], str]:
     description = running_stack()
     profile = profile or (description or {}).get("profile") or "embedded"
     variables = {**read_profile(profile), **os.environ}
-    findings = [_python(), *_tools(), _portaudio(), _disk(), installed_runtimes()]
+    findings = [_python(), *_tools(), _portaudio(), _disk(_state_dir(description))]
+    findings.append(installed_runtimes())
     findings.append(Finding(f"profile {profile}", good=True))
     findings += await asyncio.to_thread(examine_profile, profile, variables)
     if description is None:
@@ -88,8 +89,15 @@ def _portaudio() -> Finding:
     )
 
 
-def _disk() -> Finding:
-    folder = next(path for path in (DEFAULT_STATE_DIR, DEFAULT_STATE_DIR.parent) if path.exists())
+def _state_dir(description: dict[str, Any] | None) -> Path:
+    """The folder of the stack that runs, else of the one that `up` would start."""
+    if description is not None:
+        return Path(description["state_dir"])
+    return Path(os.environ.get("GLOSSA_STATE_DIR") or DEFAULT_STATE_DIR).resolve()
+
+
+def _disk(state_dir: Path) -> Finding:
+    folder = next(path for path in (state_dir, *state_dir.parents) if path.exists())
     free_bytes = shutil.disk_usage(folder).free
     return Finding(
         f"{free_bytes / 1024**3:.1f} GiB free in {folder}",

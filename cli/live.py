@@ -8,7 +8,7 @@ from cli.options import source_language_option, target_language_option
 
 
 @click.command()
-@click.argument("source", metavar="[FILE|URL]", required=False)
+@click.argument("sources", metavar="[FILE|URL]", nargs=-1)
 @click.option("--mic", is_flag=True, help="Take the microphone.")
 @click.option("--device", default="", help="Which one: its number, or part of its name.")
 @click.option("--list-devices", is_flag=True, help="List the microphones and end.")
@@ -31,7 +31,7 @@ from cli.options import source_language_option, target_language_option
 @click.option("--store-audio", is_flag=True, help="Keep the audio; needs the speaker's consent.")
 @click.option("--gateway", "address", help="host:port  [default: the stack running here]")
 def live(
-    source: str | None,
+    sources: tuple[str, ...],
     mic: bool,
     device: str,
     list_devices: bool,
@@ -51,6 +51,9 @@ def live(
     if list_devices:
         _list_devices()
     mic = mic or bool(device)
+    if len(sources) > 1:
+        raise click.UsageError("one recording at a time: run it again for the next")
+    source = sources[0] if sources else None
     if (source is None) == (not mic):
         raise click.UsageError("name a file or a URL, or give --mic")
 

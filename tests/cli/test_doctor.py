@@ -155,3 +155,8 @@ def test_a_missing_estimate_of_quality_is_noted_and_keeps_nothing_from_starting(
 def test_the_environment_of_the_learned_estimate_is_seen(tmp_path: Path) -> None:
     found = examined("cpu", tmp_path, GLOSSA_QE_PYTHON="/elsewhere/python")
     assert line(found, "cometkiwi by /elsewhere/python")[1]
+
+
+def test_the_free_space_is_that_of_the_state_folder_in_use(tmp_path: Path) -> None:
+    done = run_verb("doctor", GLOSSA_STATE_DIR=str(tmp_path / "not" / "made" / "yet"))
+    assert f"GiB free in {tmp_path}\n" in done.stdout

@@ -129,9 +129,13 @@ def _list(sessions: list[Any]) -> None:
 def _print(found: dict[str, Any], folder: Path) -> None:
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     console = Console(stderr=True)
-    table = Table(title=found["session"]["title"] or "Session", title_justify="left")
+    session = found["session"]
+    begun = (session["start_time"] or "")[:16].replace("T", " ")
+    title = session["title"] or f"Session of {begun} UTC"
+    table = Table(title=Text(title), title_justify="left")  # as text: a title is no markup
     for heading in ("language", "accept", "moderate", "review", "reject", "excluded"):
         table.add_column(heading, justify="left" if heading == "language" else "right")
     for language, counts in found["pairs"]["by_language"].items():
@@ -144,5 +148,6 @@ def _print(found: dict[str, Any], folder: Path) -> None:
         f"{found['review']['corrected_texts']}"
     )
     if owed := found["pairs"]["owed_scores"]:
-        console.print(f"{owed} pairs still wait for their scores: ask again in a moment")
+        waiting = "pair still waits for its score" if owed == 1 else "pairs still wait for scores"
+        console.print(f"{owed} {waiting}: ask again in a moment")
     click.echo(f"{folder / 'report.html'}", err=True)

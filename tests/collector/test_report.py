@@ -288,6 +288,28 @@ def test_a_page_asks_for_nothing() -> None:
     assert asked == []
 
 
+def test_a_page_counts_and_tells_as_people_do() -> None:
+    record = session(
+        title="",
+        finals=[final(1, "one two three")],
+        reviews=[
+            reviewed(1, Decision.FIXED, 1, "a"),
+            reviewed(2, Decision.ACCEPTED, 1, "b"),
+            reviewed(3, Decision.ACCEPTED, 1, "c"),
+        ],
+    )
+    shown = page(figures(record, None), {})
+    assert ">Session of 2026-11-22 10:00 UTC</h1>" in shown
+    assert " 1 sentence, 3 words;" in shown
+    assert "2 accepted, 1 fixed." in shown
+
+
+@pytest.mark.parametrize(("said_ms", "unit"), [(90_000, "second"), (600_000, "minute")])
+def test_a_short_session_is_drawn_in_seconds(said_ms: int, unit: str) -> None:
+    judged = [(at(0), scored(1, Band.ACCEPT, 0.9, start_offset_ms=said_ms))]
+    assert f"{unit} of the session" in plots(figures(session(judged=judged), None))["timeline"]
+
+
 def test_a_session_in_which_nothing_was_said_has_a_report_too() -> None:
     found = figures(session(), None)
     assert plots(found) == {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,14 +23,34 @@ def page(figures: dict[str, Any], plots: dict[str, str]) -> str:
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
     environment.filters["clock"] = _clock
     environment.filters["day"] = _day
+    environment.filters["count"] = _count
+    environment.filters["decided"] = _decided
     environment.filters["figure"] = lambda value: "–" if value is None else f"{value:.2f}"
     environment.filters["share"] = lambda value: "–" if value is None else f"{value:.0%}"
     template = environment.from_string(_TEMPLATE.read_text(encoding="utf-8"))
     return template.render(
         **figures,
+        heading=heading(figures["session"]),
         # matplotlib escapes the texts in its pictures.
         plots={name: Markup(svg) for name, svg in plots.items()},  # noqa: S704
     )
+
+
+def heading(session: Mapping[str, Any]) -> str:
+    """What people know a session by: its title, else when it began."""
+    if session["title"]:
+        return str(session["title"])
+    return f"Session of {_day(session['start_time'])}" if session["start_time"] else "Session"
+
+
+def _count(count: int, noun: str) -> str:
+    """A number with its noun: "1 sentence", "2 sentences"."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def _decided(decisions: Mapping[str, int]) -> str:
+    """How many pairs people decided about, and how: "2 accepted, 1 fixed"."""
+    return ", ".join(f"{count} {decision}" for decision, count in sorted(decisions.items()))
 
 
 def _day(time: str) -> str:

@@ -25,6 +25,7 @@ BAND_COLOURS = {
     "reject": "#d55e00",
 }
 _BINS = 20
+_IN_SECONDS_BELOW_MIN = 2.0
 _LAG_PARTS = (
     "endpointing",
     "recognition",
@@ -99,18 +100,20 @@ def _scores(axes: Axes, figures: dict[str, Any]) -> bool:
 
 
 def _timeline(axes: Axes, figures: dict[str, Any]) -> bool:
+    last_minute = max((point["minute"] for point in figures["timeline"]), default=0.0)
+    unit, per_minute = ("second", 60) if last_minute < _IN_SECONDS_BELOW_MIN else ("minute", 1)
     for band, colour in BAND_COLOURS.items():
         points = [point for point in figures["timeline"] if point["band"] == band]
         if points:
             axes.scatter(
-                [point["minute"] for point in points],
+                [point["minute"] * per_minute for point in points],
                 [point["quality_score"] for point in points],
                 s=12,
                 color=colour,
                 label=band,
             )
     axes.set_ylim(0, 1.02)
-    axes.set_xlabel("minute of the session")
+    axes.set_xlabel(f"{unit} of the session")
     axes.set_ylabel("composite score")
     if figures["timeline"]:
         axes.legend(ncols=4, frameon=False, loc="lower left")

@@ -11,7 +11,16 @@ import numpy as np
 import pytest
 import pytest_asyncio
 
-from cli.client import Broken, Chunk, GapMarked, Opened, SessionRequest, SpeakerClient, SpeakerEvent
+from cli.client import (
+    Broken,
+    Chunk,
+    GapMarked,
+    Opened,
+    SessionRequest,
+    SpeakerClient,
+    SpeakerEvent,
+    Waiting,
+)
 from cli.held_audio import HeldAudio, SendTimes
 from cli.ledger import Ledger
 from services.errors import InvalidInput, NotFound, Unavailable
@@ -133,10 +142,18 @@ async def test_what_the_gateway_refuses_is_raised_with_its_reason(stack: Stack) 
 
 async def test_no_gateway_is_one_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cli.client.FIRST_OPEN_TIMEOUT_S", 1.0)
-    client = SpeakerClient(f"127.0.0.1:{free_port_base()}", REQUEST)
+    address = f"127.0.0.1:{free_port_base()}"
+    events: list[SpeakerEvent] = []
+    client = SpeakerClient(address, REQUEST, on_event=events.append)
     with pytest.raises(Unavailable) as absent:
         await client.stream(pieces(sermon([1])))
     assert absent.value.reason == "GATEWAY_UNREACHABLE"
+    told = f"no gateway answers at {address}; start the services with `./glossa up`"
+    assert absent.value.message.startswith(told)
+    [waiting] = events
+    assert isinstance(waiting, Waiting)
+    assert waiting.message.startswith(told)
+    assert waiting.limit_s == 1.0
 
 
 async def test_a_source_that_fails_ends_the_stream_with_its_error(stack: Stack) -> None:

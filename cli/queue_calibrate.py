@@ -116,7 +116,8 @@ def calibrate(
     if all(now.score(each.pair) is None for each in read.verified):
         raise click.ClickException(
             f"no verified pair of {pairs.name} has a score, so there is nothing to fit; give "
-            "pairs with avg_logprob, translation_qe, marian_agreement or the signal heuristic_quality"
+            "pairs with avg_logprob, translation_qe, marian_agreement or the signal "
+            "heuristic_quality"
         )
     with Console(stderr=True).status(f"Fitting {len(read.verified)} verified pairs"):
         findings = find(read.verified, read.collected, aims, now, read.sha256, seed)

@@ -189,8 +189,8 @@ async def test_a_missing_tool_is_one_line(up: Up) -> None:
     up.start(PATH="/nonexistent")
     assert await up.exit_status() == 1
     assert up.output() == (
-        "glossa: redis-server is not installed (on Debian: apt-get install redis-server) "
-        "[TOOL_MISSING]\n"
+        "Error: redis-server is not installed (on Debian: apt-get install redis-server) "
+        "(TOOL_MISSING)\n"
     )
 
 
@@ -205,7 +205,7 @@ async def test_a_profile_that_cannot_run_here_is_a_line_for_each_reason_and_noth
     assert "GLOSSA_MT_RUNTIME=abacus is no engine: there are apertium, " in said
     assert "no NVIDIA card answers (wanted by faster_whisper)" in said
     assert "model large-v3-turbo (1.62 GB) is missing: ./glossa models pull" in said
-    assert said.rstrip().endswith("[NOT_READY]")
+    assert said.rstrip().endswith("(NOT_READY)")
     assert not (up.folder / "state" / "logs").exists()
 
 

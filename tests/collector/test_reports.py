@@ -18,7 +18,7 @@ from glossa.collector.v1 import collector_pb2
 from glossa.gateway.v1 import gateway_pb2, gateway_pb2_grpc
 from services.collector.report import NAMES
 from services.collector.reports import Reports
-from services.errors import Unavailable, reason_of
+from services.errors import NotFound, Unavailable
 from services.settings import port
 from tests.cli.verb import run_verb
 from tests.collector.redis_process import RedisProcess
@@ -110,9 +110,9 @@ async def test_a_report_that_is_asked_for_says_the_same(reporting: Reporting) ->
 
 @pytest.mark.parametrize("session_id", ["session-9", "../../etc", "a\0b", "a" * 300_000, ""])
 async def test_a_session_that_is_not_there_is_said(reporting: Reporting, session_id: str) -> None:
-    with pytest.raises(grpc.aio.AioRpcError) as refused:
+    with pytest.raises(NotFound) as refused:
         await reporting.asked_for(session_id)
-    assert reason_of(refused.value) == "UNKNOWN_SESSION"
+    assert refused.value.reason == "UNKNOWN_SESSION"
 
 
 async def test_the_verb_lists_sessions_and_writes_the_last_one(

@@ -218,24 +218,29 @@ async def test_it_asks_first_and_says_what_it_is_about(start_stack: StartStack) 
 async def test_ctrl_c_at_the_question_ends_it_at_once(start_stack: StartStack) -> None:
     stack = await start_stack()
     session_id = await stack.spoken([45])
-    pid, terminal = pty.fork()
-    if pid == 0:
-        os.environ["GLOSSA_STATE_DIR"] = str(stack.folder)
-        command = [sys.executable, "-m", "cli", "queue", "forget", session_id]
-        os.execv(sys.executable, command)  # noqa: S606  there is no shell
+    terminal, theirs = pty.openpty()
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "cli", "queue", "forget", session_id),
+        env={**os.environ, "GLOSSA_STATE_DIR": str(stack.folder)},
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+    )
+    os.close(theirs)
     shown = b""
     try:
         async with asyncio.timeout(WAIT_S):
             while b"for ever?" not in shown:
                 shown += await asyncio.to_thread(os.read, terminal, 1024)
-            os.write(terminal, b"\x03")
-            _, status = await asyncio.to_thread(os.waitpid, pid, 0)
-    except TimeoutError:
-        os.kill(pid, signal.SIGKILL)
-        raise
+            process.send_signal(signal.SIGINT)  # what the terminal makes of Ctrl-C
+            status = await process.wait()
     finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
         os.close(terminal)
-    assert os.waitstatus_to_exitcode(status) == 1
+    assert status == 1
     assert len(await stack.gateway.events(session_id)) > 1
 
 

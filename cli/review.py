@@ -68,6 +68,7 @@ def review(
     if context.invoked_subcommand is not None:
         return
     from cli.review_client import ReviewClient
+    from cli.signals import sentence
     from services.errors import GlossaError
 
     try:
@@ -79,7 +80,7 @@ def review(
             else:
                 _sit(client, reviewer, session, as_json)
     except GlossaError as error:
-        raise click.ClickException(f"{error.message} ({error.reason})") from error
+        raise click.ClickException(sentence(error)) from error
 
 
 def _sit(client: ReviewClient, reviewer: str, session_id: str, as_json: bool) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import grpc
 
-from cli.client import as_glossa_error
+from cli.client import Peer, as_glossa_error
 from glossa.collector.v1 import collector_pb2, collector_pb2_grpc
 from glossa.types.v1 import types_pb2
 from services.serving import CHANNEL_OPTIONS
@@ -25,6 +25,7 @@ class ReviewClient:
     """
 
     def __init__(self, address: str) -> None:
+        self._peer = Peer("collector", address, "--collector")
         self._channel = grpc.insecure_channel(address, options=CHANNEL_OPTIONS)
         self._stub = collector_pb2_grpc.CollectorServiceStub(self._channel)
 
@@ -99,11 +100,10 @@ class ReviewClient:
             answers = self._stub.FetchReviewAudio(request, timeout=_AUDIO_TIMEOUT_S)
             return b"".join(answer.data for answer in answers)
         except grpc.RpcError as error:
-            raise as_glossa_error(error) from error
+            raise as_glossa_error(error, self._peer) from error
 
-    @staticmethod
-    def _call(method: Callable[..., Any], request: Any, timeout_s: float = _TIMEOUT_S) -> Any:
+    def _call(self, method: Callable[..., Any], request: Any, timeout_s: float = _TIMEOUT_S) -> Any:
         try:
             return method(request, timeout=timeout_s)
         except grpc.RpcError as error:
-            raise as_glossa_error(error) from error
+            raise as_glossa_error(error, self._peer) from error

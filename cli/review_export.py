@@ -64,6 +64,7 @@ def export(
     ./glossa review export --out tasks.json
     ./glossa review export --out tasks.json --audio-dir audio --audio-url https://files.example/
     """
+    from cli.signals import sentence
     from services.collector.label_studio import task
     from services.errors import GlossaError
 
@@ -75,7 +76,7 @@ def export(
             answer = client.list(session or group_session, limit)
             tasks = [task(_shown(client, item, audio_dir, audio_url)) for item in answer.items]
     except GlossaError as error:
-        raise click.ClickException(f"{error.message} ({error.reason})") from error
+        raise click.ClickException(sentence(error)) from error
     except OSError as error:
         raise click.ClickException(
             f"cannot write into {audio_dir}: {error.strerror or error}"

@@ -59,6 +59,7 @@ def import_(
     ./glossa review import annotations.json --check
     ./glossa review import annotations.json --reviewer "Ana"
     """
+    from cli.signals import sentence
     from services.collector.label_studio import Malformed, read
     from services.errors import GlossaError
 
@@ -83,7 +84,7 @@ def import_(
     except GlossaError as error:
         decided = sum(outcomes[name] for name in ("accepted", "fixed", "rejected"))
         raise click.ClickException(
-            f"{error.message} ({error.reason}); {decided} decisions are in, import the same file "
+            f"{sentence(error)}; {decided} decisions are in, import the same file "
             "again for the rest"
         ) from error
     _tell(outcomes, problems, check, as_json)

@@ -33,8 +33,8 @@ async def held(qe: QeProcess) -> tuple[psutil.Process, grpc.aio.UnaryUnaryCall]:
     stage = qe.stages()[0]
     stage.suspend()
     first = qe.score([PAIR], timeout_s=HOLD_S)
-    await qe.wait_for_metric('glossa_rpcs_open{method="QeService/Score"}', 1)
-    await qe.wait_for_metric(DEPTH, 0)
+    for engine in ("heuristic", "agreement"):  # what only waits would be joined, or fill the queue
+        await qe.wait_for_metric(f'glossa_qe_batch_pairs_count{{engine="{engine}"}}', 1)
     return stage, first
 
 

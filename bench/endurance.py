@@ -22,6 +22,9 @@ from cli.trial import Trial
 from services.audio import BYTES_PER_SAMPLE, SAMPLE_RATE_HERTZ
 
 GROWTH_LIMIT = 0.10
+# Redis holds what was collected: it grows with the pairs, and by no more than this for each.
+STORED_BYTES_A_PAIR_LIMIT = 8_000
+_PAIRS_FOR_A_FIGURE = 100  # with fewer, memory comes in pages larger than they are
 WARM_UP_AUDIO_S = 300.0
 _MEMORY_INTERVAL_S = 2.0
 _PROGRESS_INTERVAL_S = 15.0
@@ -60,7 +63,8 @@ async def measure(profile: str, audio_minutes: int) -> dict[str, Any]:
 
     Returns:
         audio_minutes, wall_s, real_time_factor, finals, pairs, memory_mb {service: {after_5_min,
-        end, peak_growth}} and failures: a list of sentences, empty when all is well.
+        end, peak_growth}}, redis_bytes_a_pair (None with too few pairs after five minutes)
+        and failures: a list of sentences, empty when all is well.
     """
     watch = Watch()
     async with running_stack(profile) as supervisor:
@@ -87,11 +91,14 @@ async def measure(profile: str, audio_minutes: int) -> dict[str, Any]:
         "pairs": outcome.collected.pairs,
         "memory_mb": {name: _memory_figures(points) for name, points in watch.memory.items()},
     }
+    result["redis_bytes_a_pair"] = _stored_bytes_a_pair(result)
     result["failures"] = outcome.lost + [
         f"the memory of {name} grew by {figures['peak_growth']:.0%} after five minutes"
         for name, figures in result["memory_mb"].items()
-        if figures["peak_growth"] > GROWTH_LIMIT
+        if name != "redis" and figures["peak_growth"] > GROWTH_LIMIT
     ]
+    if (result["redis_bytes_a_pair"] or 0) > STORED_BYTES_A_PAIR_LIMIT:
+        result["failures"].append(f"redis keeps {result['redis_bytes_a_pair']} bytes a pair")
     _print(result)
     return result
 
@@ -105,6 +112,16 @@ def _memory_figures(points: list[tuple[float, int]]) -> dict[str, float]:
         "end": round(points[-1][1] / 1e6, 1),
         "peak_growth": round(max(warm, default=reference) / reference - 1, 3),
     }
+
+
+def _stored_bytes_a_pair(result: dict[str, Any]) -> int | None:
+    """What a pair costs in Redis, told by the pairs that came after the first five minutes."""
+    stored = sum(count for band, count in result["pairs"].items() if band != "excluded")
+    later = stored * (1 - WARM_UP_AUDIO_S / 60 / result["audio_minutes"])
+    if later < _PAIRS_FOR_A_FIGURE:
+        return None
+    redis = result["memory_mb"]["redis"]
+    return round((redis["end"] - redis["after_5_min"]) * 1e6 / later)
 
 
 def _print(result: dict[str, Any]) -> None:
@@ -122,7 +139,7 @@ def _print(result: dict[str, Any]) -> None:
     console.print(table)
     console.print(
         f"{result['finals']} finals in {result['wall_s']} s: real-time factor "
-        f"{result['real_time_factor']}"
+        f"{result['real_time_factor']}; redis keeps {result['redis_bytes_a_pair']} bytes a pair"
     )
     for failure in result["failures"]:
         console.print(f"FAILED: {failure}")

@@ -121,7 +121,8 @@ def _stored_bytes_a_pair(result: dict[str, Any]) -> int | None:
     if later < _PAIRS_FOR_A_FIGURE:
         return None
     redis = result["memory_mb"]["redis"]
-    return round((redis["end"] - redis["after_5_min"]) * 1e6 / later)
+    grown_bytes: float = (redis["end"] - redis["after_5_min"]) * 1e6
+    return round(grown_bytes / later)
 
 
 def _print(result: dict[str, Any]) -> None:

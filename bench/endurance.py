@@ -117,7 +117,7 @@ def _memory_figures(points: list[tuple[float, int]]) -> dict[str, float]:
 def _stored_bytes_a_pair(result: dict[str, Any]) -> int | None:
     """What a pair costs in Redis, told by the pairs that came after the first five minutes."""
     stored: int = sum(count for band, count in result["pairs"].items() if band != "excluded")
-    later = stored * (1 - WARM_UP_AUDIO_S / 60 / result["audio_minutes"])
+    later: float = stored * (1 - WARM_UP_AUDIO_S / 60 / result["audio_minutes"])
     if later < _PAIRS_FOR_A_FIGURE:
         return None
     redis = result["memory_mb"]["redis"]

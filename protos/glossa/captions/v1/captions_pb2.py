@@ -15,7 +15,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!glossa/captions/v1/captions.proto\x12\x12glossa.captions.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"f\n\x10SubscribeRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x11\n\tlanguages\x18\x02 \x03(\t\x12\x16\n\x0e\x61\x66ter_sequence\x18\x03 \x01(\x03\x12\x13\n\x0b\x66inals_only\x18\x04 \x01(\x08\"\xdf\x03\n\x11SubscribeResponse\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12\x12\n\nsession_id\x18\x02 \x01(\t\x12(\n\x04time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12=\n\x0fsession_started\x18\x04 \x01(\x0b\x32\".glossa.captions.v1.SessionStartedH\x00\x12.\n\x07\x63\x61ption\x18\x05 \x01(\x0b\x32\x1b.glossa.captions.v1.CaptionH\x00\x12=\n\x0f\x63\x61ption_dropped\x18\x06 \x01(\x0b\x32\".glossa.captions.v1.CaptionDroppedH\x00\x12\x39\n\rsession_ended\x18\x07 \x01(\x0b\x32 .glossa.captions.v1.SessionEndedH\x00\x12\x31\n\tcaught_up\x18\x08 \x01(\x0b\x32\x1c.glossa.captions.v1.CaughtUpH\x00\x12\x41\n\x11session_forgotten\x18\n \x01(\x0b\x32$.glossa.captions.v1.SessionForgottenH\x00\x12\x12\n\njournal_id\x18\t \x01(\tB\x07\n\x05\x65vent\"\x96\x02\n\x07\x43\x61ption\x12\x12\n\nsegment_id\x18\x01 \x01(\x03\x12\x10\n\x08language\x18\x02 \x01(\t\x12\x10\n\x08revision\x18\x03 \x01(\x05\x12\x10\n\x08is_final\x18\x04 \x01(\x08\x12\x13\n\x0bstable_text\x18\x05 \x01(\t\x12\x15\n\runstable_text\x18\x06 \x01(\t\x12\x17\n\x0fstart_offset_ms\x18\x07 \x01(\x03\x12\x15\n\rend_offset_ms\x18\x08 \x01(\x03\x12\x11\n\tis_source\x18\t \x01(\x08\x12\x14\n\x0cis_corrected\x18\n \x01(\x08\x12\x1a\n\x12\x65ndpoint_offset_ms\x18\x0b \x01(\x03\x12\x11\n\tengine_ms\x18\x0c \x01(\x01\x12\r\n\x05model\x18\r \x01(\t\"6\n\x0e\x43\x61ptionDropped\x12\x12\n\nsegment_id\x18\x01 \x01(\x03\x12\x10\n\x08language\x18\x02 \x01(\t\"R\n\x0eSessionStarted\x12\r\n\x05title\x18\x01 \x01(\t\x12\x17\n\x0fsource_language\x18\x02 \x01(\t\x12\x18\n\x10target_languages\x18\x03 \x03(\t\"#\n\x0cSessionEnded\x12\x13\n\x0b\x66inal_count\x18\x01 \x01(\x03\"\x12\n\x10SessionForgotten\"\x1c\n\x08\x43\x61ughtUp\x12\x10\n\x08sequence\x18\x01 \x01(\x03\"\x15\n\x13ListSessionsRequest\"E\n\x14ListSessionsResponse\x12-\n\x08sessions\x18\x01 \x03(\x0b\x32\x1b.glossa.captions.v1.Session\"\xa0\x01\n\x07Session\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\r\n\x05title\x18\x02 \x01(\t\x12\x17\n\x0fsource_language\x18\x03 \x01(\t\x12\x18\n\x10target_languages\x18\x04 \x03(\t\x12\x0f\n\x07is_live\x18\x05 \x01(\x08\x12.\n\nstart_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp2\xcf\x01\n\x0e\x43\x61ptionService\x12Z\n\tSubscribe\x12$.glossa.captions.v1.SubscribeRequest\x1a%.glossa.captions.v1.SubscribeResponse0\x01\x12\x61\n\x0cListSessions\x12\'.glossa.captions.v1.ListSessionsRequest\x1a(.glossa.captions.v1.ListSessionsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!glossa/captions/v1/captions.proto\x12\x12glossa.captions.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"f\n\x10SubscribeRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x11\n\tlanguages\x18\x02 \x03(\t\x12\x16\n\x0e\x61\x66ter_sequence\x18\x03 \x01(\x03\x12\x13\n\x0b\x66inals_only\x18\x04 \x01(\x08\"\xc0\x05\n\x11SubscribeResponse\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12\x12\n\nsession_id\x18\x02 \x01(\t\x12(\n\x04time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12=\n\x0fsession_started\x18\x04 \x01(\x0b\x32\".glossa.captions.v1.SessionStartedH\x00\x12.\n\x07\x63\x61ption\x18\x05 \x01(\x0b\x32\x1b.glossa.captions.v1.CaptionH\x00\x12=\n\x0f\x63\x61ption_dropped\x18\x06 \x01(\x0b\x32\".glossa.captions.v1.CaptionDroppedH\x00\x12\x39\n\rsession_ended\x18\x07 \x01(\x0b\x32 .glossa.captions.v1.SessionEndedH\x00\x12\x31\n\tcaught_up\x18\x08 \x01(\x0b\x32\x1c.glossa.captions.v1.CaughtUpH\x00\x12\x41\n\x11session_forgotten\x18\n \x01(\x0b\x32$.glossa.captions.v1.SessionForgottenH\x00\x12;\n\x0esegment_hidden\x18\x0b \x01(\x0b\x32!.glossa.captions.v1.SegmentHiddenH\x00\x12\x37\n\x0csession_held\x18\x0c \x01(\x0b\x32\x1f.glossa.captions.v1.SessionHeldH\x00\x12\x39\n\rsession_reset\x18\r \x01(\x0b\x32 .glossa.captions.v1.SessionResetH\x00\x12.\n\x07screens\x18\x0e \x01(\x0b\x32\x1b.glossa.captions.v1.ScreensH\x00\x12\x12\n\njournal_id\x18\t \x01(\tB\x07\n\x05\x65vent\"\x96\x02\n\x07\x43\x61ption\x12\x12\n\nsegment_id\x18\x01 \x01(\x03\x12\x10\n\x08language\x18\x02 \x01(\t\x12\x10\n\x08revision\x18\x03 \x01(\x05\x12\x10\n\x08is_final\x18\x04 \x01(\x08\x12\x13\n\x0bstable_text\x18\x05 \x01(\t\x12\x15\n\runstable_text\x18\x06 \x01(\t\x12\x17\n\x0fstart_offset_ms\x18\x07 \x01(\x03\x12\x15\n\rend_offset_ms\x18\x08 \x01(\x03\x12\x11\n\tis_source\x18\t \x01(\x08\x12\x14\n\x0cis_corrected\x18\n \x01(\x08\x12\x1a\n\x12\x65ndpoint_offset_ms\x18\x0b \x01(\x03\x12\x11\n\tengine_ms\x18\x0c \x01(\x01\x12\r\n\x05model\x18\r \x01(\t\"6\n\x0e\x43\x61ptionDropped\x12\x12\n\nsegment_id\x18\x01 \x01(\x03\x12\x10\n\x08language\x18\x02 \x01(\t\"e\n\rSegmentHidden\x12\x12\n\nsegment_id\x18\x01 \x01(\x03\x12\x11\n\tis_hidden\x18\x02 \x01(\x08\x12-\n\x08\x63\x61ptions\x18\x03 \x03(\x0b\x32\x1b.glossa.captions.v1.Caption\"\x1e\n\x0bSessionHeld\x12\x0f\n\x07is_held\x18\x01 \x01(\x08\"\"\n\x0cSessionReset\x12\x12\n\nsegment_id\x18\x01 \x01(\x03\"C\n\x07Screens\x12\x10\n\x08is_blank\x18\x01 \x01(\x08\x12\x14\n\x0c\x61nnouncement\x18\x02 \x01(\t\x12\x10\n\x08language\x18\x03 \x01(\t\"R\n\x0eSessionStarted\x12\r\n\x05title\x18\x01 \x01(\t\x12\x17\n\x0fsource_language\x18\x02 \x01(\t\x12\x18\n\x10target_languages\x18\x03 \x03(\t\"#\n\x0cSessionEnded\x12\x13\n\x0b\x66inal_count\x18\x01 \x01(\x03\"\x12\n\x10SessionForgotten\"\x1c\n\x08\x43\x61ughtUp\x12\x10\n\x08sequence\x18\x01 \x01(\x03\"\x15\n\x13ListSessionsRequest\"E\n\x14ListSessionsResponse\x12-\n\x08sessions\x18\x01 \x03(\x0b\x32\x1b.glossa.captions.v1.Session\"\xb1\x01\n\x07Session\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\r\n\x05title\x18\x02 \x01(\t\x12\x17\n\x0fsource_language\x18\x03 \x01(\t\x12\x18\n\x10target_languages\x18\x04 \x03(\t\x12\x0f\n\x07is_live\x18\x05 \x01(\x08\x12.\n\nstart_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07is_held\x18\x07 \x01(\x08\x32\xcf\x01\n\x0e\x43\x61ptionService\x12Z\n\tSubscribe\x12$.glossa.captions.v1.SubscribeRequest\x1a%.glossa.captions.v1.SubscribeResponse0\x01\x12\x61\n\x0cListSessions\x12\'.glossa.captions.v1.ListSessionsRequest\x1a(.glossa.captions.v1.ListSessionsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -25,25 +25,33 @@ if _descriptor._USE_C_DESCRIPTORS == False:
   _globals['_SUBSCRIBEREQUEST']._serialized_start=90
   _globals['_SUBSCRIBEREQUEST']._serialized_end=192
   _globals['_SUBSCRIBERESPONSE']._serialized_start=195
-  _globals['_SUBSCRIBERESPONSE']._serialized_end=674
-  _globals['_CAPTION']._serialized_start=677
-  _globals['_CAPTION']._serialized_end=955
-  _globals['_CAPTIONDROPPED']._serialized_start=957
-  _globals['_CAPTIONDROPPED']._serialized_end=1011
-  _globals['_SESSIONSTARTED']._serialized_start=1013
-  _globals['_SESSIONSTARTED']._serialized_end=1095
-  _globals['_SESSIONENDED']._serialized_start=1097
-  _globals['_SESSIONENDED']._serialized_end=1132
-  _globals['_SESSIONFORGOTTEN']._serialized_start=1134
-  _globals['_SESSIONFORGOTTEN']._serialized_end=1152
-  _globals['_CAUGHTUP']._serialized_start=1154
-  _globals['_CAUGHTUP']._serialized_end=1182
-  _globals['_LISTSESSIONSREQUEST']._serialized_start=1184
-  _globals['_LISTSESSIONSREQUEST']._serialized_end=1205
-  _globals['_LISTSESSIONSRESPONSE']._serialized_start=1207
-  _globals['_LISTSESSIONSRESPONSE']._serialized_end=1276
-  _globals['_SESSION']._serialized_start=1279
-  _globals['_SESSION']._serialized_end=1439
-  _globals['_CAPTIONSERVICE']._serialized_start=1442
-  _globals['_CAPTIONSERVICE']._serialized_end=1649
+  _globals['_SUBSCRIBERESPONSE']._serialized_end=899
+  _globals['_CAPTION']._serialized_start=902
+  _globals['_CAPTION']._serialized_end=1180
+  _globals['_CAPTIONDROPPED']._serialized_start=1182
+  _globals['_CAPTIONDROPPED']._serialized_end=1236
+  _globals['_SEGMENTHIDDEN']._serialized_start=1238
+  _globals['_SEGMENTHIDDEN']._serialized_end=1339
+  _globals['_SESSIONHELD']._serialized_start=1341
+  _globals['_SESSIONHELD']._serialized_end=1371
+  _globals['_SESSIONRESET']._serialized_start=1373
+  _globals['_SESSIONRESET']._serialized_end=1407
+  _globals['_SCREENS']._serialized_start=1409
+  _globals['_SCREENS']._serialized_end=1476
+  _globals['_SESSIONSTARTED']._serialized_start=1478
+  _globals['_SESSIONSTARTED']._serialized_end=1560
+  _globals['_SESSIONENDED']._serialized_start=1562
+  _globals['_SESSIONENDED']._serialized_end=1597
+  _globals['_SESSIONFORGOTTEN']._serialized_start=1599
+  _globals['_SESSIONFORGOTTEN']._serialized_end=1617
+  _globals['_CAUGHTUP']._serialized_start=1619
+  _globals['_CAUGHTUP']._serialized_end=1647
+  _globals['_LISTSESSIONSREQUEST']._serialized_start=1649
+  _globals['_LISTSESSIONSREQUEST']._serialized_end=1670
+  _globals['_LISTSESSIONSRESPONSE']._serialized_start=1672
+  _globals['_LISTSESSIONSRESPONSE']._serialized_end=1741
+  _globals['_SESSION']._serialized_start=1744
+  _globals['_SESSION']._serialized_end=1921
+  _globals['_CAPTIONSERVICE']._serialized_start=1924
+  _globals['_CAPTIONSERVICE']._serialized_end=2131
 # @@protoc_insertion_point(module_scope)

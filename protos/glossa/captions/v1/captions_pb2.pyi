@@ -19,7 +19,7 @@ class SubscribeRequest(_message.Message):
     def __init__(self, session_id: _Optional[str] = ..., languages: _Optional[_Iterable[str]] = ..., after_sequence: _Optional[int] = ..., finals_only: bool = ...) -> None: ...
 
 class SubscribeResponse(_message.Message):
-    __slots__ = ("sequence", "session_id", "time", "session_started", "caption", "caption_dropped", "session_ended", "caught_up", "session_forgotten", "journal_id")
+    __slots__ = ("sequence", "session_id", "time", "session_started", "caption", "caption_dropped", "session_ended", "caught_up", "session_forgotten", "segment_hidden", "session_held", "session_reset", "screens", "journal_id")
     SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     SESSION_ID_FIELD_NUMBER: _ClassVar[int]
     TIME_FIELD_NUMBER: _ClassVar[int]
@@ -29,6 +29,10 @@ class SubscribeResponse(_message.Message):
     SESSION_ENDED_FIELD_NUMBER: _ClassVar[int]
     CAUGHT_UP_FIELD_NUMBER: _ClassVar[int]
     SESSION_FORGOTTEN_FIELD_NUMBER: _ClassVar[int]
+    SEGMENT_HIDDEN_FIELD_NUMBER: _ClassVar[int]
+    SESSION_HELD_FIELD_NUMBER: _ClassVar[int]
+    SESSION_RESET_FIELD_NUMBER: _ClassVar[int]
+    SCREENS_FIELD_NUMBER: _ClassVar[int]
     JOURNAL_ID_FIELD_NUMBER: _ClassVar[int]
     sequence: int
     session_id: str
@@ -39,8 +43,12 @@ class SubscribeResponse(_message.Message):
     session_ended: SessionEnded
     caught_up: CaughtUp
     session_forgotten: SessionForgotten
+    segment_hidden: SegmentHidden
+    session_held: SessionHeld
+    session_reset: SessionReset
+    screens: Screens
     journal_id: str
-    def __init__(self, sequence: _Optional[int] = ..., session_id: _Optional[str] = ..., time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., session_started: _Optional[_Union[SessionStarted, _Mapping]] = ..., caption: _Optional[_Union[Caption, _Mapping]] = ..., caption_dropped: _Optional[_Union[CaptionDropped, _Mapping]] = ..., session_ended: _Optional[_Union[SessionEnded, _Mapping]] = ..., caught_up: _Optional[_Union[CaughtUp, _Mapping]] = ..., session_forgotten: _Optional[_Union[SessionForgotten, _Mapping]] = ..., journal_id: _Optional[str] = ...) -> None: ...
+    def __init__(self, sequence: _Optional[int] = ..., session_id: _Optional[str] = ..., time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., session_started: _Optional[_Union[SessionStarted, _Mapping]] = ..., caption: _Optional[_Union[Caption, _Mapping]] = ..., caption_dropped: _Optional[_Union[CaptionDropped, _Mapping]] = ..., session_ended: _Optional[_Union[SessionEnded, _Mapping]] = ..., caught_up: _Optional[_Union[CaughtUp, _Mapping]] = ..., session_forgotten: _Optional[_Union[SessionForgotten, _Mapping]] = ..., segment_hidden: _Optional[_Union[SegmentHidden, _Mapping]] = ..., session_held: _Optional[_Union[SessionHeld, _Mapping]] = ..., session_reset: _Optional[_Union[SessionReset, _Mapping]] = ..., screens: _Optional[_Union[Screens, _Mapping]] = ..., journal_id: _Optional[str] = ...) -> None: ...
 
 class Caption(_message.Message):
     __slots__ = ("segment_id", "language", "revision", "is_final", "stable_text", "unstable_text", "start_offset_ms", "end_offset_ms", "is_source", "is_corrected", "endpoint_offset_ms", "engine_ms", "model")
@@ -80,6 +88,38 @@ class CaptionDropped(_message.Message):
     language: str
     def __init__(self, segment_id: _Optional[int] = ..., language: _Optional[str] = ...) -> None: ...
 
+class SegmentHidden(_message.Message):
+    __slots__ = ("segment_id", "is_hidden", "captions")
+    SEGMENT_ID_FIELD_NUMBER: _ClassVar[int]
+    IS_HIDDEN_FIELD_NUMBER: _ClassVar[int]
+    CAPTIONS_FIELD_NUMBER: _ClassVar[int]
+    segment_id: int
+    is_hidden: bool
+    captions: _containers.RepeatedCompositeFieldContainer[Caption]
+    def __init__(self, segment_id: _Optional[int] = ..., is_hidden: bool = ..., captions: _Optional[_Iterable[_Union[Caption, _Mapping]]] = ...) -> None: ...
+
+class SessionHeld(_message.Message):
+    __slots__ = ("is_held",)
+    IS_HELD_FIELD_NUMBER: _ClassVar[int]
+    is_held: bool
+    def __init__(self, is_held: bool = ...) -> None: ...
+
+class SessionReset(_message.Message):
+    __slots__ = ("segment_id",)
+    SEGMENT_ID_FIELD_NUMBER: _ClassVar[int]
+    segment_id: int
+    def __init__(self, segment_id: _Optional[int] = ...) -> None: ...
+
+class Screens(_message.Message):
+    __slots__ = ("is_blank", "announcement", "language")
+    IS_BLANK_FIELD_NUMBER: _ClassVar[int]
+    ANNOUNCEMENT_FIELD_NUMBER: _ClassVar[int]
+    LANGUAGE_FIELD_NUMBER: _ClassVar[int]
+    is_blank: bool
+    announcement: str
+    language: str
+    def __init__(self, is_blank: bool = ..., announcement: _Optional[str] = ..., language: _Optional[str] = ...) -> None: ...
+
 class SessionStarted(_message.Message):
     __slots__ = ("title", "source_language", "target_languages")
     TITLE_FIELD_NUMBER: _ClassVar[int]
@@ -117,17 +157,19 @@ class ListSessionsResponse(_message.Message):
     def __init__(self, sessions: _Optional[_Iterable[_Union[Session, _Mapping]]] = ...) -> None: ...
 
 class Session(_message.Message):
-    __slots__ = ("session_id", "title", "source_language", "target_languages", "is_live", "start_time")
+    __slots__ = ("session_id", "title", "source_language", "target_languages", "is_live", "start_time", "is_held")
     SESSION_ID_FIELD_NUMBER: _ClassVar[int]
     TITLE_FIELD_NUMBER: _ClassVar[int]
     SOURCE_LANGUAGE_FIELD_NUMBER: _ClassVar[int]
     TARGET_LANGUAGES_FIELD_NUMBER: _ClassVar[int]
     IS_LIVE_FIELD_NUMBER: _ClassVar[int]
     START_TIME_FIELD_NUMBER: _ClassVar[int]
+    IS_HELD_FIELD_NUMBER: _ClassVar[int]
     session_id: str
     title: str
     source_language: str
     target_languages: _containers.RepeatedScalarFieldContainer[str]
     is_live: bool
     start_time: _timestamp_pb2.Timestamp
-    def __init__(self, session_id: _Optional[str] = ..., title: _Optional[str] = ..., source_language: _Optional[str] = ..., target_languages: _Optional[_Iterable[str]] = ..., is_live: bool = ..., start_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    is_held: bool
+    def __init__(self, session_id: _Optional[str] = ..., title: _Optional[str] = ..., source_language: _Optional[str] = ..., target_languages: _Optional[_Iterable[str]] = ..., is_live: bool = ..., start_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., is_held: bool = ...) -> None: ...

@@ -20,6 +20,13 @@ class EndReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     END_REASON_OPERATOR: _ClassVar[EndReason]
     END_REASON_ABANDONED: _ClassVar[EndReason]
     END_REASON_REFUSED: _ClassVar[EndReason]
+
+class EngineState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    ENGINE_STATE_UNSPECIFIED: _ClassVar[EngineState]
+    ENGINE_STATE_SERVING: _ClassVar[EngineState]
+    ENGINE_STATE_NOT_SERVING: _ClassVar[EngineState]
+    ENGINE_STATE_UNREACHABLE: _ClassVar[EngineState]
 FORGET_REASON_UNSPECIFIED: ForgetReason
 FORGET_REASON_REQUESTED: ForgetReason
 END_REASON_UNSPECIFIED: EndReason
@@ -27,6 +34,10 @@ END_REASON_FINISHED: EndReason
 END_REASON_OPERATOR: EndReason
 END_REASON_ABANDONED: EndReason
 END_REASON_REFUSED: EndReason
+ENGINE_STATE_UNSPECIFIED: EngineState
+ENGINE_STATE_SERVING: EngineState
+ENGINE_STATE_NOT_SERVING: EngineState
+ENGINE_STATE_UNREACHABLE: EngineState
 
 class StreamAudioRequest(_message.Message):
     __slots__ = ("config", "audio")
@@ -131,7 +142,7 @@ class CaughtUp(_message.Message):
     def __init__(self, sequence: _Optional[int] = ...) -> None: ...
 
 class JournalEvent(_message.Message):
-    __slots__ = ("sequence", "session_id", "time", "session_started", "transcript", "translation", "pair_scored", "correction", "audio_gap", "session_ended", "translation_failed", "segment_suppressed", "alternative_translation", "pair_reviewed", "session_forgotten")
+    __slots__ = ("sequence", "session_id", "time", "session_started", "transcript", "translation", "pair_scored", "correction", "audio_gap", "session_ended", "translation_failed", "segment_suppressed", "alternative_translation", "pair_reviewed", "session_forgotten", "segment_hidden", "session_held", "session_reset", "screens")
     SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     SESSION_ID_FIELD_NUMBER: _ClassVar[int]
     TIME_FIELD_NUMBER: _ClassVar[int]
@@ -147,6 +158,10 @@ class JournalEvent(_message.Message):
     ALTERNATIVE_TRANSLATION_FIELD_NUMBER: _ClassVar[int]
     PAIR_REVIEWED_FIELD_NUMBER: _ClassVar[int]
     SESSION_FORGOTTEN_FIELD_NUMBER: _ClassVar[int]
+    SEGMENT_HIDDEN_FIELD_NUMBER: _ClassVar[int]
+    SESSION_HELD_FIELD_NUMBER: _ClassVar[int]
+    SESSION_RESET_FIELD_NUMBER: _ClassVar[int]
+    SCREENS_FIELD_NUMBER: _ClassVar[int]
     sequence: int
     session_id: str
     time: _timestamp_pb2.Timestamp
@@ -162,7 +177,49 @@ class JournalEvent(_message.Message):
     alternative_translation: _types_pb2.Translation
     pair_reviewed: PairReviewed
     session_forgotten: SessionForgotten
-    def __init__(self, sequence: _Optional[int] = ..., session_id: _Optional[str] = ..., time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., session_started: _Optional[_Union[SessionStarted, _Mapping]] = ..., transcript: _Optional[_Union[_types_pb2.Transcript, _Mapping]] = ..., translation: _Optional[_Union[_types_pb2.Translation, _Mapping]] = ..., pair_scored: _Optional[_Union[PairScored, _Mapping]] = ..., correction: _Optional[_Union[Correction, _Mapping]] = ..., audio_gap: _Optional[_Union[AudioGap, _Mapping]] = ..., session_ended: _Optional[_Union[SessionEnded, _Mapping]] = ..., translation_failed: _Optional[_Union[TranslationFailed, _Mapping]] = ..., segment_suppressed: _Optional[_Union[SegmentSuppressed, _Mapping]] = ..., alternative_translation: _Optional[_Union[_types_pb2.Translation, _Mapping]] = ..., pair_reviewed: _Optional[_Union[PairReviewed, _Mapping]] = ..., session_forgotten: _Optional[_Union[SessionForgotten, _Mapping]] = ...) -> None: ...
+    segment_hidden: SegmentHidden
+    session_held: SessionHeld
+    session_reset: SessionReset
+    screens: Screens
+    def __init__(self, sequence: _Optional[int] = ..., session_id: _Optional[str] = ..., time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., session_started: _Optional[_Union[SessionStarted, _Mapping]] = ..., transcript: _Optional[_Union[_types_pb2.Transcript, _Mapping]] = ..., translation: _Optional[_Union[_types_pb2.Translation, _Mapping]] = ..., pair_scored: _Optional[_Union[PairScored, _Mapping]] = ..., correction: _Optional[_Union[Correction, _Mapping]] = ..., audio_gap: _Optional[_Union[AudioGap, _Mapping]] = ..., session_ended: _Optional[_Union[SessionEnded, _Mapping]] = ..., translation_failed: _Optional[_Union[TranslationFailed, _Mapping]] = ..., segment_suppressed: _Optional[_Union[SegmentSuppressed, _Mapping]] = ..., alternative_translation: _Optional[_Union[_types_pb2.Translation, _Mapping]] = ..., pair_reviewed: _Optional[_Union[PairReviewed, _Mapping]] = ..., session_forgotten: _Optional[_Union[SessionForgotten, _Mapping]] = ..., segment_hidden: _Optional[_Union[SegmentHidden, _Mapping]] = ..., session_held: _Optional[_Union[SessionHeld, _Mapping]] = ..., session_reset: _Optional[_Union[SessionReset, _Mapping]] = ..., screens: _Optional[_Union[Screens, _Mapping]] = ...) -> None: ...
+
+class SegmentHidden(_message.Message):
+    __slots__ = ("segment_id", "is_hidden", "author")
+    SEGMENT_ID_FIELD_NUMBER: _ClassVar[int]
+    IS_HIDDEN_FIELD_NUMBER: _ClassVar[int]
+    AUTHOR_FIELD_NUMBER: _ClassVar[int]
+    segment_id: int
+    is_hidden: bool
+    author: str
+    def __init__(self, segment_id: _Optional[int] = ..., is_hidden: bool = ..., author: _Optional[str] = ...) -> None: ...
+
+class SessionHeld(_message.Message):
+    __slots__ = ("is_held", "author")
+    IS_HELD_FIELD_NUMBER: _ClassVar[int]
+    AUTHOR_FIELD_NUMBER: _ClassVar[int]
+    is_held: bool
+    author: str
+    def __init__(self, is_held: bool = ..., author: _Optional[str] = ...) -> None: ...
+
+class SessionReset(_message.Message):
+    __slots__ = ("segment_id", "author")
+    SEGMENT_ID_FIELD_NUMBER: _ClassVar[int]
+    AUTHOR_FIELD_NUMBER: _ClassVar[int]
+    segment_id: int
+    author: str
+    def __init__(self, segment_id: _Optional[int] = ..., author: _Optional[str] = ...) -> None: ...
+
+class Screens(_message.Message):
+    __slots__ = ("is_blank", "announcement", "language", "author")
+    IS_BLANK_FIELD_NUMBER: _ClassVar[int]
+    ANNOUNCEMENT_FIELD_NUMBER: _ClassVar[int]
+    LANGUAGE_FIELD_NUMBER: _ClassVar[int]
+    AUTHOR_FIELD_NUMBER: _ClassVar[int]
+    is_blank: bool
+    announcement: str
+    language: str
+    author: str
+    def __init__(self, is_blank: bool = ..., announcement: _Optional[str] = ..., language: _Optional[str] = ..., author: _Optional[str] = ...) -> None: ...
 
 class SegmentSuppressed(_message.Message):
     __slots__ = ("reason", "start_offset_ms", "end_offset_ms", "text")
@@ -291,7 +348,7 @@ class ListSessionsResponse(_message.Message):
     def __init__(self, sessions: _Optional[_Iterable[_Union[Session, _Mapping]]] = ...) -> None: ...
 
 class Session(_message.Message):
-    __slots__ = ("session_id", "title", "source_language", "target_languages", "start_time", "end_time", "final_count", "first_sequence", "last_sequence", "store_audio")
+    __slots__ = ("session_id", "title", "source_language", "target_languages", "start_time", "end_time", "final_count", "first_sequence", "last_sequence", "store_audio", "is_held")
     SESSION_ID_FIELD_NUMBER: _ClassVar[int]
     TITLE_FIELD_NUMBER: _ClassVar[int]
     SOURCE_LANGUAGE_FIELD_NUMBER: _ClassVar[int]
@@ -302,6 +359,7 @@ class Session(_message.Message):
     FIRST_SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     LAST_SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     STORE_AUDIO_FIELD_NUMBER: _ClassVar[int]
+    IS_HELD_FIELD_NUMBER: _ClassVar[int]
     session_id: str
     title: str
     source_language: str
@@ -312,7 +370,8 @@ class Session(_message.Message):
     first_sequence: int
     last_sequence: int
     store_audio: bool
-    def __init__(self, session_id: _Optional[str] = ..., title: _Optional[str] = ..., source_language: _Optional[str] = ..., target_languages: _Optional[_Iterable[str]] = ..., start_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., final_count: _Optional[int] = ..., first_sequence: _Optional[int] = ..., last_sequence: _Optional[int] = ..., store_audio: bool = ...) -> None: ...
+    is_held: bool
+    def __init__(self, session_id: _Optional[str] = ..., title: _Optional[str] = ..., source_language: _Optional[str] = ..., target_languages: _Optional[_Iterable[str]] = ..., start_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., final_count: _Optional[int] = ..., first_sequence: _Optional[int] = ..., last_sequence: _Optional[int] = ..., store_audio: bool = ..., is_held: bool = ...) -> None: ...
 
 class CorrectSegmentRequest(_message.Message):
     __slots__ = ("session_id", "segment_id", "language", "text", "author")
@@ -385,6 +444,134 @@ class ForgetSessionResponse(_message.Message):
     remaining_row_count: int
     remaining_audio_bytes: int
     def __init__(self, sequence: _Optional[int] = ..., event_count: _Optional[int] = ..., audio_bytes: _Optional[int] = ..., remaining_row_count: _Optional[int] = ..., remaining_audio_bytes: _Optional[int] = ...) -> None: ...
+
+class HoldSessionRequest(_message.Message):
+    __slots__ = ("session_id", "is_held", "author")
+    SESSION_ID_FIELD_NUMBER: _ClassVar[int]
+    IS_HELD_FIELD_NUMBER: _ClassVar[int]
+    AUTHOR_FIELD_NUMBER: _ClassVar[int]
+    session_id: str
+    is_held: bool
+    author: str
+    def __init__(self, session_id: _Optional[str] = ..., is_held: bool = ..., author: _Optional[str] = ...) -> None: ...
+
+class HoldSessionResponse(_message.Message):
+    __slots__ = ("sequence",)
+    SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    sequence: int
+    def __init__(self, sequence: _Optional[int] = ...) -> None: ...
+
+class ResetSessionRequest(_message.Message):
+    __slots__ = ("session_id", "author")
+    SESSION_ID_FIELD_NUMBER: _ClassVar[int]
+    AUTHOR_FIELD_NUMBER: _ClassVar[int]
+    session_id: str
+    author: str
+    def __init__(self, session_id: _Optional[str] = ..., author: _Optional[str] = ...) -> None: ...
+
+class ResetSessionResponse(_message.Message):
+    __slots__ = ("sequence",)
+    SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    sequence: int
+    def __init__(self, sequence: _Optional[int] = ...) -> None: ...
+
+class HideSegmentRequest(_message.Message):
+    __slots__ = ("session_id", "segment_id", "is_hidden", "author")
+    SESSION_ID_FIELD_NUMBER: _ClassVar[int]
+    SEGMENT_ID_FIELD_NUMBER: _ClassVar[int]
+    IS_HIDDEN_FIELD_NUMBER: _ClassVar[int]
+    AUTHOR_FIELD_NUMBER: _ClassVar[int]
+    session_id: str
+    segment_id: int
+    is_hidden: bool
+    author: str
+    def __init__(self, session_id: _Optional[str] = ..., segment_id: _Optional[int] = ..., is_hidden: bool = ..., author: _Optional[str] = ...) -> None: ...
+
+class HideSegmentResponse(_message.Message):
+    __slots__ = ("sequence",)
+    SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    sequence: int
+    def __init__(self, sequence: _Optional[int] = ...) -> None: ...
+
+class SetScreensRequest(_message.Message):
+    __slots__ = ("screens",)
+    SCREENS_FIELD_NUMBER: _ClassVar[int]
+    screens: Screens
+    def __init__(self, screens: _Optional[_Union[Screens, _Mapping]] = ...) -> None: ...
+
+class SetScreensResponse(_message.Message):
+    __slots__ = ("sequence",)
+    SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    sequence: int
+    def __init__(self, sequence: _Optional[int] = ...) -> None: ...
+
+class GetStatusRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class GetStatusResponse(_message.Message):
+    __slots__ = ("sessions", "engines", "screens")
+    SESSIONS_FIELD_NUMBER: _ClassVar[int]
+    ENGINES_FIELD_NUMBER: _ClassVar[int]
+    SCREENS_FIELD_NUMBER: _ClassVar[int]
+    sessions: _containers.RepeatedCompositeFieldContainer[SessionStatus]
+    engines: _containers.RepeatedCompositeFieldContainer[EngineStatus]
+    screens: Screens
+    def __init__(self, sessions: _Optional[_Iterable[_Union[SessionStatus, _Mapping]]] = ..., engines: _Optional[_Iterable[_Union[EngineStatus, _Mapping]]] = ..., screens: _Optional[_Union[Screens, _Mapping]] = ...) -> None: ...
+
+class SessionStatus(_message.Message):
+    __slots__ = ("session_id", "title", "source_language", "target_languages", "start_time", "has_speaker", "is_held", "level_dbfs", "peak_dbfs", "unsettled_ms", "final_count", "owed_translation_count", "lags")
+    SESSION_ID_FIELD_NUMBER: _ClassVar[int]
+    TITLE_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_LANGUAGE_FIELD_NUMBER: _ClassVar[int]
+    TARGET_LANGUAGES_FIELD_NUMBER: _ClassVar[int]
+    START_TIME_FIELD_NUMBER: _ClassVar[int]
+    HAS_SPEAKER_FIELD_NUMBER: _ClassVar[int]
+    IS_HELD_FIELD_NUMBER: _ClassVar[int]
+    LEVEL_DBFS_FIELD_NUMBER: _ClassVar[int]
+    PEAK_DBFS_FIELD_NUMBER: _ClassVar[int]
+    UNSETTLED_MS_FIELD_NUMBER: _ClassVar[int]
+    FINAL_COUNT_FIELD_NUMBER: _ClassVar[int]
+    OWED_TRANSLATION_COUNT_FIELD_NUMBER: _ClassVar[int]
+    LAGS_FIELD_NUMBER: _ClassVar[int]
+    session_id: str
+    title: str
+    source_language: str
+    target_languages: _containers.RepeatedScalarFieldContainer[str]
+    start_time: _timestamp_pb2.Timestamp
+    has_speaker: bool
+    is_held: bool
+    level_dbfs: float
+    peak_dbfs: float
+    unsettled_ms: int
+    final_count: int
+    owed_translation_count: int
+    lags: _containers.RepeatedCompositeFieldContainer[Lag]
+    def __init__(self, session_id: _Optional[str] = ..., title: _Optional[str] = ..., source_language: _Optional[str] = ..., target_languages: _Optional[_Iterable[str]] = ..., start_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., has_speaker: bool = ..., is_held: bool = ..., level_dbfs: _Optional[float] = ..., peak_dbfs: _Optional[float] = ..., unsettled_ms: _Optional[int] = ..., final_count: _Optional[int] = ..., owed_translation_count: _Optional[int] = ..., lags: _Optional[_Iterable[_Union[Lag, _Mapping]]] = ...) -> None: ...
+
+class Lag(_message.Message):
+    __slots__ = ("stage", "p50_ms", "p95_ms", "count")
+    STAGE_FIELD_NUMBER: _ClassVar[int]
+    P50_MS_FIELD_NUMBER: _ClassVar[int]
+    P95_MS_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    stage: str
+    p50_ms: float
+    p95_ms: float
+    count: int
+    def __init__(self, stage: _Optional[str] = ..., p50_ms: _Optional[float] = ..., p95_ms: _Optional[float] = ..., count: _Optional[int] = ...) -> None: ...
+
+class EngineStatus(_message.Message):
+    __slots__ = ("name", "state", "detail", "model")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    DETAIL_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    state: EngineState
+    detail: str
+    model: str
+    def __init__(self, name: _Optional[str] = ..., state: _Optional[_Union[EngineState, str]] = ..., detail: _Optional[str] = ..., model: _Optional[str] = ...) -> None: ...
 
 class EndSessionRequest(_message.Message):
     __slots__ = ("session_id",)

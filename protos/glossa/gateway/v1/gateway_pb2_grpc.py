@@ -45,6 +45,31 @@ class GatewayServiceStub(object):
                 request_serializer=glossa_dot_gateway_dot_v1_dot_gateway__pb2.EndSessionRequest.SerializeToString,
                 response_deserializer=glossa_dot_gateway_dot_v1_dot_gateway__pb2.EndSessionResponse.FromString,
                 )
+        self.HoldSession = channel.unary_unary(
+                '/glossa.gateway.v1.GatewayService/HoldSession',
+                request_serializer=glossa_dot_gateway_dot_v1_dot_gateway__pb2.HoldSessionRequest.SerializeToString,
+                response_deserializer=glossa_dot_gateway_dot_v1_dot_gateway__pb2.HoldSessionResponse.FromString,
+                )
+        self.ResetSession = channel.unary_unary(
+                '/glossa.gateway.v1.GatewayService/ResetSession',
+                request_serializer=glossa_dot_gateway_dot_v1_dot_gateway__pb2.ResetSessionRequest.SerializeToString,
+                response_deserializer=glossa_dot_gateway_dot_v1_dot_gateway__pb2.ResetSessionResponse.FromString,
+                )
+        self.HideSegment = channel.unary_unary(
+                '/glossa.gateway.v1.GatewayService/HideSegment',
+                request_serializer=glossa_dot_gateway_dot_v1_dot_gateway__pb2.HideSegmentRequest.SerializeToString,
+                response_deserializer=glossa_dot_gateway_dot_v1_dot_gateway__pb2.HideSegmentResponse.FromString,
+                )
+        self.SetScreens = channel.unary_unary(
+                '/glossa.gateway.v1.GatewayService/SetScreens',
+                request_serializer=glossa_dot_gateway_dot_v1_dot_gateway__pb2.SetScreensRequest.SerializeToString,
+                response_deserializer=glossa_dot_gateway_dot_v1_dot_gateway__pb2.SetScreensResponse.FromString,
+                )
+        self.GetStatus = channel.unary_unary(
+                '/glossa.gateway.v1.GatewayService/GetStatus',
+                request_serializer=glossa_dot_gateway_dot_v1_dot_gateway__pb2.GetStatusRequest.SerializeToString,
+                response_deserializer=glossa_dot_gateway_dot_v1_dot_gateway__pb2.GetStatusResponse.FromString,
+                )
 
 
 class GatewayServiceServicer(object):
@@ -112,6 +137,47 @@ class GatewayServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def HoldSession(self, request, context):
+        """Holds a session, or lets it go on: a prayer or a song that is not to be written. What is spoken until then becomes a
+        final; what is spoken meanwhile is counted, thrown away and journalled as a gap with the reason HELD. Asked for what
+        is so already, it changes nothing and answers with the newest sequence that says so. A session is held across a
+        restart. Reasons: UNKNOWN_SESSION, SESSION_ENDED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ResetSession(self, request, context):
+        """Begins anew: the open segment comes to nothing, translation forgets what was said before, and every screen that rolls
+        is emptied. Finals stay in the journal. Reasons: UNKNOWN_SESSION, SESSION_ENDED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def HideSegment(self, request, context):
+        """Takes a final off every screen and out of every transcript, in all languages, or puts it back. The journal keeps it.
+        Asked for what is so already, it changes nothing. Reasons: UNKNOWN_SESSION, UNKNOWN_SEGMENT.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetScreens(self, request, context):
+        """Says what all screens show, whatever their session: captions, or nothing, and an announcement. The whole of it each
+        time; the newest wins. Reasons: TEXT_TOO_LONG.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetStatus(self, request, context):
+        """How it goes: open sessions, the engines, what the screens show. Answers from memory; may be asked once a second.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_GatewayServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -144,6 +210,31 @@ def add_GatewayServiceServicer_to_server(servicer, server):
                     servicer.EndSession,
                     request_deserializer=glossa_dot_gateway_dot_v1_dot_gateway__pb2.EndSessionRequest.FromString,
                     response_serializer=glossa_dot_gateway_dot_v1_dot_gateway__pb2.EndSessionResponse.SerializeToString,
+            ),
+            'HoldSession': grpc.unary_unary_rpc_method_handler(
+                    servicer.HoldSession,
+                    request_deserializer=glossa_dot_gateway_dot_v1_dot_gateway__pb2.HoldSessionRequest.FromString,
+                    response_serializer=glossa_dot_gateway_dot_v1_dot_gateway__pb2.HoldSessionResponse.SerializeToString,
+            ),
+            'ResetSession': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResetSession,
+                    request_deserializer=glossa_dot_gateway_dot_v1_dot_gateway__pb2.ResetSessionRequest.FromString,
+                    response_serializer=glossa_dot_gateway_dot_v1_dot_gateway__pb2.ResetSessionResponse.SerializeToString,
+            ),
+            'HideSegment': grpc.unary_unary_rpc_method_handler(
+                    servicer.HideSegment,
+                    request_deserializer=glossa_dot_gateway_dot_v1_dot_gateway__pb2.HideSegmentRequest.FromString,
+                    response_serializer=glossa_dot_gateway_dot_v1_dot_gateway__pb2.HideSegmentResponse.SerializeToString,
+            ),
+            'SetScreens': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetScreens,
+                    request_deserializer=glossa_dot_gateway_dot_v1_dot_gateway__pb2.SetScreensRequest.FromString,
+                    response_serializer=glossa_dot_gateway_dot_v1_dot_gateway__pb2.SetScreensResponse.SerializeToString,
+            ),
+            'GetStatus': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetStatus,
+                    request_deserializer=glossa_dot_gateway_dot_v1_dot_gateway__pb2.GetStatusRequest.FromString,
+                    response_serializer=glossa_dot_gateway_dot_v1_dot_gateway__pb2.GetStatusResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -255,6 +346,91 @@ class GatewayService(object):
         return grpc.experimental.unary_unary(request, target, '/glossa.gateway.v1.GatewayService/EndSession',
             glossa_dot_gateway_dot_v1_dot_gateway__pb2.EndSessionRequest.SerializeToString,
             glossa_dot_gateway_dot_v1_dot_gateway__pb2.EndSessionResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def HoldSession(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/glossa.gateway.v1.GatewayService/HoldSession',
+            glossa_dot_gateway_dot_v1_dot_gateway__pb2.HoldSessionRequest.SerializeToString,
+            glossa_dot_gateway_dot_v1_dot_gateway__pb2.HoldSessionResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def ResetSession(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/glossa.gateway.v1.GatewayService/ResetSession',
+            glossa_dot_gateway_dot_v1_dot_gateway__pb2.ResetSessionRequest.SerializeToString,
+            glossa_dot_gateway_dot_v1_dot_gateway__pb2.ResetSessionResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def HideSegment(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/glossa.gateway.v1.GatewayService/HideSegment',
+            glossa_dot_gateway_dot_v1_dot_gateway__pb2.HideSegmentRequest.SerializeToString,
+            glossa_dot_gateway_dot_v1_dot_gateway__pb2.HideSegmentResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def SetScreens(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/glossa.gateway.v1.GatewayService/SetScreens',
+            glossa_dot_gateway_dot_v1_dot_gateway__pb2.SetScreensRequest.SerializeToString,
+            glossa_dot_gateway_dot_v1_dot_gateway__pb2.SetScreensResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def GetStatus(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/glossa.gateway.v1.GatewayService/GetStatus',
+            glossa_dot_gateway_dot_v1_dot_gateway__pb2.GetStatusRequest.SerializeToString,
+            glossa_dot_gateway_dot_v1_dot_gateway__pb2.GetStatusResponse.FromString,
             options, channel_credentials,
             insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
 

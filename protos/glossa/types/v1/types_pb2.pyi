@@ -57,7 +57,7 @@ class Word(_message.Message):
     def __init__(self, text: _Optional[str] = ..., start_offset_ms: _Optional[int] = ..., end_offset_ms: _Optional[int] = ..., probability: _Optional[float] = ...) -> None: ...
 
 class Transcript(_message.Message):
-    __slots__ = ("segment_id", "revision", "is_final", "stable_text", "unstable_text", "words", "start_offset_ms", "end_offset_ms", "language", "avg_logprob", "no_speech_prob", "compression_ratio", "model", "endpoint_offset_ms", "engine_ms", "engine_queue_ms", "corrections", "flags", "homophones")
+    __slots__ = ("segment_id", "revision", "is_final", "stable_text", "unstable_text", "words", "start_offset_ms", "end_offset_ms", "language", "avg_logprob", "no_speech_prob", "compression_ratio", "model", "endpoint_offset_ms", "engine_ms", "engine_queue_ms", "corrections", "flags", "homophones", "erased_word_count")
     SEGMENT_ID_FIELD_NUMBER: _ClassVar[int]
     REVISION_FIELD_NUMBER: _ClassVar[int]
     IS_FINAL_FIELD_NUMBER: _ClassVar[int]
@@ -77,6 +77,7 @@ class Transcript(_message.Message):
     CORRECTIONS_FIELD_NUMBER: _ClassVar[int]
     FLAGS_FIELD_NUMBER: _ClassVar[int]
     HOMOPHONES_FIELD_NUMBER: _ClassVar[int]
+    ERASED_WORD_COUNT_FIELD_NUMBER: _ClassVar[int]
     segment_id: int
     revision: int
     is_final: bool
@@ -96,7 +97,8 @@ class Transcript(_message.Message):
     corrections: _containers.RepeatedCompositeFieldContainer[TermCorrection]
     flags: _containers.RepeatedScalarFieldContainer[str]
     homophones: _containers.RepeatedCompositeFieldContainer[TermCorrection]
-    def __init__(self, segment_id: _Optional[int] = ..., revision: _Optional[int] = ..., is_final: bool = ..., stable_text: _Optional[str] = ..., unstable_text: _Optional[str] = ..., words: _Optional[_Iterable[_Union[Word, _Mapping]]] = ..., start_offset_ms: _Optional[int] = ..., end_offset_ms: _Optional[int] = ..., language: _Optional[str] = ..., avg_logprob: _Optional[float] = ..., no_speech_prob: _Optional[float] = ..., compression_ratio: _Optional[float] = ..., model: _Optional[str] = ..., endpoint_offset_ms: _Optional[int] = ..., engine_ms: _Optional[float] = ..., engine_queue_ms: _Optional[float] = ..., corrections: _Optional[_Iterable[_Union[TermCorrection, _Mapping]]] = ..., flags: _Optional[_Iterable[str]] = ..., homophones: _Optional[_Iterable[_Union[TermCorrection, _Mapping]]] = ...) -> None: ...
+    erased_word_count: int
+    def __init__(self, segment_id: _Optional[int] = ..., revision: _Optional[int] = ..., is_final: bool = ..., stable_text: _Optional[str] = ..., unstable_text: _Optional[str] = ..., words: _Optional[_Iterable[_Union[Word, _Mapping]]] = ..., start_offset_ms: _Optional[int] = ..., end_offset_ms: _Optional[int] = ..., language: _Optional[str] = ..., avg_logprob: _Optional[float] = ..., no_speech_prob: _Optional[float] = ..., compression_ratio: _Optional[float] = ..., model: _Optional[str] = ..., endpoint_offset_ms: _Optional[int] = ..., engine_ms: _Optional[float] = ..., engine_queue_ms: _Optional[float] = ..., corrections: _Optional[_Iterable[_Union[TermCorrection, _Mapping]]] = ..., flags: _Optional[_Iterable[str]] = ..., homophones: _Optional[_Iterable[_Union[TermCorrection, _Mapping]]] = ..., erased_word_count: _Optional[int] = ...) -> None: ...
 
 class TermCorrection(_message.Message):
     __slots__ = ("heard", "intended", "word_index")
@@ -109,7 +111,7 @@ class TermCorrection(_message.Message):
     def __init__(self, heard: _Optional[str] = ..., intended: _Optional[str] = ..., word_index: _Optional[int] = ...) -> None: ...
 
 class Translation(_message.Message):
-    __slots__ = ("segment_id", "language", "revision", "is_final", "text", "model", "engine_ms", "glossary_terms", "stable_text", "token_count", "first_token_ms", "generation_ms", "flags", "required_terms", "missing_terms")
+    __slots__ = ("segment_id", "language", "revision", "is_final", "text", "model", "engine_ms", "glossary_terms", "stable_text", "token_count", "first_token_ms", "generation_ms", "flags", "required_terms", "missing_terms", "erased_word_count")
     SEGMENT_ID_FIELD_NUMBER: _ClassVar[int]
     LANGUAGE_FIELD_NUMBER: _ClassVar[int]
     REVISION_FIELD_NUMBER: _ClassVar[int]
@@ -125,6 +127,7 @@ class Translation(_message.Message):
     FLAGS_FIELD_NUMBER: _ClassVar[int]
     REQUIRED_TERMS_FIELD_NUMBER: _ClassVar[int]
     MISSING_TERMS_FIELD_NUMBER: _ClassVar[int]
+    ERASED_WORD_COUNT_FIELD_NUMBER: _ClassVar[int]
     segment_id: int
     language: str
     revision: int
@@ -140,7 +143,8 @@ class Translation(_message.Message):
     flags: _containers.RepeatedScalarFieldContainer[str]
     required_terms: _containers.RepeatedCompositeFieldContainer[GlossaryTerm]
     missing_terms: _containers.RepeatedCompositeFieldContainer[GlossaryTerm]
-    def __init__(self, segment_id: _Optional[int] = ..., language: _Optional[str] = ..., revision: _Optional[int] = ..., is_final: bool = ..., text: _Optional[str] = ..., model: _Optional[str] = ..., engine_ms: _Optional[float] = ..., glossary_terms: _Optional[_Iterable[_Union[GlossaryTerm, _Mapping]]] = ..., stable_text: _Optional[str] = ..., token_count: _Optional[int] = ..., first_token_ms: _Optional[float] = ..., generation_ms: _Optional[float] = ..., flags: _Optional[_Iterable[str]] = ..., required_terms: _Optional[_Iterable[_Union[GlossaryTerm, _Mapping]]] = ..., missing_terms: _Optional[_Iterable[_Union[GlossaryTerm, _Mapping]]] = ...) -> None: ...
+    erased_word_count: int
+    def __init__(self, segment_id: _Optional[int] = ..., language: _Optional[str] = ..., revision: _Optional[int] = ..., is_final: bool = ..., text: _Optional[str] = ..., model: _Optional[str] = ..., engine_ms: _Optional[float] = ..., glossary_terms: _Optional[_Iterable[_Union[GlossaryTerm, _Mapping]]] = ..., stable_text: _Optional[str] = ..., token_count: _Optional[int] = ..., first_token_ms: _Optional[float] = ..., generation_ms: _Optional[float] = ..., flags: _Optional[_Iterable[str]] = ..., required_terms: _Optional[_Iterable[_Union[GlossaryTerm, _Mapping]]] = ..., missing_terms: _Optional[_Iterable[_Union[GlossaryTerm, _Mapping]]] = ..., erased_word_count: _Optional[int] = ...) -> None: ...
 
 class GlossaryTerm(_message.Message):
     __slots__ = ("source", "target")

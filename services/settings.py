@@ -7,10 +7,18 @@ environment variable of `grpc_port` is GLOSSA_STT_GRPC_PORT.
 from __future__ import annotations
 
 import ipaddress
+import re
 import sys
 from typing import Annotated, Literal, NoReturn, Self, TypeVar
 
-from pydantic import BeforeValidator, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
 # Every port sits below 32768, outside Linux's ephemeral range, where a client's port could take it.
@@ -55,6 +63,21 @@ def _split_at_commas(value: object) -> object:
 
 # "https://a.example.org, https://b.example.org"
 Origins = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_at_commas)]
+
+
+def _long_enough(value: SecretStr) -> SecretStr:
+    # The characters that a bearer token may have (RFC 6750, 2.1).
+    if not re.fullmatch(r"([A-Za-z0-9._~+/=-]{16,})?", value.get_secret_value()):
+        raise ValueError(
+            "must be 16 characters or more, letters, digits and -._~+/= alone; "
+            "openssl rand -hex 16 makes one"
+        )
+    return value
+
+
+# A bearer token; empty: none is set.
+Token = Annotated[SecretStr, AfterValidator(_long_enough)]
+NO_TOKEN = SecretStr("")
 
 
 class ServiceSettings(BaseSettings):

@@ -6,7 +6,7 @@ Shared by captions and the collector; needs aiohttp, which only these two instal
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -32,10 +32,13 @@ _CONTENT_TYPES = {
     ".js": "text/javascript",
     ".css": "text/css",
     ".svg": "image/svg+xml",
+    ".png": "image/png",
+    ".webmanifest": "application/manifest+json",
 }
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
-    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'"
 )
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -87,14 +90,17 @@ def application(*, body_limit_bytes: int, further_policy: str = "") -> web.Appli
     return web.Application(middlewares=[errors_and_headers], client_max_size=body_limit_bytes)
 
 
-def add_pages(app: web.Application, folder: Path, index: str) -> None:
-    """Serves the files of `folder` as they are now, each by its name, and `index` as /."""
-    for path in sorted(folder.iterdir()):
+def add_pages(app: web.Application, folder: Path, pages: Mapping[str, str]) -> None:
+    """Serves the files of `folder` as they are now, each by its path in it.
+
+    Args:
+        pages: further paths, each with the file that it shows: {"/": "phone/index.html"}.
+    """
+    for path in sorted(folder.rglob("*")):
         if path.suffix in _CONTENT_TYPES:
-            page = _page(path)
-            app.router.add_get(f"/{path.name}", page)
-            if path.name == index:
-                app.router.add_get("/", page)
+            app.router.add_get(f"/{path.relative_to(folder).as_posix()}", _page(path))
+    for url_path, name in pages.items():
+        app.router.add_get(url_path, _page(folder / name))
 
 
 @contextlib.asynccontextmanager
@@ -146,8 +152,9 @@ def json_answer(value: object, status: int = 200) -> web.Response:
 def _page(path: Path) -> Handler:
     content = path.read_bytes()
     content_type = _CONTENT_TYPES[path.suffix]
+    charset = None if path.suffix == ".png" else "utf-8"
 
     async def send(request: web.Request) -> web.Response:
-        return web.Response(body=content, content_type=content_type, charset="utf-8")
+        return web.Response(body=content, content_type=content_type, charset=charset)
 
     return send

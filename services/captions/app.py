@@ -12,7 +12,7 @@ from glossa.captions.v1 import captions_pb2_grpc
 from services.captions.relay import Relay
 from services.captions.server import SERVICE_NAME, CaptionServicer
 from services.captions.settings import CaptionsSettings
-from services.captions.web import WebSite
+from services.captions.web.site import WebSite
 
 
 class CaptionsApp:

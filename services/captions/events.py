@@ -51,11 +51,54 @@ class SessionForgotten:
 
 
 @dataclass(frozen=True, slots=True)
+class SegmentHidden:
+    """A final leaves the screens; or comes back, with its captions as they are now."""
+
+    segment_id: int
+    is_hidden: bool
+    captions: tuple[Caption, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SessionHeld:
+    """A session is held, or goes on."""
+
+    is_held: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SessionReset:
+    """Screens that roll are emptied of everything up to `segment_id`."""
+
+    segment_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Screens:
+    """What all screens show; the newest wins. Its event belongs to no session."""
+
+    is_blank: bool
+    announcement: str
+    language: str
+
+
+@dataclass(frozen=True, slots=True)
 class CaughtUp:
     sequence: int
 
 
-Body = SessionStarted | Caption | CaptionDropped | SessionEnded | SessionForgotten | CaughtUp
+Body = (
+    SessionStarted
+    | Caption
+    | CaptionDropped
+    | SessionEnded
+    | SessionForgotten
+    | SegmentHidden
+    | SessionHeld
+    | SessionReset
+    | Screens
+    | CaughtUp
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

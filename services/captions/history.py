@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from collections import OrderedDict, deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from heapq import merge
 from itertools import islice
 
-from services.captions.events import Caption, Event, SessionEnded, SessionStarted
+from services.captions.events import (
+    Caption,
+    Event,
+    SegmentHidden,
+    SessionEnded,
+    SessionHeld,
+    SessionStarted,
+)
 from services.errors import OutOfRange
 
 _GONE_SESSIONS_REMEMBERED = 4096
@@ -25,20 +33,50 @@ class SessionRecord:
     source_language: str = ""
     target_languages: tuple[str, ...] = ()
     is_live: bool = True
+    is_held: bool = False
     events: deque[Event] = field(default_factory=deque)
     trimmed_sequence: int = 0  # every event up to here is gone
     final_revisions: dict[tuple[int, str], int] = field(default_factory=dict)
+    hidden_segments: set[int] = field(default_factory=set)
 
     def finals(self, language: str) -> list[Caption]:
-        """The newest final of each segment in exactly `language`, in the order of speech."""
+        """The newest final of each segment in exactly `language`, in the order of speech.
+
+        Without those that are hidden.
+        """
         newest: dict[int, Caption] = {}
-        for event in self.events:
-            caption = event.body
-            if isinstance(caption, Caption) and caption.language == language:
+        for caption in self._captions():
+            if caption.language == language and caption.segment_id not in self.hidden_segments:
                 known = newest.get(caption.segment_id)
                 if known is None or caption.revision >= known.revision:
                     newest[caption.segment_id] = caption
         return sorted(newest.values(), key=lambda each: (each.start_offset_ms, each.segment_id))
+
+    def segment(self, segment_id: int) -> tuple[Caption, ...]:
+        """The newest final of a segment in each language, hidden or not."""
+        newest: dict[str, Caption] = {}
+        for caption in self._captions():
+            if caption.segment_id == segment_id:
+                known = newest.get(caption.language)
+                if known is None or caption.revision >= known.revision:
+                    newest[caption.language] = caption
+        return tuple(newest.values())
+
+    def shows(self, event: Event) -> bool:
+        """Whether displays may have this event: not what is hidden now."""
+        body = event.body
+        if isinstance(body, Caption):
+            return body.segment_id not in self.hidden_segments
+        if isinstance(body, SegmentHidden) and not body.is_hidden:
+            return body.segment_id not in self.hidden_segments  # it brings the text back
+        return True
+
+    def _captions(self) -> Iterator[Caption]:
+        for event in self.events:
+            if isinstance(event.body, Caption):
+                yield event.body
+            elif isinstance(event.body, SegmentHidden):
+                yield from event.body.captions
 
 
 class History:
@@ -55,6 +93,11 @@ class History:
         self._forgotten: OrderedDict[str, Event] = OrderedDict()  # in the order of their sequences
         self._trimmed_sequence = 0  # trimmed upstream, or with a session that left
         self._upstream_trimmed_sequence = 0
+        self._screens: Event | None = None
+
+    def set_screens(self, event: Event) -> None:
+        """Keeps what all screens show now; what they showed before is nobody's to ask for."""
+        self._screens = event
 
     def trim_to(self, sequence: int) -> None:
         """Notes that the upstream has nothing up to `sequence` any more."""
@@ -89,6 +132,14 @@ class History:
             record.target_languages = body.target_languages
         elif isinstance(body, SessionEnded):
             record.is_live = False
+            record.is_held = False
+        elif isinstance(body, SessionHeld):
+            record.is_held = body.is_held
+        elif isinstance(body, SegmentHidden):
+            if body.is_hidden:
+                record.hidden_segments.add(body.segment_id)
+            else:
+                record.hidden_segments.discard(body.segment_id)
         elif isinstance(body, Caption):
             key = (body.segment_id, body.language)
             known = record.final_revisions.get(key, 0)
@@ -117,9 +168,9 @@ class History:
     def after(self, session_id: str, after_sequence: int) -> list[Event]:
         """The events after a sequence, in order: of one session, or of all when empty.
 
-        0 asks for all there is. Whole sessions that made room are not missed then, but the
-        beginning of a session that is still here is. Of a forgotten session there is the event
-        that says so.
+        0 asks for all there is, but for what is hidden. Whole sessions that made room are not
+        missed then, but the beginning of a session that is still here is. Of a forgotten session
+        there is the event that says so.
 
         Raises:
             OutOfRange: HISTORY_TRIMMED, with the oldest_sequence from which on nothing is missing.
@@ -137,11 +188,15 @@ class History:
                 f"subscribe after sequence {complete_from} for what is",
                 oldest_sequence=complete_from + 1,
             )
-        runs = [_newer(each.events, after_sequence) for each in records]
-        if session_id:
-            return runs[0]
-        forgotten = [each for each in self._forgotten.values() if each.sequence > after_sequence]
-        return list(merge(*runs, forgotten, key=lambda each: each.sequence))
+        runs = [
+            [event for event in _newer(each.events, after_sequence) if each.shows(event)]
+            for each in records
+        ]
+        if self._screens is not None and self._screens.sequence > after_sequence:
+            runs.append([self._screens])
+        if not session_id:
+            runs.append([e for e in self._forgotten.values() if e.sequence > after_sequence])
+        return list(merge(*runs, key=lambda each: each.sequence))
 
     def _trim(self, record: SessionRecord) -> None:
         event = record.events.popleft()

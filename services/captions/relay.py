@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 
 import structlog
 
@@ -12,8 +13,11 @@ from services.captions.events import (
     Caption,
     CaptionDropped,
     Event,
+    Screens,
+    SegmentHidden,
     SessionEnded,
     SessionForgotten,
+    SessionReset,
 )
 from services.captions.history import History, SessionRecord
 from services.captions.metrics import (
@@ -183,8 +187,13 @@ class Relay:
         if isinstance(event.body, SessionForgotten):
             self._forget(event)
             return
+        if isinstance(event.body, Screens):
+            self._history.set_screens(event)
+            self._publish(event)
+            return
         if self._history.is_gone(event.session_id):
             return
+        event = self._with_captions(event)
         left = self._history.add(event)
         SESSIONS.set(len(self._history.sessions()))
         if left is not None:
@@ -195,9 +204,24 @@ class Relay:
         body = event.body
         if isinstance(body, Caption | CaptionDropped):
             self._forget_partial(event.session_id, body.segment_id, body.language)
-        elif isinstance(body, SessionEnded):
+        elif isinstance(body, SessionEnded | SessionReset):
             self._forget_partials(event.session_id)
-        self._publish(event)
+        record = self._history.session(event.session_id)
+        if record is not None and record.shows(event):
+            self._publish(event)
+
+    def _with_captions(self, event: Event) -> Event:
+        """A segment that is shown again brings its captions: displays may not have had them."""
+        body = event.body
+        record = self._history.session(event.session_id)
+        if (
+            not isinstance(body, SegmentHidden)
+            or body.is_hidden
+            or body.captions  # the upstream is a relay and has done so
+            or record is None
+        ):
+            return event
+        return replace(event, body=replace(body, captions=record.segment(body.segment_id)))
 
     def _forget(self, event: Event) -> None:
         """Takes a session away, from the displays, too, that have not been sent it yet."""

@@ -13,8 +13,12 @@ from services.captions.events import (
     CaptionDropped,
     CaughtUp,
     Event,
+    Screens,
+    SegmentHidden,
     SessionEnded,
     SessionForgotten,
+    SessionHeld,
+    SessionReset,
     SessionStarted,
 )
 from services.captions.history import SessionRecord
@@ -63,6 +67,7 @@ def _session(record: SessionRecord) -> captions_pb2.Session:
         source_language=record.source_language,
         target_languages=record.target_languages,
         is_live=record.is_live,
+        is_held=record.is_held,
     )
     if record.start_time is not None:
         message.start_time.FromDatetime(record.start_time)
@@ -83,9 +88,7 @@ def _message(event: Event, journal_id: str) -> captions_pb2.SubscribeResponse:
             message.session_started.source_language = source_language
             message.session_started.target_languages.extend(target_languages)
         case Caption() as caption:
-            message.caption.CopyFrom(
-                captions_pb2.Caption(**{name: getattr(caption, name) for name in Caption.__slots__})
-            )
+            message.caption.CopyFrom(_caption(caption))
         case CaptionDropped(segment_id, language):
             message.caption_dropped.segment_id = segment_id
             message.caption_dropped.language = language
@@ -94,7 +97,26 @@ def _message(event: Event, journal_id: str) -> captions_pb2.SubscribeResponse:
             message.session_ended.final_count = final_count
         case SessionForgotten():
             message.session_forgotten.SetInParent()
+        case SegmentHidden(segment_id, is_hidden, captions):
+            message.segment_hidden.segment_id = segment_id
+            message.segment_hidden.is_hidden = is_hidden
+            message.segment_hidden.captions.extend(_caption(each) for each in captions)
+        case SessionHeld(is_held):
+            message.session_held.SetInParent()
+            message.session_held.is_held = is_held
+        case SessionReset(segment_id):
+            message.session_reset.SetInParent()
+            message.session_reset.segment_id = segment_id
+        case Screens(is_blank, announcement, language):
+            message.screens.SetInParent()
+            message.screens.is_blank = is_blank
+            message.screens.announcement = announcement
+            message.screens.language = language
         case CaughtUp(sequence):
             message.caught_up.SetInParent()
             message.caught_up.sequence = sequence
     return message
+
+
+def _caption(caption: Caption) -> captions_pb2.Caption:
+    return captions_pb2.Caption(**{name: getattr(caption, name) for name in Caption.__slots__})

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from pathlib import Path
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
-from services.settings import Origins, ServiceSettings, address, port
+from services.settings import (
+    NO_TOKEN,
+    Origins,
+    ServiceSettings,
+    Token,
+    address,
+    is_loopback,
+    port,
+)
 
 
 class CaptionsSettings(ServiceSettings):
@@ -21,15 +30,45 @@ class CaptionsSettings(ServiceSettings):
         port("captions_web"), ge=1, le=65535, description="port of the page and the WebSocket"
     )
     web_host: str = Field("", description="address of the web port; that of `host` when empty")
+    web_published_host: str = Field(
+        "",
+        description="address under which a container's web port is published; `web_host` when "
+        "empty",
+    )
+    web_certificate_file: Path | None = Field(
+        None, description="PEM certificate (chain) of the web port: with it, it speaks HTTPS alone"
+    )
+    web_key_file: Path | None = Field(None, description="PEM key of web_certificate_file")
+    public_url: str = Field(
+        "",
+        description="where phones find the page, for the QR code: https://captions.example.org/; "
+        "empty: this machine's address in its network",
+    )
     allowed_origins: Origins = Field(
         (),
         description="origins besides the page's own that may open the WebSocket, with commas: "
         "https://displays.example.org",
     )
+    view_token: Token = Field(
+        NO_TOKEN, description="wanted of who reads captions; empty: anyone who reaches the port may"
+    )
+    operator_token: Token = Field(
+        NO_TOKEN,
+        description="wanted of operators; empty: who sits at this machine may, while nobody else "
+        "reaches the port",
+    )
+    ingest_token: Token = Field(
+        NO_TOKEN, description="wanted of who speaks through a browser's microphone; else as above"
+    )
 
     upstream_address: str = Field(address("gateway"), description="host:port to follow")
     upstream_kind: Literal["gateway", "captions"] = Field(
         "gateway", description="gateway, or captions for a relay of a relay"
+    )
+    gateway_address: str = Field(
+        "",
+        description="host:port of the gateway that operators steer; the upstream when that is a "
+        "gateway; empty and no gateway upstream: no operator page",
     )
 
     session_limit: int = Field(16, ge=1, le=1000, description="newest sessions that are kept")
@@ -52,3 +91,26 @@ class CaptionsSettings(ServiceSettings):
         le=60,
         description="time that a session or a sequence which a display knows already has to come",
     )
+
+    @property
+    def operated_gateway(self) -> str:
+        """host:port of the gateway that operators steer; empty when there is none."""
+        upstream = self.upstream_address if self.upstream_kind == "gateway" else ""
+        return self.gateway_address or upstream
+
+    @property
+    def is_web_local(self) -> bool:
+        """Whether only this machine reaches the web port."""
+        return is_loopback(self.web_published_host or self.web_host or self.host)
+
+    @model_validator(mode="after")
+    def _certificate_with_its_key(self) -> Self:
+        if (self.web_certificate_file is None) != (self.web_key_file is None):
+            raise ValueError(
+                "GLOSSA_CAPTIONS_WEB_CERTIFICATE_FILE and GLOSSA_CAPTIONS_WEB_KEY_FILE go "
+                "together: set both, or neither"
+            )
+        for path in (self.web_certificate_file, self.web_key_file):
+            if path is not None and not path.is_file():
+                raise ValueError(f"{path} is not there")
+        return self

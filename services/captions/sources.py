@@ -16,8 +16,12 @@ from services.captions.events import (
     Caption,
     CaptionDropped,
     Event,
+    Screens,
+    SegmentHidden,
     SessionEnded,
     SessionForgotten,
+    SessionHeld,
+    SessionReset,
     SessionStarted,
 )
 
@@ -106,6 +110,8 @@ class GatewaySource:
         if event.WhichOneof("event") == "session_forgotten":
             self._sessions.pop(event.session_id, None)
             return SessionForgotten()
+        if event.WhichOneof("event") == "screens":
+            return _screens(event.screens)
         session = self._session(event.session_id)
         match event.WhichOneof("event"):
             case "session_started":
@@ -125,6 +131,13 @@ class GatewaySource:
                 return _corrected_caption(event.correction, session)
             case "session_ended":
                 return SessionEnded(event.session_ended.final_count)
+            case "segment_hidden":
+                hidden = event.segment_hidden
+                return SegmentHidden(hidden.segment_id, hidden.is_hidden)
+            case "session_held":
+                return SessionHeld(event.session_held.is_held)
+            case "session_reset":
+                return SessionReset(event.session_reset.segment_id)
         # Scores, gaps, suppressed segments and the second mt's translations are not for displays;
         # neither is what a newer gateway adds.
         return None
@@ -226,8 +239,7 @@ class RelaySource:
                     started.title, started.source_language, tuple(started.target_languages)
                 )
             case "caption":
-                caption = message.caption
-                body = Caption(**{name: getattr(caption, name) for name in Caption.__slots__})
+                body = _caption(message.caption)
             case "caption_dropped":
                 dropped = message.caption_dropped
                 body = CaptionDropped(dropped.segment_id, dropped.language)
@@ -235,12 +247,30 @@ class RelaySource:
                 body = SessionEnded(message.session_ended.final_count)
             case "session_forgotten":
                 body = SessionForgotten()
+            case "segment_hidden":
+                hidden = message.segment_hidden
+                captions = tuple(_caption(each) for each in hidden.captions)
+                body = SegmentHidden(hidden.segment_id, hidden.is_hidden, captions)
+            case "session_held":
+                body = SessionHeld(message.session_held.is_held)
+            case "session_reset":
+                body = SessionReset(message.session_reset.segment_id)
+            case "screens":
+                body = _screens(message.screens)
             case _:
                 return None
         return Event(message.sequence, message.session_id, _time(message), body)
 
     def forget(self) -> None:
         """Nothing is remembered: a relayed caption is whole."""
+
+
+def _caption(message: Any) -> Caption:
+    return Caption(**{name: getattr(message, name) for name in Caption.__slots__})
+
+
+def _screens(message: Any) -> Screens:
+    return Screens(message.is_blank, message.announcement, message.language)
 
 
 def _time(message: Any) -> datetime | None:

@@ -7,7 +7,15 @@ from collections import OrderedDict, deque
 from collections.abc import AsyncIterator, Awaitable, Hashable, Iterable
 from dataclasses import dataclass
 
-from services.captions.events import Caption, CaptionDropped, CaughtUp, Event, matches_language
+from services.captions.events import (
+    Caption,
+    CaptionDropped,
+    CaughtUp,
+    Event,
+    Screens,
+    SegmentHidden,
+    matches_language,
+)
 from services.captions.metrics import PARTIALS_SKIPPED
 from services.errors import GlossaError, Overloaded
 
@@ -22,9 +30,11 @@ class Query:
     finals_only: bool = False
 
     def wants(self, event: Event) -> bool:
+        body = event.body
+        if isinstance(body, Screens):
+            return True
         if self.session_id and event.session_id != self.session_id:
             return False
-        body = event.body
         if isinstance(body, Caption):
             return (body.is_final or not self.finals_only) and matches_language(
                 body.language, self.languages
@@ -82,6 +92,8 @@ class Viewer:
                 PARTIALS_SKIPPED.inc()
             if not body.is_final:
                 key = partial
+        elif isinstance(body, SegmentHidden) and body.is_hidden:
+            self._withdraw(event.session_id, body.segment_id)
         elif isinstance(body, CaptionDropped):
             self._drop_partials(event.session_id, body)
             if not event.sequence:
@@ -143,6 +155,22 @@ class Viewer:
     def _raise_if_cut(self) -> None:
         if self._error is not None:
             raise self._error
+
+    def _withdraw(self, session_id: str, segment_id: int) -> None:
+        """Drops what waits of a segment that is hidden now: nobody shall read it first."""
+
+        def is_hidden(event: Event) -> bool:
+            body = event.body
+            return (
+                event.session_id == session_id
+                and isinstance(body, Caption)
+                and body.segment_id == segment_id
+            )
+
+        for key, waiting in list(self._waiting.items()):
+            if is_hidden(waiting):
+                del self._waiting[key]
+        self._backlog = deque(each for each in self._backlog if not is_hidden(each))
 
     def _make_room(self) -> bool:
         """Gives the oldest waiting partial up; False when only finals wait."""

@@ -53,7 +53,7 @@ class ReviewSite:
         app = application(body_limit_bytes=_BODY_LIMIT_BYTES, further_policy="media-src blob:")
         app.middlewares.append(self._guard)
         app.router.add_routes(ReviewApi(self._reviews).routes())
-        add_pages(app, _PAGES, "review.html")
+        add_pages(app, _PAGES, {"/": "review.html"})
         async with listening(app, self._host, self._settings.web_port):
             log.info("review_page", url=f"http://{self._host}:{self._settings.web_port}/")
             yield

@@ -119,7 +119,14 @@ async def test_every_answer_forbids_what_the_page_does_not_need(
     journal: ScriptedJournal, start_captions: StartCaptions
 ) -> None:
     captions = await start_captions()
-    paths = ("/", "/captions.js", "/style.css", "/icon.svg", "/sessions", "/nowhere")
+    paths = (
+        "/",
+        "/phone/phone.js",
+        "/phone/phone.css",
+        "/shared/icon.svg",
+        "/sessions",
+        "/nowhere",
+    )
     async with aiohttp.ClientSession() as http:
         for path in paths:
             async with http.get(captions.web + path) as answer:
@@ -149,6 +156,7 @@ async def test_sessions_are_listed_newest_first(
         "source_language": "en",
         "target_languages": ["es", "fr"],
         "is_live": True,
+        "is_held": False,
     }
     assert (early["session_id"], early["is_live"]) == ("early", False)
 

@@ -1,15 +1,12 @@
-"""The page, the WebSocket and the lists that it needs, over HTTP."""
+"""Live captions over a WebSocket."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import dataclasses
 import json
-from collections.abc import AsyncIterator
+from collections.abc import Sequence
 from functools import lru_cache
-from pathlib import Path
-from typing import Any
 
 import structlog
 from aiohttp import WSCloseCode, web
@@ -19,16 +16,17 @@ from services.captions.events import (
     CaptionDropped,
     CaughtUp,
     Event,
+    Screens,
+    SegmentHidden,
     SessionEnded,
     SessionForgotten,
+    SessionHeld,
+    SessionReset,
     SessionStarted,
-    matches_language,
 )
-from services.captions.history import SessionRecord
 from services.captions.relay import Relay
 from services.captions.settings import CaptionsSettings
 from services.captions.viewer import Query
-from services.captions.vtt import webvtt
 from services.errors import (
     GlossaError,
     InvalidInput,
@@ -37,19 +35,10 @@ from services.errors import (
     Overloaded,
     Unavailable,
 )
-from services.web import (
-    add_pages,
-    application,
-    error_body,
-    is_origin_allowed,
-    json_answer,
-    listening,
-    refusal,
-)
+from services.web import error_body, is_origin_allowed, refusal
 
 log = structlog.get_logger()
 
-_PAGES = Path(__file__).parent / "pages"
 # 4000 and more are ours to give a meaning (RFC 6455, 7.4.2); the reason travels beside each.
 _CLOSE_REFUSED = 4400
 _CLOSE_NOT_FOUND = 4404
@@ -62,50 +51,24 @@ _BODY_NAMES: dict[type, str] = {
     CaptionDropped: "caption_dropped",
     SessionEnded: "session_ended",
     SessionForgotten: "session_forgotten",
+    SegmentHidden: "segment_hidden",
+    SessionHeld: "session_held",
+    SessionReset: "session_reset",
+    Screens: "screens",
     CaughtUp: "caught_up",
 }
 
 
-class WebSite:
-    """Serves pages/, /ws, /sessions and /sessions/{session_id}/captions.vtt."""
+class LiveApi:
+    """/ws: the events of CaptionService.Subscribe as JSON."""
 
     def __init__(self, relay: Relay, settings: CaptionsSettings) -> None:
         self._relay = relay
         self._settings = settings
-        self._host = settings.web_host or settings.host
         relay.on_forgotten(_event_json.cache_clear)
 
-    @contextlib.asynccontextmanager
-    async def serving(self) -> AsyncIterator[None]:
-        """Listens while entered. Raises Unavailable: PORT_TAKEN."""
-        app = application(body_limit_bytes=4096)
-        app.router.add_get("/ws", self._web_socket)
-        app.router.add_get("/sessions", self._sessions)
-        app.router.add_get("/sessions/{session_id}/captions.vtt", self._vtt)
-        add_pages(app, _PAGES, "index.html")
-        async with listening(app, self._host, self._settings.web_port):
-            log.info("page", url=f"http://{self._host}:{self._settings.web_port}/")
-            yield
-
-    async def _sessions(self, request: web.Request) -> web.Response:
-        await self._relay.ready()
-        sessions = [_session(record) for record in self._relay.sessions()]
-        return json_answer({"sessions": sessions})
-
-    async def _vtt(self, request: web.Request) -> web.Response:
-        await self._relay.ready()
-        record = self._relay.session(request.match_info["session_id"])
-        languages = (record.source_language, *record.target_languages)
-        wanted = request.query.get("language", "") or next(iter(record.target_languages), "")
-        for language in languages:
-            if matches_language(language, (wanted,)):
-                text = webvtt(record.finals(language))
-                return web.Response(text=text, content_type="text/vtt", charset="utf-8")
-        raise NotFound(
-            "UNKNOWN_LANGUAGE",
-            f"this session has captions in {', '.join(languages)}",
-            language=wanted[:40],
-        )
+    def routes(self) -> Sequence[web.RouteDef]:
+        return [web.get("/ws", self._web_socket)]
 
     async def _web_socket(self, request: web.Request) -> web.StreamResponse:
         if not is_origin_allowed(request, self._settings.allowed_origins):
@@ -183,17 +146,6 @@ def _close_code(error: GlossaError) -> int:
     if isinstance(error, NotFound):
         return _CLOSE_NOT_FOUND
     return _CLOSE_OUT_OF_RANGE if isinstance(error, OutOfRange) else _CLOSE_REFUSED
-
-
-def _session(record: SessionRecord) -> dict[str, Any]:
-    return {
-        "session_id": record.session_id,
-        "title": record.title,
-        "source_language": record.source_language,
-        "target_languages": record.target_languages,
-        "is_live": record.is_live,
-        "start_time": record.start_time.isoformat() if record.start_time else None,
-    }
 
 
 @lru_cache(maxsize=4096)

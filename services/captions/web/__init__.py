@@ -1,0 +1,1 @@
+"""Everything that captions serves over HTTP."""

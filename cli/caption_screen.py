@@ -9,6 +9,7 @@ from rich.live import Live
 from rich.text import Text
 
 from glossa.captions.v1 import captions_pb2
+from services.captions.events import matches_language
 
 _CLEAR_SCROLLBACK = "\x1b[3J"  # as xterm and its kin understand it
 
@@ -16,11 +17,14 @@ _CLEAR_SCROLLBACK = "\x1b[3J"  # as xterm and its kin understand it
 class CaptionScreen:
     """Shows the events of a caption stream in the order in which they come."""
 
-    def __init__(self, console: Console | None = None) -> None:
+    def __init__(self, console: Console | None = None, languages: tuple[str, ...] = ()) -> None:
+        """`languages` are those that were subscribed to; empty: all."""
         self.console = console or Console(highlight=False, soft_wrap=True)
+        self._languages = languages
         # Text that may still change, by session, segment and language.
         self._open: dict[tuple[str, int, str], captions_pb2.Caption] = {}
-        self._shown_sessions: set[str] = set()
+        self._printed_segments: dict[str, set[int]] = {}  # by session
+        self._screens = captions_pb2.Screens()
         self._live = Live(console=self.console, refresh_per_second=8, transient=True)
 
     def __enter__(self) -> CaptionScreen:
@@ -53,6 +57,24 @@ class CaptionScreen:
                 self.note(f"session {event.session_id} is over")
             case "session_forgotten":
                 self._forget_session(event.session_id)
+            case "segment_hidden":
+                self._show_hidden(event.session_id, event.segment_hidden)
+            case "session_held":
+                held = "is held" if event.session_held.is_held else "goes on"
+                self.note(f"session {event.session_id} {held}")
+            case "session_reset":
+                self._forget_open(event.session_id, event.session_reset.segment_id)
+                self.note(f"session {event.session_id} begins anew: screens are emptied")
+            case "screens":
+                self._note_screens(event.screens)
+        self._refresh()
+
+    def lose_unstable(self) -> None:
+        """The connection broke: nobody will say what became of the open lines."""
+        self._open.clear()
+        self._refresh()
+
+    def _refresh(self) -> None:
         if self.console.is_terminal:
             self._live.update(Group(*(_line(caption) for caption in self._open.values())))
 
@@ -63,26 +85,50 @@ class CaptionScreen:
     def _forget_session(self, session_id: str) -> None:
         """Wipes a terminal on which a deleted session stands: single lines cannot be taken away."""
         self._forget_open(session_id)
-        if session_id not in self._shown_sessions:
+        if session_id not in self._printed_segments:
             return
-        self._shown_sessions.clear()
+        self._printed_segments.clear()
         if self.console.is_terminal:
             self.console.clear()
             self.console.file.write(_CLEAR_SCROLLBACK)
         self.note(f"session {session_id} was deleted")
 
     def _show_caption(self, session_id: str, caption: captions_pb2.Caption) -> None:
-        self._shown_sessions.add(session_id)
+        printed = self._printed_segments.setdefault(session_id, set())
         key = (session_id, caption.segment_id, caption.language)
         if caption.is_final:
             self._open.pop(key, None)
+            printed.add(caption.segment_id)
             self.console.print(_line(caption))
         elif key not in self._open or self._open[key].revision < caption.revision:
             self._open[key] = caption
 
-    def _forget_open(self, session_id: str) -> None:
-        for key in [key for key in self._open if key[0] == session_id]:
-            del self._open[key]
+    def _show_hidden(self, session_id: str, hidden: captions_pb2.SegmentHidden) -> None:
+        """Says that a printed line was hidden, since it cannot be taken away; prints one again."""
+        if not hidden.is_hidden:
+            for caption in hidden.captions:
+                if matches_language(caption.language, self._languages):
+                    self._show_caption(session_id, caption)
+            return
+        self._forget(session_id, hidden.segment_id, "")
+        if hidden.segment_id in self._printed_segments.get(session_id, ()):
+            self.note(f"line {hidden.segment_id} of session {session_id} was hidden on all screens")
+
+    def _note_screens(self, screens: captions_pb2.Screens) -> None:
+        """Says what changed of what all screens show."""
+        before, self._screens = self._screens, screens
+        if screens.is_blank != before.is_blank:
+            self.note("all screens are blank" if screens.is_blank else "screens show captions")
+        if screens.announcement and screens.announcement != before.announcement:
+            self.note(f"announcement on all screens: {screens.announcement}")
+        elif before.announcement and not screens.announcement:
+            self.note("the announcement is gone from all screens")
+
+    def _forget_open(self, session_id: str, last_segment_id: int | None = None) -> None:
+        """Takes a session's open lines away; those up to a segment when one is named."""
+        for key in list(self._open):
+            if key[0] == session_id and (last_segment_id is None or key[1] <= last_segment_id):
+                del self._open[key]
 
     def _forget(self, session_id: str, segment_id: int, language: str) -> None:
         """Takes open lines of a segment away: of one language, or of all when it is empty."""

@@ -29,11 +29,12 @@ def captions(
     peer = Peer("captions service", target, "--captions")
 
     async def follow() -> None:
-        with CaptionScreen() as screen:
+        with CaptionScreen(languages=languages) as screen:
             told = ""
 
             def broken(reason: str) -> None:
                 nonlocal told
+                screen.lose_unstable()
                 if reason != told:  # it is tried again and again
                     told = reason
                     screen.note(

@@ -81,3 +81,94 @@ def test_a_deleted_session_leaves_neither_partials_nor_a_terminal_full_of_it() -
     assert "\x1b[2J" in out.getvalue()
     assert out.getvalue().count("session session was deleted") == 1
     assert "let us" not in out.getvalue()[after_it:]
+
+
+def said(*events: captions_pb2.SubscribeResponse, languages: tuple[str, ...] = ()) -> list[str]:
+    """The lines that a reader has after these events, away from a terminal."""
+    out = io.StringIO()
+    with CaptionScreen(Console(file=out, width=200), languages) as screen:
+        for each in events:
+            screen.show(each)
+    return out.getvalue().splitlines()
+
+
+def happened(**body: object) -> captions_pb2.SubscribeResponse:
+    return captions_pb2.SubscribeResponse(sequence=7, session_id="session", **body)
+
+
+def hidden(is_hidden: bool, *captions: captions_pb2.Caption) -> captions_pb2.SubscribeResponse:
+    return happened(
+        segment_hidden=captions_pb2.SegmentHidden(
+            segment_id=1, is_hidden=is_hidden, captions=captions
+        )
+    )
+
+
+def test_a_hidden_line_is_told_of_where_it_was_printed_and_printed_again_when_it_comes_back() -> (
+    None
+):
+    spanish = captions_pb2.Caption(
+        segment_id=1, language="es", is_final=True, stable_text="Oremos", start_offset_ms=61_500
+    )
+    lines = said(
+        hidden(True),  # before this display had it: nothing to say
+        FINAL,
+        hidden(True),
+        hidden(False, FINAL.caption, spanish),
+        languages=("en",),
+    )
+    assert lines == [
+        "[01:01] en  Let us pray",
+        "-- line 1 of session session was hidden on all screens",
+        "[01:01] en  Let us pray",
+    ]
+
+
+def test_an_open_line_goes_when_its_segment_is_hidden_reset_or_the_connection_breaks() -> None:
+    takers = (
+        lambda screen: screen.show(hidden(True)),
+        lambda screen: screen.show(happened(session_reset=captions_pb2.SessionReset(segment_id=1))),
+        lambda screen: screen.lose_unstable(),
+    )
+    for take_away in takers:
+        out = io.StringIO()
+        with CaptionScreen(Console(file=out, force_terminal=True, width=80)) as screen:
+            screen.show(partial(1, "", "cough"))
+            screen._live.refresh()
+            assert "cough" in out.getvalue()
+            take_away(screen)
+            out.truncate(0)
+            screen._live.refresh()
+            assert "cough" not in out.getvalue()
+
+
+def test_a_reset_leaves_what_is_said_after_it() -> None:
+    out = io.StringIO()
+    with CaptionScreen(Console(file=out, force_terminal=True, width=80)) as screen:
+        screen.show(partial(1, "", "a new beginning"))
+        screen.show(happened(session_reset=captions_pb2.SessionReset(segment_id=0)))
+        out.truncate(0)
+        screen._live.refresh()
+        assert "a new beginning" in out.getvalue()
+
+
+def test_what_operators_do_is_told_once() -> None:
+    def screens(**fields: object) -> captions_pb2.SubscribeResponse:
+        return captions_pb2.SubscribeResponse(sequence=8, screens=captions_pb2.Screens(**fields))
+
+    assert said(
+        happened(session_held=captions_pb2.SessionHeld(is_held=True)),
+        happened(session_held=captions_pb2.SessionHeld(is_held=False)),
+        happened(session_reset=captions_pb2.SessionReset(segment_id=4)),
+        screens(announcement="A blue car blocks the gate"),
+        screens(is_blank=True, announcement="A blue car blocks the gate"),
+        screens(),
+    ) == [
+        "-- session session is held",
+        "-- session session goes on",
+        "-- session session begins anew: screens are emptied",
+        "-- announcement on all screens: A blue car blocks the gate",
+        "-- all screens are blank",
+        "-- screens show captions",
+        "-- the announcement is gone from all screens",
+    ]

@@ -2,6 +2,8 @@
 
 GlossaError                 every error here; carries a stable `reason`
 ├── InvalidInput            the caller sent something wrong          INVALID_ARGUMENT
+├── Unauthenticated         it does not show that it may             UNAUTHENTICATED
+├── Forbidden               it may not, whoever it is                PERMISSION_DENIED
 ├── NotFound                it names something that is not there     NOT_FOUND
 ├── WrongState              right call, wrong moment                 FAILED_PRECONDITION
 ├── OutOfRange              a position outside what is kept          OUT_OF_RANGE
@@ -64,6 +66,14 @@ def _shortened(text: str, limit_bytes: int) -> str:
 
 class InvalidInput(GlossaError):
     code = grpc.StatusCode.INVALID_ARGUMENT
+
+
+class Unauthenticated(GlossaError):
+    code = grpc.StatusCode.UNAUTHENTICATED
+
+
+class Forbidden(GlossaError):
+    code = grpc.StatusCode.PERMISSION_DENIED
 
 
 class NotFound(GlossaError):

@@ -1,4 +1,4 @@
-"""What a service needs to serve a page: strict headers, errors as JSON, files, and a port.
+"""What a service needs to serve a page: strict headers, errors as JSON, files, checks, a port.
 
 Shared by captions and the collector; needs aiohttp, which only these two install.
 """
@@ -6,24 +6,34 @@ Shared by captions and the collector; needs aiohttp, which only these two instal
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
+import hmac
+import ipaddress
+import math
+import socket
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import structlog
 from aiohttp import web
 
 from services.errors import (
     DeadlinePassed,
+    Forbidden,
     GlossaError,
     InvalidInput,
     NotFound,
     OutOfRange,
     Overloaded,
     Superseded,
+    Unauthenticated,
     Unavailable,
     WrongState,
 )
+
+log = structlog.get_logger()
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -49,6 +59,8 @@ _HEADERS = {
 }
 _HTTP_STATUS: dict[type[GlossaError], int] = {
     InvalidInput: 400,
+    Unauthenticated: 401,
+    Forbidden: 403,
     NotFound: 404,
     WrongState: 409,
     Superseded: 409,
@@ -58,7 +70,12 @@ _HTTP_STATUS: dict[type[GlossaError], int] = {
     DeadlinePassed: 504,
 }
 
-_REASONS = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED", 413: "BODY_TOO_LARGE"}
+_REASONS = {
+    404: "NOT_FOUND",
+    405: "METHOD_NOT_ALLOWED",
+    413: "BODY_TOO_LARGE",
+    415: "JSON_WANTED",
+}
 
 
 def application(*, body_limit_bytes: int, further_policy: str = "") -> web.Application:
@@ -77,9 +94,14 @@ def application(*, body_limit_bytes: int, further_policy: str = "") -> web.Appli
             response = await handler(request)
         except GlossaError as error:
             response = json_answer(error_body(error), _http_status(error))
+            if isinstance(error, Unauthenticated):
+                response.headers["WWW-Authenticate"] = "Bearer"
+            if isinstance(error, Overloaded):
+                response.headers["Retry-After"] = str(math.ceil(error.retry_after_s))
         except web.HTTPException as error:
             reason = _REASONS.get(error.status, "INVALID_REQUEST")
-            response = refusal(error.status, reason, error.reason)
+            body = error_body(InvalidInput(reason, error.reason))
+            response = json_answer(body, error.status)
             if "Allow" in error.headers:
                 response.headers["Allow"] = error.headers["Allow"]
         if not response.prepared:
@@ -90,27 +112,33 @@ def application(*, body_limit_bytes: int, further_policy: str = "") -> web.Appli
     return web.Application(middlewares=[errors_and_headers], client_max_size=body_limit_bytes)
 
 
-def add_pages(app: web.Application, folder: Path, pages: Mapping[str, str]) -> None:
-    """Serves the files of `folder` as they are now, each by its path in it.
+def add_pages(app: web.Application, folder: Path, pages: Mapping[str, str]) -> frozenset[str]:
+    """Serves the files of `folder` as they are now, each by its path in it; all paths served.
 
     Args:
         pages: further paths, each with the file that it shows: {"/": "phone/index.html"}.
     """
-    for path in sorted(folder.rglob("*")):
-        if path.suffix in _CONTENT_TYPES:
-            app.router.add_get(f"/{path.relative_to(folder).as_posix()}", _page(path))
-    for url_path, name in pages.items():
-        app.router.add_get(url_path, _page(folder / name))
+    files = {
+        f"/{path.relative_to(folder).as_posix()}": path
+        for path in sorted(folder.rglob("*"))
+        if path.suffix in _CONTENT_TYPES
+    }
+    files |= {url_path: folder / name for url_path, name in pages.items()}
+    for url_path, path in files.items():
+        app.router.add_get(url_path, _page(path))
+    return frozenset(files)
 
 
 @contextlib.asynccontextmanager
-async def listening(app: web.Application, host: str, port: int) -> AsyncIterator[None]:
-    """Listens while entered. Raises Unavailable: PORT_TAKEN."""
+async def listening(
+    app: web.Application, host: str, port: int, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[None]:
+    """Listens while entered, for HTTPS alone with `tls`. Raises Unavailable: PORT_TAKEN."""
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
     await runner.setup()
     try:
         try:
-            await web.TCPSite(runner, host, port).start()
+            await web.TCPSite(runner, host, port, ssl_context=tls).start()
         except OSError as error:
             raise Unavailable(
                 "PORT_TAKEN",
@@ -122,12 +150,95 @@ async def listening(app: web.Application, host: str, port: int) -> AsyncIterator
         await runner.cleanup()
 
 
-def is_origin_allowed(request: web.Request, allowed_origins: Collection[str]) -> bool:
-    """Browsers name the page that asks; a program that is no browser names none."""
+def expected_names(urls: Iterable[str]) -> frozenset[str]:
+    """The names under which a site may be asked for: this machine's own, and those of `urls`."""
+    own = socket.gethostname().lower()
+    named = (urlsplit(url).hostname for url in urls)
+    return frozenset({"localhost", own, f"{own.split('.')[0]}.local", *filter(None, named)})
+
+
+def check_host(request: web.Request, names: Collection[str], setting: str) -> None:
+    """Another site may let a name of its own point here; its page would be of the same origin then.
+
+    An IP address is no name that somebody else could let point here.
+
+    Args:
+        setting: the variable that names further origins.
+
+    Raises:
+        Forbidden: HOST_REFUSED.
+    """
+    host = request.headers.get("Host", "")
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+        if name in names or ipaddress.ip_address(name):
+            return
+    except ValueError:
+        pass
+    log.warning("host_refused", host=host[:200])
+    raise Forbidden(
+        "HOST_REFUSED",
+        f"this name is not known here; {setting} names the origins under which it may be opened",
+    )
+
+
+def check_origin(request: web.Request, allowed_origins: Collection[str]) -> None:
+    """Browsers name the page that asks; a program that is no browser names none.
+
+    Raises:
+        Forbidden: ORIGIN_REFUSED.
+    """
     origin = request.headers.get("Origin")
-    if origin is None:
-        return True
-    return urlsplit(origin).netloc == request.host or origin.rstrip("/") in allowed_origins
+    if origin is None or origin.rstrip("/") in allowed_origins:
+        return
+    with contextlib.suppress(ValueError):
+        if urlsplit(origin).netloc == request.host:
+            return
+    log.warning("origin_refused", origin=origin[:200])
+    raise Forbidden("ORIGIN_REFUSED", "another site's page may not ask for this")
+
+
+def check_json(request: web.Request) -> None:
+    """A form or a plain text could be sent by any site's page without asking first.
+
+    Raises:
+        HTTPUnsupportedMediaType: a POST of anything but JSON.
+    """
+    if request.method == "POST" and request.content_type != "application/json":
+        raise web.HTTPUnsupportedMediaType(reason="send JSON, as application/json")
+
+
+async def json_object(request: web.Request) -> dict[str, Any]:
+    """Raises InvalidInput INVALID_REQUEST for what is no JSON object."""
+    try:
+        body = await request.json()
+    except (ValueError, RecursionError):
+        body = None
+    if not isinstance(body, dict):
+        raise InvalidInput("INVALID_REQUEST", "send one JSON object")
+    return body
+
+
+def text_field(body: Mapping[str, Any], name: str) -> str:
+    """A field; empty when it is left out. Raises InvalidInput INVALID_REQUEST."""
+    value = body.get(name, "")
+    # JSON can name halves of characters, which no other part of Glossa could write down.
+    if not isinstance(value, str) or any("\ud800" <= each <= "\udfff" for each in value):
+        raise InvalidInput("INVALID_REQUEST", f"{name} must be a text", field=name)
+    return value
+
+
+def bearer_token(request: web.Request) -> str:
+    """What the Authorization header brings; empty without one, or with another scheme."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
+
+
+def is_same_secret(given: str, secret: str) -> bool:
+    """Compares in a time that tells nothing of `secret`."""
+    return hmac.compare_digest(
+        given.encode(errors="surrogateescape"), secret.encode(errors="surrogateescape")
+    )
 
 
 def _http_status(error: GlossaError) -> int:
@@ -136,11 +247,6 @@ def _http_status(error: GlossaError) -> int:
 
 def error_body(error: GlossaError) -> dict[str, Any]:
     return {"error": {"reason": error.reason, "message": error.message, "metadata": error.metadata}}
-
-
-def refusal(status: int, reason: str, message: str) -> web.Response:
-    """An answer for what HTTP has a status of its own for: 401, 403, 415."""
-    return json_answer(error_body(InvalidInput(reason, message)), status)
 
 
 def json_answer(value: object, status: int = 200) -> web.Response:

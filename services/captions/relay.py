@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import structlog
 
+from services.captions.audience import Audience
 from services.captions.events import (
     Caption,
     CaptionDropped,
@@ -51,7 +52,7 @@ class Relay:
         self._settings = settings
         self._history = History(settings.session_limit, settings.session_event_limit)
         self._partials: dict[tuple[str, int], dict[str, Event]] = {}
-        self._viewers: set[Viewer] = set()
+        self._audience = Audience()
         self._journal_id = ""
         self._sequence = 0
         self._caught_up = False
@@ -74,7 +75,7 @@ class Relay:
         """Ends every display with SHUTTING_DOWN and takes no more."""
         self._draining = True
         self._changed.set()
-        self._cut_all(_shutting_down())
+        self._audience.cut(_shutting_down())
 
     @property
     def caught_up(self) -> bool:
@@ -113,21 +114,21 @@ class Relay:
                 "INVALID_REQUEST",
                 f"after_sequence must be 0 or more and languages at most {_LANGUAGES_LIMIT}",
             )
-        if len(self._viewers) >= self._settings.viewer_limit:
-            raise Overloaded(
-                "TOO_MANY_VIEWERS",
-                f"this service shows captions to {self._settings.viewer_limit} displays already; "
-                "ask another relay",
-                retry_after_s=5.0,
-            )
         await self.ready()
         await self._wait(lambda: self._knows(query), self._settings.unknown_wait_s)
         if query.session_id:
             self.session(query.session_id)
         if query.after_sequence > self._sequence:
             raise _sequence_ahead(self._sequence)
+        if len(self._audience) >= self._settings.viewer_limit:
+            raise Overloaded(
+                "TOO_MANY_VIEWERS",
+                f"this service shows captions to {self._settings.viewer_limit} displays already; "
+                "ask another relay",
+                retry_after_s=5.0,
+            )
         viewer = self._viewer(query)
-        self._viewers.add(viewer)
+        self._audience.add(viewer)
         VIEWERS.labels(transport).inc()
         try:
             yield viewer
@@ -135,7 +136,7 @@ class Relay:
             CUTS.labels(error.reason).inc()
             raise
         finally:
-            self._viewers.discard(viewer)
+            self._audience.remove(viewer)
             VIEWERS.labels(transport).dec()
 
     def _viewer(self, query: Query) -> Viewer:
@@ -189,7 +190,7 @@ class Relay:
             return
         if isinstance(event.body, Screens):
             self._history.set_screens(event)
-            self._publish(event)
+            self._audience.publish(event)
             return
         if self._history.is_gone(event.session_id):
             return
@@ -198,9 +199,7 @@ class Relay:
         SESSIONS.set(len(self._history.sessions()))
         if left is not None:
             self._forget_partials(left.session_id)
-            for viewer in list(self._viewers):
-                if viewer.query.session_id == left.session_id:
-                    viewer.cut(_unknown_session(left.session_id))
+            self._audience.cut(_unknown_session(left.session_id), left.session_id)
         body = event.body
         if isinstance(body, Caption | CaptionDropped):
             self._forget_partial(event.session_id, body.segment_id, body.language)
@@ -208,7 +207,7 @@ class Relay:
             self._forget_partials(event.session_id)
         record = self._history.session(event.session_id)
         if record is not None and record.shows(event):
-            self._publish(event)
+            self._audience.publish(event)
 
     def _with_captions(self, event: Event) -> Event:
         """A segment that is shown again brings its captions: displays may not have had them."""
@@ -228,7 +227,7 @@ class Relay:
         self._history.forget(event)
         SESSIONS.set(len(self._history.sessions()))
         self._forget_partials(event.session_id)
-        for viewer in self._viewers:
+        for viewer in self._audience:
             viewer.forget(event, _unknown_session(event.session_id))
         for forget in self._forgetters:
             forget()
@@ -252,11 +251,7 @@ class Relay:
             ):
                 return
             texts[body.language] = event
-        self._publish(event)
-
-    def _publish(self, event: Event) -> None:
-        for viewer in self._viewers:
-            viewer.offer(event)
+        self._audience.publish(event)
 
     def _forget_partial(self, session_id: str, segment_id: int, language: str) -> None:
         """Forgets what is shown of a segment in a language, or in all when it is empty."""
@@ -274,7 +269,7 @@ class Relay:
         # An upstream that comes back may count revisions from the start, or never come to the
         # segment again: a stale partial must not stand in the way.
         for session_id, segment_id in self._partials:
-            self._publish(Event(0, session_id, None, CaptionDropped(segment_id)))
+            self._audience.publish(Event(0, session_id, None, CaptionDropped(segment_id)))
         self._partials.clear()
 
     def _restart(self, journal_id: str) -> None:
@@ -286,11 +281,7 @@ class Relay:
         self._sequence = 0
         self._caught_up = False
         SESSIONS.set(0)
-        self._cut_all(_sequence_ahead(0))
-
-    def _cut_all(self, error: GlossaError) -> None:
-        for viewer in self._viewers:
-            viewer.cut(error)
+        self._audience.cut(_sequence_ahead(0))
 
 
 def _unknown_session(session_id: str) -> NotFound:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import Field, model_validator
 from pydantic_settings import SettingsConfigDict
@@ -100,8 +101,14 @@ class CaptionsSettings(ServiceSettings):
 
     @property
     def is_web_local(self) -> bool:
-        """Whether only this machine reaches the web port."""
-        return is_loopback(self.web_published_host or self.web_host or self.host)
+        """Whether only this machine reaches the web port.
+
+        A public_url elsewhere says that a proxy on this machine passes others on to it.
+        """
+        public_name = urlsplit(self.public_url).hostname
+        return is_loopback(self.web_published_host or self.web_host or self.host) and (
+            public_name is None or is_loopback(public_name)
+        )
 
     @model_validator(mode="after")
     def _certificate_with_its_key(self) -> Self:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict, deque
-from collections.abc import AsyncIterator, Awaitable, Hashable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from services.captions.events import (
     Caption,
@@ -58,6 +59,9 @@ def slow_consumer() -> Overloaded:
 class Viewer:
     """The events of one display, in order; iterate over it.
 
+    An event that finds the display idle, all before it written and nothing waiting, is written at
+    once where the transport can (`write_through`); else it waits here and the iteration brings it.
+
     Overflow: the newest partial of a segment in a language replaces the one that waits, and waiting
     partials make room for finals. No final is dropped: when too many wait, the display is cut with
     SLOW_CONSUMER and resumes from the last sequence that it has.
@@ -73,17 +77,27 @@ class Viewer:
         self._deadline: asyncio.Timeout | None = None
         self._last_error: GlossaError | None = None  # once what waits has been taken
         self._backlog: deque[Event] = deque()
+        self._is_idle = False
+        self._write: Callable[[Event], bool] = _never
+
+    def write_through(self, write: Callable[[Event], bool]) -> None:
+        """Has `write` called with an event that finds the display idle; False: it has no room."""
+        self._write = write
 
     def begin(self, backlog: Iterable[Event], partials: Iterable[Event], sequence: int) -> None:
         """Puts what is known already before whatever is offered from now on."""
-        caught_up = Event(0, self.query.session_id, None, CaughtUp(sequence))
+        caught_up = _caught_up(self.query.session_id, sequence)
         known = (event for event in (*backlog, *partials) if self.query.wants(event))
         self._backlog = deque((*known, caught_up))
 
     def offer(self, event: Event) -> None:
-        """Takes a new event if the display wants it; never waits."""
-        if self._error is not None or not self.query.wants(event):
+        """Takes a new event that the display wants; never waits."""
+        if self._is_idle and self._write(event):
             return
+        if self._error is None:
+            self._keep(event)
+
+    def _keep(self, event: Event) -> None:
         body = event.body
         key: Hashable = event.sequence
         if isinstance(body, Caption):
@@ -105,7 +119,7 @@ class Viewer:
             self.cut(slow_consumer())
             return
         self._waiting[key] = event
-        self._wake.set()
+        self._rouse()
 
     def forget(self, event: Event, error: GlossaError) -> None:
         """Drops what waits of the session that `event` says is forgotten, and passes that on.
@@ -116,16 +130,18 @@ class Viewer:
             if waiting.session_id == event.session_id:
                 del self._waiting[key]
         self._backlog = deque(each for each in self._backlog if each.session_id != event.session_id)
-        self.offer(event)
+        if self.query.wants(event):
+            self.offer(event)
         if self.query.session_id == event.session_id:
             self._last_error = error
+            self._rouse()
 
     def cut(self, error: GlossaError) -> None:
         """Ends the iteration with `error`, and a write that waits for the display."""
         if self._error is None:
             self._error = error
             self._waiting.clear()
-            self._wake.set()
+            self._rouse()
             if self._deadline is not None:
                 self._deadline.reschedule(asyncio.get_running_loop().time())
 
@@ -150,7 +166,13 @@ class Viewer:
                 raise self._last_error
             else:
                 self._wake.clear()
+                self._is_idle = True
                 await self._wake.wait()
+
+    def _rouse(self) -> None:
+        """From here on everything waits its turn, until the iteration has brought it all."""
+        self._is_idle = False
+        self._wake.set()
 
     def _raise_if_cut(self) -> None:
         if self._error is not None:
@@ -191,3 +213,13 @@ class Viewer:
                 and dropped.language in ("", body.language)
             ):
                 del self._waiting[key]
+
+
+def _never(event: Event) -> bool:
+    return False
+
+
+@lru_cache(maxsize=64)
+def _caught_up(session_id: str, sequence: int) -> Event:
+    """One event for all that join now, so that it is encoded once."""
+    return Event(0, session_id, None, CaughtUp(sequence))

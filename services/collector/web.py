@@ -8,11 +8,8 @@ machine reaches the port, and another site's page must not either, neither by it
 from __future__ import annotations
 
 import contextlib
-import hmac
-import ipaddress
 from collections.abc import AsyncIterator
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import structlog
 from aiohttp import web
@@ -20,13 +17,18 @@ from aiohttp import web
 from services.collector.review import Reviews
 from services.collector.settings import CollectorSettings
 from services.collector.web_api import ReviewApi
+from services.errors import Unauthenticated
 from services.web import (
     Handler,
     add_pages,
     application,
-    is_origin_allowed,
+    bearer_token,
+    check_host,
+    check_json,
+    check_origin,
+    expected_names,
+    is_same_secret,
     listening,
-    refusal,
 )
 
 log = structlog.get_logger()
@@ -43,9 +45,8 @@ class ReviewSite:
         self._reviews = reviews
         self._settings = settings
         self._host = settings.web_host or settings.host
-        self._token = settings.review_token.get_secret_value().encode()
-        origins = settings.allowed_origins
-        self._names = {"localhost", *(urlsplit(origin).hostname for origin in origins)} - {None}
+        self._token = settings.review_token.get_secret_value()
+        self._names = expected_names(settings.allowed_origins)
 
     @contextlib.asynccontextmanager
     async def serving(self) -> AsyncIterator[None]:
@@ -60,46 +61,14 @@ class ReviewSite:
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        if not self._is_host_expected(request):
-            log.warning("host_refused", host=request.host[:200])
-            return refusal(
-                403,
-                "HOST_REFUSED",
-                "this name is not known here; GLOSSA_COLLECTOR_ALLOWED_ORIGINS names those under "
-                "which the page may be opened",
-            )
+        check_host(request, self._names, "GLOSSA_COLLECTOR_ALLOWED_ORIGINS")
         if not request.path.startswith("/api/"):
             return await handler(request)
-        if not is_origin_allowed(request, self._settings.allowed_origins):
-            log.warning("origin_refused", origin=request.headers.get("Origin", "")[:200])
-            return refusal(403, "ORIGIN_REFUSED", "another site's page may not review")
-        if not self._has_token(request):
-            answer = refusal(
-                401,
+        check_origin(request, self._settings.allowed_origins)
+        if self._token and not is_same_secret(bearer_token(request), self._token):
+            raise Unauthenticated(
                 "TOKEN_REFUSED",
                 "the token that GLOSSA_COLLECTOR_REVIEW_TOKEN sets is wanted; ask who runs Glossa",
             )
-            answer.headers["WWW-Authenticate"] = "Bearer"
-            return answer
-        # A form or a plain text could be sent by any site's page without asking first.
-        if request.method == "POST" and request.content_type != "application/json":
-            return refusal(415, "JSON_WANTED", "send JSON, as application/json")
+        check_json(request)
         return await handler(request)
-
-    def _is_host_expected(self, request: web.Request) -> bool:
-        """An IP address is no name that somebody else could let point here."""
-        try:
-            name = urlsplit(f"//{request.host}").hostname
-            if name in self._names:
-                return True
-            ipaddress.ip_address(name or "")
-        except ValueError:
-            return False
-        return True
-
-    def _has_token(self, request: web.Request) -> bool:
-        if not self._token:
-            return True
-        scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-        is_same = hmac.compare_digest(given.encode(errors="surrogateescape"), self._token)
-        return scheme.lower() == "bearer" and is_same

@@ -13,7 +13,7 @@ from services.collector.pair import Decision, ScoredPair
 from services.collector.review import ReviewItem, Reviews
 from services.collector.review_queue import Progress
 from services.errors import InvalidInput
-from services.web import json_answer
+from services.web import json_answer, json_object, text_field
 
 
 class ReviewApi:
@@ -34,41 +34,43 @@ class ReviewApi:
         ]
 
     async def _lease(self, request: web.Request) -> web.Response:
-        body = await _body(request)
+        body = await json_object(request)
         item, progress = await self._reviews.lease(
-            _text(body, "reviewer"), _text(body, "session_id"), _text(body, "pair_id")
+            text_field(body, "reviewer"),
+            text_field(body, "session_id"),
+            text_field(body, "pair_id"),
         )
         return json_answer({"item": _item(item), "progress": _progress(progress)})
 
     async def _renew(self, request: web.Request) -> web.Response:
-        body = await _body(request)
-        expires = await self._reviews.renew(_text(body, "lease_id"))
+        body = await json_object(request)
+        expires = await self._reviews.renew(text_field(body, "lease_id"))
         return json_answer({"lease_s": _seconds_until(expires)})
 
     async def _release(self, request: web.Request) -> web.Response:
-        body = await _body(request)
-        await self._reviews.release(_text(body, "lease_id"), skip=body.get("skip") is True)
+        body = await json_object(request)
+        await self._reviews.release(text_field(body, "lease_id"), skip=body.get("skip") is True)
         return json_answer({})
 
     async def _submit(self, request: web.Request) -> web.Response:
-        body = await _body(request)
+        body = await json_object(request)
         try:
-            decision = Decision(_text(body, "decision"))
+            decision = Decision(text_field(body, "decision"))
         except ValueError:
             raise InvalidInput("INVALID_DECISION", "say accepted, fixed or rejected") from None
         sequence, progress = await self._reviews.submit(
-            _text(body, "lease_id"),
+            text_field(body, "lease_id"),
             decision,
-            _text(body, "source_text"),
-            _text(body, "target_text"),
-            shown_source_text=_text(body, "shown_source_text"),
-            shown_target_text=_text(body, "shown_target_text"),
+            text_field(body, "source_text"),
+            text_field(body, "target_text"),
+            shown_source_text=text_field(body, "shown_source_text"),
+            shown_target_text=text_field(body, "shown_target_text"),
         )
         return json_answer({"sequence": sequence, "progress": _progress(progress)})
 
     async def _undo(self, request: web.Request) -> web.Response:
-        body = await _body(request)
-        item, progress = await self._reviews.undo(_text(body, "reviewer"))
+        body = await json_object(request)
+        item, progress = await self._reviews.undo(text_field(body, "reviewer"))
         return json_answer({"item": _item(item), "progress": _progress(progress)})
 
     async def _progress(self, request: web.Request) -> web.Response:
@@ -80,26 +82,6 @@ class ReviewApi:
         return web.Response(
             body=wav, content_type="audio/wav", headers={"Cache-Control": "no-store"}
         )
-
-
-async def _body(request: web.Request) -> dict[str, Any]:
-    """Raises InvalidInput INVALID_REQUEST for what is no JSON object."""
-    try:
-        body = await request.json()
-    except (ValueError, RecursionError):
-        body = None
-    if not isinstance(body, dict):
-        raise InvalidInput("INVALID_REQUEST", "send one JSON object")
-    return body
-
-
-def _text(body: dict[str, Any], name: str) -> str:
-    """A field; empty when it is left out. Raises InvalidInput INVALID_REQUEST."""
-    value = body.get(name, "")
-    # JSON can name halves of characters, which no other part of Glossa could write down.
-    if not isinstance(value, str) or any("\ud800" <= each <= "\udfff" for each in value):
-        raise InvalidInput("INVALID_REQUEST", f"{name} must be a text", field=name)
-    return value
 
 
 def _item(item: ReviewItem | None) -> dict[str, Any] | None:

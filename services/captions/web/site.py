@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ssl
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -12,8 +13,10 @@ from aiohttp import web
 
 from services.captions.relay import Relay
 from services.captions.settings import CaptionsSettings
+from services.captions.web.access import Access
 from services.captions.web.live import LiveApi
 from services.captions.web.transcripts import TranscriptApi
+from services.errors import InvalidInput
 from services.web import add_pages, application, listening
 
 log = structlog.get_logger()
@@ -36,17 +39,52 @@ class WebSite:
     """Serves the pages and every API on one port."""
 
     def __init__(self, relay: Relay, settings: CaptionsSettings) -> None:
-        self._apis: list[Api] = [LiveApi(relay, settings), TranscriptApi(relay)]
+        self._access = Access(settings)
+        self._apis: list[Api] = [
+            self._access,
+            LiveApi(relay, settings),
+            TranscriptApi(relay),
+        ]
+        self._settings = settings
         self._host = settings.web_host or settings.host
         self._port = settings.web_port
 
-    @contextlib.asynccontextmanager
-    async def serving(self) -> AsyncIterator[None]:
-        """Listens while entered. Raises Unavailable: PORT_TAKEN."""
+    def application(self) -> web.Application:
+        """Every route, each behind the check of who asks."""
         app = application(body_limit_bytes=_BODY_LIMIT_BYTES)
         for api in self._apis:
             app.router.add_routes(api.routes())
-        add_pages(app, _FILES, _PAGES)
-        async with listening(app, self._host, self._port):
-            log.info("page", url=f"http://{self._host}:{self._port}/")
+        self._access.guard(app, add_pages(app, _FILES, _PAGES))
+        return app
+
+    @contextlib.asynccontextmanager
+    async def serving(self) -> AsyncIterator[None]:
+        """Listens while entered.
+
+        Raises:
+            Unavailable: PORT_TAKEN.
+            InvalidInput: BAD_CERTIFICATE.
+        """
+        tls = _tls(self._settings)
+        async with listening(self.application(), self._host, self._port, tls):
+            scheme = "http" if tls is None else "https"
+            log.info("page", url=f"{scheme}://{self._host}:{self._port}/")
             yield
+
+
+def _tls(settings: CaptionsSettings) -> ssl.SSLContext | None:
+    certificate, key = settings.web_certificate_file, settings.web_key_file
+    if certificate is None:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        # Without a password of our own OpenSSL would ask for one at the terminal.
+        context.load_cert_chain(certificate, key, password="")
+    except OSError as error:  # ssl.SSLError is one
+        raise InvalidInput(
+            "BAD_CERTIFICATE",
+            f"{certificate} and {key} are not a PEM certificate and its key without a password "
+            f"({error.strerror or error}); see GLOSSA_CAPTIONS_WEB_CERTIFICATE_FILE",
+        ) from error
+    return context

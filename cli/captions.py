@@ -10,12 +10,19 @@ import click
 @click.option("--session", "session_id", default="", help="Only this session.")
 @click.option("--after", "after_sequence", type=int, default=0, help="Last sequence already seen.")
 @click.option("--finals-only", is_flag=True, help="Leave out text that may still change.")
+@click.option(
+    "--token",
+    default="",
+    envvar="GLOSSA_CAPTIONS_VIEW_TOKEN",
+    help="View token, where one is wanted; better in GLOSSA_CAPTIONS_VIEW_TOKEN.",
+)
 @click.option("--captions", "address", help="host:port  [default: the stack running here]")
 def captions(
     languages: tuple[str, ...],
     session_id: str,
     after_sequence: int,
     finals_only: bool,
+    token: str,
     address: str | None,
 ) -> None:
     """Follow the captions in this terminal: what may still change is dim, what is final is firm."""
@@ -49,6 +56,7 @@ def captions(
                 languages=languages,
                 after_sequence=after_sequence,
                 finals_only=finals_only,
+                token=token,
                 on_broken=broken,
             )
             async for event in subscriber.events():

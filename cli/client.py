@@ -30,6 +30,7 @@ from services.errors import (
     Overloaded,
     PeerStatus,
     Superseded,
+    Unauthenticated,
     Unavailable,
     WrongState,
     error_info,
@@ -44,6 +45,7 @@ _BACKOFFS_S = (0.1, 0.2, 0.4, 0.8, 1.0)
 
 _TERMINAL: dict[grpc.StatusCode, type[GlossaError]] = {
     grpc.StatusCode.INVALID_ARGUMENT: InvalidInput,
+    grpc.StatusCode.UNAUTHENTICATED: Unauthenticated,
     grpc.StatusCode.NOT_FOUND: NotFound,
     grpc.StatusCode.FAILED_PRECONDITION: WrongState,
     grpc.StatusCode.OUT_OF_RANGE: OutOfRange,
@@ -397,9 +399,11 @@ class CaptionSubscriber:
         languages: tuple[str, ...] = (),
         after_sequence: int = 0,
         finals_only: bool = False,
+        token: str = "",
         on_broken: Callable[[str], None] = lambda reason: None,
     ) -> None:
         """`after_sequence` is the last sequence already seen; keep it to go on after a restart."""
+        self._metadata = [("authorization", f"Bearer {token}")] if token else None
         self.after_sequence = after_sequence
         self._journal_id = ""  # the journal that after_sequence counts in, once it is known
         self._address = address
@@ -424,7 +428,8 @@ class CaptionSubscriber:
                         languages=self._languages,
                         after_sequence=self.after_sequence,
                         finals_only=self._finals_only,
-                    )
+                    ),
+                    metadata=self._metadata,
                 )
                 try:
                     async for event in call:

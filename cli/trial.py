@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import string
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -97,7 +98,9 @@ class Trial:
         return outcome
 
     async def _follow(self) -> None:
-        async for event in CaptionSubscriber(self._addresses["captions"]).events():
+        async for event in CaptionSubscriber(
+            self._addresses["captions"], token=os.environ.get("GLOSSA_CAPTIONS_VIEW_TOKEN", "")
+        ).events():
             if event.WhichOneof("event") == "caught_up":
                 self._display_ready.set()
             elif event.session_id == self._speaker.session_id:

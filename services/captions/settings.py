@@ -66,6 +66,9 @@ class CaptionsSettings(ServiceSettings):
     upstream_kind: Literal["gateway", "captions"] = Field(
         "gateway", description="gateway, or captions for a relay of a relay"
     )
+    upstream_token: Token = Field(
+        NO_TOKEN, description="view token of the captions service that is followed, if it wants one"
+    )
     gateway_address: str = Field(
         "",
         description="host:port of the gateway that operators steer; the upstream when that is a "
@@ -98,6 +101,12 @@ class CaptionsSettings(ServiceSettings):
         """host:port of the gateway that operators steer; empty when there is none."""
         upstream = self.upstream_address if self.upstream_kind == "gateway" else ""
         return self.gateway_address or upstream
+
+    @property
+    def viewing_tokens(self) -> tuple[str, ...]:
+        """Those with which captions may be read; empty: nobody needs one."""
+        tokens = (self.view_token, self.ingest_token, self.operator_token)
+        return tuple(each.get_secret_value() for each in tokens if each) if self.view_token else ()
 
     @property
     def is_web_local(self) -> bool:

@@ -37,14 +37,15 @@ class CaptionServiceServicer(object):
 
         Reasons: UNKNOWN_SESSION, HISTORY_TRIMMED (OUT_OF_RANGE, metadata oldest_sequence), SEQUENCE_AHEAD
         (OUT_OF_RANGE: start again from 0), SLOW_CONSUMER, TOO_MANY_VIEWERS, NOT_READY, INVALID_REQUEST,
-        SHUTTING_DOWN.
+        SHUTTING_DOWN, TOKEN_REFUSED (UNAUTHENTICATED: where a view token is set, the metadata `authorization: Bearer TOKEN`
+        has to bring it).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListSessions(self, request, context):
-        """Lists the sessions that can be subscribed to, newest first.
+        """Lists the sessions that can be subscribed to, newest first. Reasons: NOT_READY, SHUTTING_DOWN, TOKEN_REFUSED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

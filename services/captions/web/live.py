@@ -3,38 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import json
 from collections.abc import Sequence
-from functools import lru_cache
 
 import structlog
 from aiohttp import WSCloseCode, web
 
-from services.captions.events import (
-    Caption,
-    CaptionDropped,
-    CaughtUp,
-    Event,
-    Screens,
-    SegmentHidden,
-    SessionEnded,
-    SessionForgotten,
-    SessionHeld,
-    SessionReset,
-    SessionStarted,
-)
 from services.captions.relay import Relay
 from services.captions.settings import CaptionsSettings
 from services.captions.viewer import Query
-from services.errors import (
-    GlossaError,
-    InvalidInput,
-    NotFound,
-    OutOfRange,
-    Overloaded,
-    Unavailable,
-)
+from services.captions.web.encoding import forget_events, websocket_frame
+from services.captions.web.live_query import live_query
+from services.captions.web.wire import Wire
+from services.errors import GlossaError, NotFound, OutOfRange, Overloaded, Unavailable
 from services.web import error_body
 
 log = structlog.get_logger()
@@ -45,18 +26,6 @@ _CLOSE_NOT_FOUND = 4404
 _CLOSE_OUT_OF_RANGE = 4416
 _CLOSE_TIMEOUT_S = 1.0
 _PING_INTERVAL_S = 20.0
-_BODY_NAMES: dict[type, str] = {
-    SessionStarted: "session_started",
-    Caption: "caption",
-    CaptionDropped: "caption_dropped",
-    SessionEnded: "session_ended",
-    SessionForgotten: "session_forgotten",
-    SegmentHidden: "segment_hidden",
-    SessionHeld: "session_held",
-    SessionReset: "session_reset",
-    Screens: "screens",
-    CaughtUp: "caught_up",
-}
 
 
 class LiveApi:
@@ -65,13 +34,13 @@ class LiveApi:
     def __init__(self, relay: Relay, settings: CaptionsSettings) -> None:
         self._relay = relay
         self._settings = settings
-        relay.on_forgotten(_event_json.cache_clear)
+        relay.on_forgotten(forget_events)
 
     def routes(self) -> Sequence[web.RouteDef]:
         return [web.get("/ws", self._web_socket)]
 
     async def _web_socket(self, request: web.Request) -> web.StreamResponse:
-        query = _query(request)
+        query = live_query(request)
         # Captions are small and the same for many: compressing each by itself costs more than it
         # saves.
         socket = web.WebSocketResponse(
@@ -80,7 +49,7 @@ class LiveApi:
         await socket.prepare(request)
         async with asyncio.TaskGroup() as tasks:
             reader = tasks.create_task(_read_until_closed(socket))
-            sender = tasks.create_task(self._send_events(socket, query))
+            sender = tasks.create_task(self._send_events(request, socket, query))
             await asyncio.wait({reader, sender}, return_when=asyncio.FIRST_COMPLETED)
             if sender.done() and (error := sender.result()) is not None:
                 await self._close(request, socket, error)
@@ -88,13 +57,14 @@ class LiveApi:
             reader.cancel()
         return socket
 
-    async def _send_events(self, socket: web.WebSocketResponse, query: Query) -> GlossaError | None:
+    async def _send_events(
+        self, request: web.Request, socket: web.WebSocketResponse, query: Query
+    ) -> GlossaError | None:
         """Sends until this side has to end it, and returns why; None when the display went."""
         try:
             async with self._relay.watching(query, "websocket") as viewer:
-                async for event in viewer:
-                    text = _event_json(event, viewer.journal_id)
-                    await viewer.send(socket.send_str(text), self._settings.write_timeout_s)
+                wire = Wire(request, websocket_frame, lambda: socket.closed)
+                await wire.carry(viewer, self._settings.write_timeout_s)
         except GlossaError as error:
             return error
         except ConnectionError:
@@ -120,21 +90,6 @@ async def _read_until_closed(socket: web.WebSocketResponse) -> None:
         pass
 
 
-def _query(request: web.Request) -> Query:
-    after = request.query.get("after", "") or "0"
-    if not after.isascii() or not after.isdigit() or len(after) > 18:
-        raise InvalidInput("INVALID_REQUEST", "after must be a sequence: a whole number from 0")
-    languages = (
-        part.strip() for value in request.query.getall("language", []) for part in value.split(",")
-    )
-    return Query(
-        session_id=request.query.get("session", ""),
-        languages=tuple(each for each in languages if each),
-        after_sequence=int(after),
-        finals_only=request.query.get("finals_only", "") in ("1", "true"),
-    )
-
-
 def _close_code(error: GlossaError) -> int:
     if error.reason == "SHUTTING_DOWN":
         return WSCloseCode.SERVICE_RESTART
@@ -143,19 +98,3 @@ def _close_code(error: GlossaError) -> int:
     if isinstance(error, NotFound):
         return _CLOSE_NOT_FOUND
     return _CLOSE_OUT_OF_RANGE if isinstance(error, OutOfRange) else _CLOSE_REFUSED
-
-
-@lru_cache(maxsize=4096)
-def _event_json(event: Event, journal_id: str) -> str:
-    """The fields of SubscribeResponse by their proto names, all of them, numbers as numbers."""
-    return json.dumps(
-        {
-            "sequence": event.sequence,
-            "session_id": event.session_id,
-            "time": event.time.isoformat() if event.time else None,
-            _BODY_NAMES[type(event.body)]: dataclasses.asdict(event.body),
-            "journal_id": journal_id,
-        },
-        ensure_ascii=False,
-        separators=(",", ":"),
-    )

@@ -14,7 +14,9 @@ from aiohttp import web
 from services.captions.relay import Relay
 from services.captions.settings import CaptionsSettings
 from services.captions.web.access import Access
+from services.captions.web.join import JoinApi
 from services.captions.web.live import LiveApi
+from services.captions.web.sse import SseApi
 from services.captions.web.transcripts import TranscriptApi
 from services.errors import InvalidInput
 from services.web import add_pages, application, listening
@@ -42,7 +44,9 @@ class WebSite:
         self._access = Access(settings)
         self._apis: list[Api] = [
             self._access,
+            JoinApi(settings),
             LiveApi(relay, settings),
+            SseApi(relay, settings),
             TranscriptApi(relay),
         ]
         self._settings = settings

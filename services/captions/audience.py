@@ -1,0 +1,52 @@
+"""All displays that are being served, those that want the same together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from services.captions.events import Event
+from services.captions.viewer import Query, Viewer
+from services.errors import GlossaError
+
+
+class Audience:
+    """Hands each event to who wants it: what a thousand phones ask alike is decided once."""
+
+    def __init__(self) -> None:
+        self._viewers: dict[Query, set[Viewer]] = {}
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[Viewer]:
+        return (viewer for viewers in list(self._viewers.values()) for viewer in list(viewers))
+
+    def add(self, viewer: Viewer) -> None:
+        self._viewers.setdefault(_wish(viewer), set()).add(viewer)
+        self._count += 1
+
+    def remove(self, viewer: Viewer) -> None:
+        viewers = self._viewers[_wish(viewer)]
+        viewers.remove(viewer)
+        self._count -= 1
+        if not viewers:
+            del self._viewers[_wish(viewer)]
+
+    def publish(self, event: Event) -> None:
+        for wish, viewers in self._viewers.items():
+            if wish.wants(event):
+                for viewer in viewers:
+                    viewer.offer(event)
+
+    def cut(self, error: GlossaError, session_id: str = "") -> None:
+        """Ends who asked for this session alone; everybody when it is empty."""
+        for viewer in self:
+            if not session_id or viewer.query.session_id == session_id:
+                viewer.cut(error)
+
+
+def _wish(viewer: Viewer) -> Query:
+    """What a display wants, wherever it is."""
+    return replace(viewer.query, after_sequence=0)

@@ -21,25 +21,27 @@ export async function requestJson(path, options = {}) {
     const response = await fetch(path, { cache: "no-store", signal: aborter.signal, ...options });
     if (response.ok) return await response.json();
     const { error } = await response.json().catch(() => ({}));
-    if (response.status >= 500 || !error) throw new Error(`${path}: ${response.status}`);
+    if (response.status >= 500 || !error) throw new Error(error?.message ?? `${path}: ${response.status}`);
     throw new Refused(error.reason, error.message);
   } finally {
     clearTimeout(timer);
   }
 }
 
-/** Posts JSON and gives the JSON that comes back; throws as requestJson does. */
-export const postJson = (path, body) =>
+/** Posts JSON and gives the JSON that comes back; `options` are those of fetch. Throws as requestJson does. */
+export const postJson = (path, body, options = {}) =>
   requestJson(path, {
     method: "POST",
     headers: { "Content-Type": "application/json" },
     body: JSON.stringify(body),
+    ...options,
   });
 
 /** What this browser may do: {view, operate, ingest}. Throws when the service is not there. */
 export async function checkAccess() {
   try {
-    return await requestJson("access");
+    const { roles } = await requestJson("access");
+    return Object.fromEntries(Object.keys(ALL_OPEN).map((role) => [role, roles.includes(role)]));
   } catch (error) {
     if (error instanceof Refused && error.reason === "NOT_FOUND") return ALL_OPEN;
     throw error;

@@ -130,13 +130,19 @@ class Conditions:
             await self._servicer.set(name, _status(serving=not self._warnings[name]))
 
 
-def run(app: App, settings: ServiceSettings, conditions: Conditions | None = None) -> None:
+def run(
+    app: App,
+    settings: ServiceSettings,
+    conditions: Conditions | None = None,
+    loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None,
+) -> None:
     """Serves until SIGTERM or SIGINT. Exits with 1 and one clear line when the start fails."""
     faulthandler.enable()
     logs.configure(app.name, settings.log_level, settings.log_format)
     failures: list[BaseException] = []
     try:
-        asyncio.run(_serve(app, settings, conditions or Conditions()))
+        with asyncio.Runner(loop_factory=loop_factory) as runner:
+            runner.run(_serve(app, settings, conditions or Conditions()))
     except* GlossaError as group:
         failures.extend(_leaves(group))
     # Out here: what is raised in the clause above is wrapped into a group, and shows a traceback.

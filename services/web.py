@@ -131,14 +131,22 @@ def add_pages(app: web.Application, folder: Path, pages: Mapping[str, str]) -> f
 
 @contextlib.asynccontextmanager
 async def listening(
-    app: web.Application, host: str, port: int, tls: ssl.SSLContext | None = None
+    app: web.Application,
+    host: str,
+    port: int,
+    tls: ssl.SSLContext | None = None,
+    backlog: int = 128,
 ) -> AsyncIterator[None]:
-    """Listens while entered, for HTTPS alone with `tls`. Raises Unavailable: PORT_TAKEN."""
+    """Listens while entered, for HTTPS alone with `tls`. Raises Unavailable: PORT_TAKEN.
+
+    Args:
+        backlog: connections that may wait to be accepted.
+    """
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
     await runner.setup()
     try:
         try:
-            await web.TCPSite(runner, host, port, ssl_context=tls).start()
+            await web.TCPSite(runner, host, port, ssl_context=tls, backlog=backlog).start()
         except OSError as error:
             raise Unavailable(
                 "PORT_TAKEN",

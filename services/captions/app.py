@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 import grpc
 
 from glossa.captions.v1 import captions_pb2_grpc
+from services.captions.open_files import allow_viewers
 from services.captions.relay import Relay
 from services.captions.server import SERVICE_NAME, CaptionServicer
 from services.captions.settings import CaptionsSettings
@@ -40,6 +41,7 @@ class CaptionsApp:
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
+        allow_viewers(self._settings.viewer_limit)
         async with asyncio.TaskGroup() as tasks:
             follower = tasks.create_task(self._relay.run())
             try:

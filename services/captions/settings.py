@@ -79,7 +79,7 @@ class CaptionsSettings(ServiceSettings):
     session_event_limit: int = Field(
         20_000, ge=10, le=1_000_000, description="newest events that are kept of each session"
     )
-    viewer_limit: int = Field(2_000, ge=1, le=100_000, description="displays at once")
+    viewer_limit: int = Field(4_000, ge=1, le=100_000, description="displays at once")
     viewer_queue_events: int = Field(
         256, ge=1, le=100_000, description="finals that may wait for one display before it is cut"
     )

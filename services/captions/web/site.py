@@ -28,6 +28,8 @@ _PAGES = {
     "/": "phone/index.html",
 }
 _BODY_LIMIT_BYTES = 16 * 1024
+# After an outage a whole congregation comes back within the same second.
+_BACKLOG = 4096
 
 
 class Api(Protocol):
@@ -70,7 +72,7 @@ class WebSite:
             InvalidInput: BAD_CERTIFICATE.
         """
         tls = _tls(self._settings)
-        async with listening(self.application(), self._host, self._port, tls):
+        async with listening(self.application(), self._host, self._port, tls, _BACKLOG):
             scheme = "http" if tls is None else "https"
             log.info("page", url=f"{scheme}://{self._host}:{self._port}/")
             yield

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 import grpc
@@ -63,10 +63,12 @@ class Display:
 
 
 @asynccontextmanager
-async def subscribed(address: str, **request: object) -> AsyncIterator[Display]:
+async def subscribed(
+    address: str, metadata: Sequence[tuple[str, str]] | None = None, **request: object
+) -> AsyncIterator[Display]:
     async with grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS) as channel:
         stub = captions_pb2_grpc.CaptionServiceStub(channel)
-        call = stub.Subscribe(captions.SubscribeRequest(**request))
+        call = stub.Subscribe(captions.SubscribeRequest(**request), metadata=metadata)
         try:
             yield Display(call)
         finally:

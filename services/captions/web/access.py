@@ -115,7 +115,8 @@ class Access:
         return json_answer(_answer(self._anybody | self._roles(request)))
 
     async def _sign_in(self, request: web.Request) -> web.Response:
-        secret = self._secret(request, text_field(await json_object(request), "token"))
+        token = text_field(await json_object(request), "token")
+        secret = self._secret(request, token) if token else None
         if secret is None:
             raise _refused()
         before = self._secret_of_cookie(request)

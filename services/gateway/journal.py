@@ -6,7 +6,7 @@ translations, their scores) is a row of the same database, written and deleted w
 after a crash the pipeline finds its work there.
 
 What can be written are functions on a Transaction, in files by their nouns: session_rows, heard,
-translated, corrections, reviews, forgotten. They run in the writer thread:
+translated, corrections, reviews, operated, forgotten. They run in the writer thread:
 `await journal.write(append_gap, ...)`.
 """
 
@@ -28,9 +28,9 @@ import structlog
 from glossa.gateway.v1 import gateway_pb2
 from services.errors import Unavailable
 from services.gateway.forgotten import Leaving
+from services.gateway.schema import prepare
 from services.gateway.session_rows import COLUMNS, SessionRow, session_of
 from services.gateway.transaction import (
-    SCHEMA,
     Owed,
     Stage,
     Transaction,
@@ -73,7 +73,7 @@ class Journal:
         # Rewriting needs as much room as the journal has: /tmp may be in memory.
         folder = str(path.parent.resolve()).replace("'", "''")
         self._connection.execute(f"PRAGMA temp_store_directory='{folder}'")
-        self._connection.executescript(SCHEMA)
+        prepare(self._connection)
         self._reading = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         self._reading.execute("PRAGMA query_only=1")
         for connection in (self._connection, self._reading):
@@ -224,6 +224,15 @@ class Journal:
         if not rows:
             raise unknown_session(session_id)
         return session_of(rows[0])
+
+    async def read_screens(self) -> gateway_pb2.Screens:
+        """What all screens show; nothing but captions when nobody has said."""
+        rows = await self._read(
+            "SELECT sequence, event FROM events WHERE kind = 'screens' "
+            "ORDER BY sequence DESC LIMIT 1",
+            (),
+        )
+        return _event_of(*rows[0]).screens if rows else gateway_pb2.Screens()
 
     async def read_leaving(self) -> list[Leaving]:
         """Sessions that are being forgotten."""

@@ -15,6 +15,7 @@ from glossa.stt.v1 import stt_pb2_grpc
 from glossa.types.v1 import models_pb2, models_pb2_grpc, types_pb2
 from services.errors import GlossaError, InvalidInput, Unavailable, reason_of
 from services.gateway.context import ContextPair
+from services.gateway.engines import Peer
 from services.serving import CHANNEL_OPTIONS
 
 _GET_MODEL_TIMEOUT_S = 2.0
@@ -92,8 +93,8 @@ class Models:
     """Channels and stubs of stt, mt and qe. Peers that are away at start are connected to later."""
 
     def __init__(self, addresses: ModelAddresses) -> None:
-        self._channels = {
-            name: grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS)
+        self.peers = {
+            name: Peer(address, grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS))
             for name, address in (
                 ("stt", addresses.stt),
                 ("mt", addresses.mt),
@@ -102,18 +103,18 @@ class Models:
             )
             if address
         }
-        self.stt: Any = stt_pb2_grpc.SttServiceStub(self._channels["stt"])
-        self._mt = mt_pb2_grpc.MtServiceStub(self._channels["mt"])
+        self.stt: Any = stt_pb2_grpc.SttServiceStub(self.peers["stt"].channel)
+        self._mt = mt_pb2_grpc.MtServiceStub(self.peers["mt"].channel)
         self._mt_alternative: Any = (
-            mt_pb2_grpc.MtServiceStub(self._channels["mt_alternative"])
+            mt_pb2_grpc.MtServiceStub(self.peers["mt_alternative"].channel)
             if addresses.mt_alternative
             else None
         )
-        self._qe = qe_pb2_grpc.QeServiceStub(self._channels["qe"])
+        self._qe = qe_pb2_grpc.QeServiceStub(self.peers["qe"].channel)
 
     async def close(self) -> None:
-        for channel in self._channels.values():
-            await channel.close()
+        for peer in self.peers.values():
+            await peer.channel.close()
 
     async def check_languages(self, source_language: str, target_languages: Sequence[str]) -> None:
         """Refuses languages that the models say they cannot do; a model that is away says nothing.
@@ -138,7 +139,7 @@ class Models:
                 )
 
     async def _capabilities(self, name: str) -> list[str] | None:
-        stub = models_pb2_grpc.ModelServiceStub(self._channels[name])
+        stub = models_pb2_grpc.ModelServiceStub(self.peers[name].channel)
         try:
             answer = await stub.GetModel(models_pb2.GetModelRequest(), timeout=_GET_MODEL_TIMEOUT_S)
         except grpc.aio.AioRpcError:

@@ -12,6 +12,7 @@ MAX_TARGET_LANGUAGES = 8
 MAX_NAME_CHARACTERS = 200  # of titles and people
 MAX_PHRASES = 500
 MAX_TEXT_CHARACTERS = 2000
+MAX_ANNOUNCEMENT_CHARACTERS = 500
 _REVIEW_ID = re.compile(r"[\x21-\x7e]{1,64}")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 
@@ -69,6 +70,23 @@ def checked_review(
     checked.shown_source_text = request.shown_source_text.strip()
     checked.shown_target_text = request.shown_target_text.strip()
     return checked
+
+
+def checked_screens(screens: gateway_pb2.Screens) -> gateway_pb2.Screens:
+    """What all screens are to show, without blanks around the announcement.
+
+    Raises:
+        InvalidInput: TEXT_TOO_LONG.
+    """
+    announcement = screens.announcement.strip()
+    _check_length("an announcement", announcement, MAX_ANNOUNCEMENT_CHARACTERS)
+    _check_length("a language", screens.language, MAX_NAME_CHARACTERS)
+    return gateway_pb2.Screens(
+        is_blank=screens.is_blank,
+        announcement=announcement,
+        language=screens.language,
+        author=screens.author[:MAX_NAME_CHARACTERS],
+    )
 
 
 def checked_text(name: str, text: str) -> str:

@@ -5,43 +5,31 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
 from typing import TypeVar
 
 import grpc
 
 from glossa.gateway.v1 import gateway_pb2, gateway_pb2_grpc
 from glossa.types.v1 import types_pb2
-from services import audio
-from services.errors import DeadlinePassed, InvalidInput, Unavailable, WrongState
+from services.errors import Unavailable, WrongState
 from services.gateway.audio_retention import AudioRetention
 from services.gateway.audio_store import AudioStore
-from services.gateway.corrections import append_correction
+from services.gateway.engines import Engines
 from services.gateway.follow import Followers
 from services.gateway.forgetting import Forgetting
 from services.gateway.journal import Journal
 from services.gateway.last_drafts import LastDrafts
-from services.gateway.models import ModelAddresses, Models, shutting_down
+from services.gateway.models import ModelAddresses, Models
+from services.gateway.operating import Operating
 from services.gateway.pipeline import Pipeline
-from services.gateway.requests import (
-    MAX_NAME_CHARACTERS,
-    check_new_session,
-    checked_review,
-    checked_text,
-)
-from services.gateway.reviews import append_review
-from services.gateway.session import Session, Speaker, Surroundings
+from services.gateway.session import Surroundings
 from services.gateway.session_rows import SessionRow
 from services.gateway.sessions import Sessions
 from services.gateway.settings import GatewaySettings
+from services.gateway.speaking import Speaking
+from services.gateway.status import Status
 
 LiveT = TypeVar("LiveT")
-
-_RECEIPT_INTERVAL_S = 1.0
-_GAP_NOTICES_LIMIT = 64  # further ones wait in the journal only
-# gRPC reports a broken connection first as an ended stream and cancels the handler just after. Only
-# a stream that is still whole after this long was half-closed on purpose.
-_HALF_CLOSE_PROOF_S = 0.1
 
 
 class GatewayApp:
@@ -53,8 +41,8 @@ class GatewayApp:
     def __init__(self, settings: GatewaySettings) -> None:
         self._settings = settings
         self._followers = Followers()
-        self._speakers = _Speakers()
-        self._gateway = _GatewayServicer(self._speakers, settings)
+        self._speaking = Speaking(settings.idle_timeout_s)
+        self._gateway = _GatewayServicer(self._speaking)
         self._journal_servicer = _JournalServicer(self._followers)
 
     def register(self, server: grpc.aio.Server) -> None:
@@ -79,6 +67,7 @@ class GatewayApp:
             self._followers.publish(events)
             pipeline.committed(events)
             sessions.committed(events)
+            status.committed(events)
 
         journal = Journal(
             settings.state_dir / "journal.db", committed, settings.journal_synchronous
@@ -98,6 +87,8 @@ class GatewayApp:
         forgetting = Forgetting(
             journal, audio_store, last_drafts.forget_session, sessions.nothing_open
         )
+        engines = Engines(models.peers)
+        status = Status(sessions, engines)
         retention = AudioRetention(journal, audio_store, settings.audio_retention_days)
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -105,8 +96,12 @@ class GatewayApp:
                 tasks.create_task(sessions.run())
                 tasks.create_task(forgetting.run())
                 tasks.create_task(retention.run())
+                tasks.create_task(engines.run())
+                status.restore(await journal.read_screens())
                 await sessions.restored.wait()
-                self._gateway.ready(_Live(journal, sessions, forgetting, audio_store))
+                self._gateway.ready(
+                    sessions, Operating(journal, sessions, forgetting, audio_store, status)
+                )
                 self._journal_servicer.ready(journal, audio_store)
                 try:
                     yield
@@ -118,210 +113,72 @@ class GatewayApp:
 
     async def drain(self) -> None:
         """Speakers and followers are told to come back; sessions stay open in the journal."""
-        self._speakers.close()
+        self._speaking.close()
         self._followers.close()
 
 
-class _Speakers:
-    """The open speakers' streams, to end them on shutdown."""
-
-    def __init__(self) -> None:
-        self.closing = False
-        self._open: set[Speaker] = set()
-
-    def add(self, speaker: Speaker) -> None:
-        self._open.add(speaker)
-
-    def remove(self, speaker: Speaker) -> None:
-        self._open.discard(speaker)
-
-    def close(self) -> None:
-        self.closing = True
-        for speaker in self._open:
-            speaker.wake.set()
-
-
-@dataclass(frozen=True)
-class _Live:
-    """What the gateway's servicer works with, once the journal is open."""
-
-    journal: Journal
-    sessions: Sessions
-    forgetting: Forgetting
-    audio_store: AudioStore
-
-
 class _GatewayServicer(gateway_pb2_grpc.GatewayServiceServicer):
-    def __init__(self, speakers: _Speakers, settings: GatewaySettings) -> None:
-        self._speakers = speakers
-        self._settings = settings
-        self._live: _Live | None = None
+    def __init__(self, speaking: Speaking) -> None:
+        self._speaking = speaking
+        self._live: tuple[Sessions, Operating] | None = None
 
-    def ready(self, live: _Live) -> None:
-        self._live = live
-
-    @property
-    def _sessions(self) -> Sessions:
-        return _started(self._live).sessions
+    def ready(self, sessions: Sessions, operating: Operating) -> None:
+        self._live = sessions, operating
 
     @property
-    def _journal(self) -> Journal:
-        return _started(self._live).journal
+    def _operating(self) -> Operating:
+        return _started(self._live)[1]
 
     async def StreamAudio(
         self,
         requests: AsyncIterator[gateway_pb2.StreamAudioRequest],
         context: grpc.aio.ServicerContext,
     ) -> AsyncIterator[gateway_pb2.StreamAudioResponse]:
-        if self._speakers.closing:
-            raise shutting_down()
-        session = await self._open_or_resume(await self._first_config(requests))
-        speaker = session.attach()
-        self._speakers.add(speaker)
-        notices: list[gateway_pb2.AudioGap] = []
-        reading = asyncio.create_task(self._read_audio(requests, speaker, notices))
-        try:
-            yield gateway_pb2.StreamAudioResponse(
-                session_opened=gateway_pb2.SessionOpened(
-                    session_id=session.session_id, next_sample=session.next_sample
-                )
-            )
-            async for response in self._answers(session, speaker, reading, notices):
+        async with contextlib.aclosing(
+            self._speaking.stream(lambda: _started(self._live)[0], requests)
+        ) as responses:
+            async for response in responses:
                 yield response
-        finally:
-            reading.cancel()
-            await asyncio.wait({reading})
-            self._speakers.remove(speaker)
-            session.detach(speaker)
-
-    async def _answers(
-        self,
-        session: Session,
-        speaker: Speaker,
-        reading: asyncio.Task[None],
-        notices: list[gateway_pb2.AudioGap],
-    ) -> AsyncIterator[gateway_pb2.StreamAudioResponse]:
-        """Receipts and gaps until the session is closed; raises what ends the stream otherwise."""
-        reading.add_done_callback(lambda _: speaker.wake.set())
-        session.closed.add_done_callback(lambda _: speaker.wake.set())
-        receipt = None
-        while True:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_RECEIPT_INTERVAL_S):
-                    await speaker.wake.wait()
-            speaker.wake.clear()
-            while notices:
-                yield gateway_pb2.StreamAudioResponse(audio_gap=notices.pop(0))
-            if (newest := session.receipt()) != receipt:
-                receipt = newest
-                yield gateway_pb2.StreamAudioResponse(receipt=receipt)
-            if session.closed.done():
-                speaker.check()
-                yield gateway_pb2.StreamAudioResponse(session_closed=session.closed.result())
-                return
-            if reading.done():
-                reading.result()
-            speaker.check()
-            if self._speakers.closing:
-                raise shutting_down()
-
-    async def _read_audio(
-        self,
-        requests: AsyncIterator[gateway_pb2.StreamAudioRequest],
-        speaker: Speaker,
-        notices: list[gateway_pb2.AudioGap],
-    ) -> None:
-        """Takes audio in until the speaker half-closes."""
-        session = speaker.session
-        while (request := await self._next_request(requests)) is not None:
-            if request.WhichOneof("payload") != "audio":
-                raise InvalidInput(
-                    "CONFIG_REPEATED", "a stream has one config, as its first message"
-                )
-            gap = await session.take_audio(speaker, request.audio.first_sample, request.audio.data)
-            if gap is not None and len(notices) < _GAP_NOTICES_LIMIT:
-                notices.append(gap)
-                speaker.wake.set()
-        await asyncio.sleep(_HALF_CLOSE_PROOF_S)
-        speaker.check()
-        session.finish(gateway_pb2.END_REASON_FINISHED)
-
-    async def _first_config(
-        self, requests: AsyncIterator[gateway_pb2.StreamAudioRequest]
-    ) -> gateway_pb2.SessionConfig:
-        request = await self._next_request(requests)
-        if request is None or request.WhichOneof("payload") != "config":
-            raise InvalidInput(
-                "AUDIO_BEFORE_CONFIG", "the first message of a stream must be its config"
-            )
-        return request.config
-
-    async def _next_request(
-        self, requests: AsyncIterator[gateway_pb2.StreamAudioRequest]
-    ) -> gateway_pb2.StreamAudioRequest | None:
-        try:
-            async with asyncio.timeout(self._settings.idle_timeout_s):
-                return await anext(requests, None)
-        except TimeoutError as error:
-            raise DeadlinePassed(
-                "IDLE_TIMEOUT",
-                f"nothing came for {self._settings.idle_timeout_s:g} s; resume the session",
-            ) from error
-
-    async def _open_or_resume(self, config: gateway_pb2.SessionConfig) -> Session:
-        audio.check_format(
-            config.format.encoding, config.format.sample_rate_hertz, config.format.channel_count
-        )
-        if config.session_id:
-            return await self._sessions.resume(config.session_id)
-        check_new_session(config)
-        return await self._sessions.open(config)
 
     async def ListSessions(
         self, request: gateway_pb2.ListSessionsRequest, context: grpc.aio.ServicerContext
     ) -> gateway_pb2.ListSessionsResponse:
-        page_size = request.page_size or 100
-        if not 1 <= page_size <= 1000:
-            raise InvalidInput("INVALID_PAGE_SIZE", "page_size must be between 1 and 1000")
-        rows = await self._journal.read_sessions(page_size)
-        audio_store = _started(self._live).audio_store
-        return gateway_pb2.ListSessionsResponse(
-            sessions=[_session_message(row, audio_store.has(row.session_id)) for row in rows]
-        )
+        return await self._operating.list_sessions(request)
 
     async def CorrectSegment(
         self, request: gateway_pb2.CorrectSegmentRequest, context: grpc.aio.ServicerContext
     ) -> gateway_pb2.CorrectSegmentResponse:
-        text = checked_text("a correction", request.text)
-        if not text:
-            raise InvalidInput("EMPTY_TEXT", "a correction needs a text")
-        sequence = await self._journal.write(
-            append_correction,
-            request.session_id,
-            request.segment_id,
-            request.language,
-            text,
-            request.author[:MAX_NAME_CHARACTERS],
-        )
-        return gateway_pb2.CorrectSegmentResponse(sequence=sequence)
+        return await self._operating.correct(request)
 
     async def ReviewPair(
         self, request: gateway_pb2.ReviewPairRequest, context: grpc.aio.ServicerContext
     ) -> gateway_pb2.ReviewPairResponse:
-        return await self._journal.write(append_review, checked_review(request))
+        return await self._operating.review(request)
 
     async def ForgetSession(
         self, request: gateway_pb2.ForgetSessionRequest, context: grpc.aio.ServicerContext
     ) -> gateway_pb2.ForgetSessionResponse:
-        return await _started(self._live).forgetting.forget(request.session_id)
+        return await self._operating.forget(request)
 
     async def EndSession(
         self, request: gateway_pb2.EndSessionRequest, context: grpc.aio.ServicerContext
     ) -> gateway_pb2.EndSessionResponse:
-        session = await self._sessions.resume(request.session_id)
-        session.finish(gateway_pb2.END_REASON_OPERATOR)
-        closed = await asyncio.shield(session.closed)
-        return gateway_pb2.EndSessionResponse(sequence=closed.sequence)
+        return await self._operating.end(request)
+
+    async def HideSegment(
+        self, request: gateway_pb2.HideSegmentRequest, context: grpc.aio.ServicerContext
+    ) -> gateway_pb2.HideSegmentResponse:
+        return await self._operating.hide(request)
+
+    async def SetScreens(
+        self, request: gateway_pb2.SetScreensRequest, context: grpc.aio.ServicerContext
+    ) -> gateway_pb2.SetScreensResponse:
+        return await self._operating.set_screens(request)
+
+    async def GetStatus(
+        self, request: gateway_pb2.GetStatusRequest, context: grpc.aio.ServicerContext
+    ) -> gateway_pb2.GetStatusResponse:
+        return self._operating.status()
 
 
 class _JournalServicer(gateway_pb2_grpc.JournalServiceServicer):
@@ -379,21 +236,3 @@ def _audio_not_stored(row: SessionRow) -> WrongState:
         f"there is no audio of session {row.session_id}: {why}",
         session_id=row.session_id,
     )
-
-
-def _session_message(row: SessionRow, has_audio: bool) -> gateway_pb2.Session:
-    session = gateway_pb2.Session(
-        session_id=row.session_id,
-        title=row.config.title,
-        source_language=row.config.source_language,
-        target_languages=row.config.target_languages,
-        final_count=row.final_count,
-        first_sequence=row.first_sequence,
-        last_sequence=row.last_sequence,
-        # Of an open session no audio may have come yet.
-        store_audio=row.config.store_audio and (has_audio or row.end_time_ms is None),
-    )
-    session.start_time.FromMilliseconds(row.start_time_ms)
-    if row.end_time_ms is not None:
-        session.end_time.FromMilliseconds(row.end_time_ms)
-    return session

@@ -61,8 +61,9 @@ class Surroundings:
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a session begins or goes on."""
+    """Where a session begins or goes on; its start in milliseconds since the Unix epoch."""
 
+    start_time_ms: int
     settled_sample: int = 0
     final_count: int = 0
     revision_epoch: int = 0
@@ -99,6 +100,7 @@ class Session:
     ) -> None:
         self.session_id = session_id
         self.config = config
+        self.start_time_ms = progress.start_time_ms
         self.failure: GlossaError | None = None
         self.closed: asyncio.Future[gateway_pb2.SessionClosed] = (
             asyncio.get_running_loop().create_future()
@@ -213,6 +215,18 @@ class Session:
     def translation_journalled(self) -> None:
         """Called when one of this session's finals got its translation."""
         self._paid.set()
+
+    def status(self) -> gateway_pb2.SessionStatus:
+        """How it goes."""
+        status = gateway_pb2.SessionStatus(
+            session_id=self.session_id,
+            title=self.config.title,
+            source_language=self.config.source_language,
+            target_languages=self.config.target_languages,
+            has_speaker=self._speaker is not None,
+        )
+        status.start_time.FromMilliseconds(self.start_time_ms)
+        return status
 
     # The work
 

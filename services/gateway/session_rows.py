@@ -12,13 +12,17 @@ from services.gateway.transaction import Transaction, unknown_session
 
 COLUMNS = (
     "session_id, config, start_time_ms, end_time_ms, settled_sample, revision_epoch, final_count, "
-    "first_sequence, last_sequence"
+    "first_sequence, last_sequence, held_from_sample"
 )
 
 
 @dataclass(frozen=True)
 class SessionRow:
-    """A session as the journal knows it; times in milliseconds since the Unix epoch."""
+    """A session as the journal knows it; times in milliseconds since the Unix epoch.
+
+    Args:
+        held_from_sample: what is spoken from it on is thrown away; None: the session is not held.
+    """
 
     session_id: str
     config: gateway_pb2.SessionConfig
@@ -29,6 +33,7 @@ class SessionRow:
     final_count: int
     first_sequence: int
     last_sequence: int
+    held_from_sample: int | None
 
 
 def session_of(row: Sequence[Any]) -> SessionRow:
@@ -49,13 +54,14 @@ def config_of(transaction: Transaction, session_id: str) -> gateway_pb2.SessionC
 
 def start_session(
     transaction: Transaction, session_id: str, config: gateway_pb2.SessionConfig
-) -> None:
-    """Appends session_started."""
+) -> int:
+    """Appends session_started; returns its time in milliseconds since the Unix epoch."""
     transaction.connection.execute(
         "INSERT INTO sessions (session_id, config, start_time_ms) VALUES (?, ?, ?)",
         (session_id, config.SerializeToString(), transaction.time_ms),
     )
     transaction.append(session_id, session_started=gateway_pb2.SessionStarted(config=config))
+    return transaction.time_ms
 
 
 def settle(transaction: Transaction, session_id: str, settled_sample: int) -> None:

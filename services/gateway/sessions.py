@@ -68,9 +68,9 @@ class Sessions:
         # Sorts by time, and cannot be guessed from another.
         session_id = time.strftime("%Y%m%d-%H%M%S-", time.gmtime()) + secrets.token_hex(4)
         config.session_id = session_id
-        await self._with.journal.write(start_session, session_id, config)
+        start_time_ms = await self._with.journal.write(start_session, session_id, config)
         log.info("session_started", session_id=session_id)
-        return self._start(session_id, config, Progress())
+        return self._start(session_id, config, Progress(start_time_ms))
 
     async def resume(self, session_id: str) -> Session:
         """An open session. Raises NotFound UNKNOWN_SESSION or WrongState SESSION_ENDED."""
@@ -79,6 +79,10 @@ class Sessions:
             await self._with.journal.read_session(session_id)
             raise session_ended(session_id)
         return session
+
+    def newest_first(self) -> list[Session]:
+        """The open sessions."""
+        return sorted(self._open.values(), key=lambda each: each.start_time_ms, reverse=True)
 
     def committed(self, events: Sequence[gateway_pb2.JournalEvent]) -> None:
         """Tells sessions that wait for their last translations."""
@@ -92,7 +96,9 @@ class Sessions:
         epoch = await self._with.journal.write(next_revision_epoch, row.session_id)
         log.info("session_restored", session_id=row.session_id, final_count=row.final_count)
         self._start(
-            row.session_id, row.config, Progress(row.settled_sample, row.final_count, epoch)
+            row.session_id,
+            row.config,
+            Progress(row.start_time_ms, row.settled_sample, row.final_count, epoch),
         )
 
     def _start(

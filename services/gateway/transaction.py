@@ -1,4 +1,4 @@
-"""What one batch of the journal writes, and the tables that it writes to."""
+"""What one batch of the journal writes."""
 
 from __future__ import annotations
 
@@ -14,63 +14,6 @@ Stage = Literal["translate", "score", "alternative"]
 
 # A second mt that cannot keep up is never owed more than this: some twenty minutes of speech.
 _ALTERNATIVES_LIMIT = 256
-
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS journal (journal_id TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS sessions (
-  session_id TEXT PRIMARY KEY,
-  config BLOB NOT NULL,
-  start_time_ms INTEGER NOT NULL,
-  end_time_ms INTEGER,
-  settled_sample INTEGER NOT NULL DEFAULT 0,
-  revision_epoch INTEGER NOT NULL DEFAULT 0,
-  final_count INTEGER NOT NULL DEFAULT 0,
-  first_sequence INTEGER NOT NULL DEFAULT 0,
-  last_sequence INTEGER NOT NULL DEFAULT 0
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS events (
-  sequence INTEGER PRIMARY KEY AUTOINCREMENT,
-  session_id TEXT NOT NULL,
-  kind TEXT NOT NULL,
-  segment_id INTEGER NOT NULL DEFAULT 0,
-  language TEXT NOT NULL DEFAULT '',
-  event BLOB NOT NULL
-);
-CREATE INDEX IF NOT EXISTS events_of_session ON events (session_id, sequence);
-CREATE INDEX IF NOT EXISTS events_of_segment ON events (session_id, segment_id);
-CREATE UNIQUE INDEX IF NOT EXISTS one_event_a_segment
-  ON events (session_id, segment_id, language, kind)
-  WHERE kind IN ('transcript', 'translation', 'translation_failed', 'pair_scored');
-CREATE UNIQUE INDEX IF NOT EXISTS one_alternative_a_segment
-  ON events (session_id, segment_id, language) WHERE kind = 'alternative_translation';
-CREATE INDEX IF NOT EXISTS suppressed_of_session
-  ON events (session_id, sequence) WHERE kind = 'segment_suppressed';
-CREATE TABLE IF NOT EXISTS reviews (
-  review_id TEXT PRIMARY KEY,
-  session_id TEXT NOT NULL,
-  segment_id INTEGER NOT NULL,
-  language TEXT NOT NULL,
-  revision INTEGER NOT NULL,
-  decision INTEGER NOT NULL,
-  first_sequence INTEGER NOT NULL,
-  sequence INTEGER NOT NULL
-) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS reviews_of_pair ON reviews (session_id, segment_id, language);
-CREATE TABLE IF NOT EXISTS forgetting (
-  session_id TEXT PRIMARY KEY,
-  event_count INTEGER NOT NULL,
-  audio_bytes INTEGER NOT NULL
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS owed (
-  sequence INTEGER NOT NULL,
-  stage TEXT NOT NULL,
-  session_id TEXT NOT NULL,
-  segment_id INTEGER NOT NULL,
-  language TEXT NOT NULL,
-  PRIMARY KEY (stage, sequence, language)
-) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS owed_of_session ON owed (session_id, stage);
-"""
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,8 @@ VERBS = {
     "up": Verb("cli.up", "up", "Keep every service running until Ctrl-C."),
     "live": Verb("cli.live", "live", "Feed a file, the microphone or a URL to a running stack."),
     "captions": Verb("cli.captions", "captions", "Follow the captions in this terminal."),
+    "obs": Verb("cli.obs", "obs", "Show captions in a text source of OBS Studio."),
+    "propresenter": Verb("cli.propresenter", "propresenter", "Show captions in ProPresenter."),
     "queue": Verb("cli.queue", "queue", "Show the collected pairs, and make datasets of them."),
     "review": Verb("cli.review", "review", "Put doubtful pairs right, in this terminal."),
     "report": Verb("cli.report", "report", "Write a session's report: figures and plots."),

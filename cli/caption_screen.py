@@ -63,7 +63,7 @@ class CaptionScreen:
                 held = "is held" if event.session_held.is_held else "goes on"
                 self.note(f"session {event.session_id} {held}")
             case "session_reset":
-                self._forget_open(event.session_id, event.session_reset.segment_id)
+                self._forget_open(event.session_id)  # the open segment comes to nothing
                 self.note(f"session {event.session_id} begins anew: screens are emptied")
             case "screens":
                 self._note_screens(event.screens)
@@ -124,11 +124,9 @@ class CaptionScreen:
         elif before.announcement and not screens.announcement:
             self.note("the announcement is gone from all screens")
 
-    def _forget_open(self, session_id: str, last_segment_id: int | None = None) -> None:
-        """Takes a session's open lines away; those up to a segment when one is named."""
-        for key in list(self._open):
-            if key[0] == session_id and (last_segment_id is None or key[1] <= last_segment_id):
-                del self._open[key]
+    def _forget_open(self, session_id: str) -> None:
+        for key in [key for key in self._open if key[0] == session_id]:
+            del self._open[key]
 
     def _forget(self, session_id: str, segment_id: int, language: str) -> None:
         """Takes open lines of a segment away: of one language, or of all when it is empty."""

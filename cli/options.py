@@ -3,9 +3,30 @@
 from __future__ import annotations
 
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import click
 
+
+class _HostPort(click.ParamType):
+    """host:port, as it was written."""
+
+    name = "HOST:PORT"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        try:
+            parts = urlsplit(f"//{value}")
+            is_address = bool(parts.hostname and parts.port and parts.netloc == value)
+        except ValueError:
+            is_address = False
+        if not is_address:
+            self.fail(
+                f"{value!r} is no address; write HOST:PORT, as in 192.168.1.20:4455", param, ctx
+            )
+        return value
+
+
+HOST_PORT = _HostPort()
 profile_option = click.option(
     "--profile",
     default="embedded",

@@ -142,16 +142,6 @@ def test_an_open_line_goes_when_its_segment_is_hidden_reset_or_the_connection_br
             assert "cough" not in out.getvalue()
 
 
-def test_a_reset_leaves_what_is_said_after_it() -> None:
-    out = io.StringIO()
-    with CaptionScreen(Console(file=out, force_terminal=True, width=80)) as screen:
-        screen.show(partial(1, "", "a new beginning"))
-        screen.show(happened(session_reset=captions_pb2.SessionReset(segment_id=0)))
-        out.truncate(0)
-        screen._live.refresh()
-        assert "a new beginning" in out.getvalue()
-
-
 def test_what_operators_do_is_told_once() -> None:
     def screens(**fields: object) -> captions_pb2.SubscribeResponse:
         return captions_pb2.SubscribeResponse(sequence=8, screens=captions_pb2.Screens(**fields))

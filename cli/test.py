@@ -13,6 +13,11 @@ _LONG_PARTS = ("engines", "training", "compose", "slow")
 @click.option("--compose", is_flag=True, help="Also what needs a Docker engine.")
 @click.option("--all", "everything", is_flag=True, help="Everything, the minutes-long tests too.")
 @click.option("--no-checks", is_flag=True, help="Only the tests: no linters, no type checker.")
+@click.option(
+    "--jobs",
+    type=click.IntRange(1, 16),
+    help="Files of tests at once.  [default: 2; 1 for a choice of tests and for the longer parts]",
+)
 @click.argument("pytest_arguments", nargs=-1, type=click.UNPROCESSED)
 def test(
     engines: bool,
@@ -20,6 +25,7 @@ def test(
     compose: bool,
     everything: bool,
     no_checks: bool,
+    jobs: int | None,
     pytest_arguments: tuple[str, ...],
 ) -> None:
     """Check the code and run its tests; other arguments go to pytest.
@@ -58,7 +64,11 @@ def test(
     wanted = {"engines": engines, "training": training, "compose": compose, "slow": False}
     left_out = [part for part in _LONG_PARTS if not (everything or wanted[part])]
     marks = ["-m", " and ".join(f"not {part}" for part in left_out)] if left_out else []
+    # Most tests wait for a process, a socket or a browser. A file stays together: its tests share
+    # what is dear to start. The longer parts fill the machine one by one.
+    jobs = jobs or (1 if pytest_arguments or everything or any(wanted.values()) else 2)
+    spread = ["-n", str(jobs), "--dist", "loadfile"] if jobs > 1 else []
     status = subprocess.call(
-        [sys.executable, "-P", "-m", "pytest", *marks, *pytest_arguments], cwd=REPOSITORY
+        [sys.executable, "-P", "-m", "pytest", *spread, *marks, *pytest_arguments], cwd=REPOSITORY
     )
     raise SystemExit(status)

@@ -21,8 +21,14 @@ READY_TIMEOUT_S = 60.0
 
 
 def free_port_base() -> int:
-    """A base at which every port of a stack is free now. Ports below 32768 are never ephemeral."""
-    for base in random.SystemRandom().sample(range(10_000, 32_000, 20), 200):
+    """A base at which every port of a stack is free now. Ports below 32768 are never ephemeral.
+
+    Tests that run beside these, in another worker of pytest-xdist, have bases of their own.
+    """
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    worker_count = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    bases = range(10_000, 32_000, 20)[worker::worker_count]
+    for base in random.SystemRandom().sample(bases, min(200, len(bases))):
         if all(_is_free(base + offset) for offset in PORT_OFFSETS.values()):
             return base
     raise RuntimeError("no free block of ports between 10000 and 32000")

@@ -2,8 +2,6 @@
 // becomes a cookie that no script can read.
 
 const TIMEOUT_MS = 8000;
-// A service that does not know /access lets everybody do everything.
-const ALL_OPEN = { view: true, operate: true, ingest: true };
 
 /** The service said no: `reason` is stable, the message is for people. */
 export class Refused extends Error {
@@ -21,7 +19,7 @@ export async function requestJson(path, options = {}) {
     const response = await fetch(path, { cache: "no-store", signal: aborter.signal, ...options });
     if (response.ok) return await response.json();
     const { error } = await response.json().catch(() => ({}));
-    if (response.status >= 500 || !error) throw new Error(error?.message ?? `${path}: ${response.status}`);
+    if (response.status >= 500 || response.status === 429 || !error) throw new Error(error?.message ?? `${path}: ${response.status}`);
     throw new Refused(error.reason, error.message);
   } finally {
     clearTimeout(timer);
@@ -37,15 +35,11 @@ export const postJson = (path, body, options = {}) =>
     ...options,
   });
 
-/** What this browser may do: {view, operate, ingest}. Throws when the service is not there. */
+/** What this browser may do: {view, ingest, operate}. Throws when the service is not there. */
 export async function checkAccess() {
-  try {
-    const { roles } = await requestJson("access");
-    return Object.fromEntries(Object.keys(ALL_OPEN).map((role) => [role, roles.includes(role)]));
-  } catch (error) {
-    if (error instanceof Refused && error.reason === "NOT_FOUND") return ALL_OPEN;
-    throw error;
-  }
+  const { roles } = await requestJson("access");
+  const may = (role) => roles.includes(role);
+  return { view: may("view"), ingest: may("ingest"), operate: may("operate") };
 }
 
 /** Signs in with a token that a person gave; throws Refused when it is wrong. */

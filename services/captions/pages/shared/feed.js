@@ -24,7 +24,7 @@ export const listSessions = async () => (await requestJson("sessions")).sessions
  * a connection begins. While {chosen} is handled, setLanguages costs nothing.
  *
  * `onState` gets "connecting", "waiting" (there is no session yet), "live", "ended", "lost" (it is tried
- * again), or "refused" (a token is wanted; start() tries again).
+ * again), or "refused" (a token is wanted: sign in, then start() again) with a message for people.
  */
 export class Feed {
   #onEvent;
@@ -67,6 +67,7 @@ export class Feed {
   stop() {
     this.#stopWatching();
     this.#disconnect();
+    this.#sequence = 0;
   }
 
   /** Asks for these languages alone; those that were not asked for before come from the beginning. */
@@ -182,17 +183,17 @@ export class Feed {
   }
 
   #takeOwn(event) {
+    if (event.session_forgotten) {
+      this.#leave(event);
+      this.#begin();
+      return;
+    }
     if (event.session_ended) this.#info.is_live = false;
     if (event.caught_up) {
       this.#isCaughtUp = true;
       this.#backoffMs = FIRST_BACKOFF_MS;
     }
     this.#onEvent(event);
-    if (event.session_forgotten) {
-      this.#session = "";
-      this.#begin();
-      return;
-    }
     if (!this.#isCaughtUp) return;
     this.#setState(this.#info ? (this.#info.is_live ? "live" : "ended") : "waiting");
     if (this.#state === "ended" && !this.#session && !this.#isFollowingAll) this.#followNext();
@@ -207,7 +208,7 @@ export class Feed {
       return;
     }
     if (reason === "SEQUENCE_AHEAD" || reason === "UNKNOWN_SESSION") {
-      if (reason === "UNKNOWN_SESSION") this.#leave();
+      if (reason === "UNKNOWN_SESSION") this.#leave({ chosen: null });
       this.#retry(() => this.#begin());
       return;
     }
@@ -216,10 +217,12 @@ export class Feed {
   }
 
   // The session was deleted, or made room for newer ones: nothing of it stays.
-  #leave() {
+  #leave(event) {
+    this.#disconnect();
     this.#info = null;
     this.#session = "";
-    this.#onEvent({ chosen: null });
+    this.#sequence = 0;
+    this.#onEvent(event);
   }
 
   // A connection brought nothing: is it the service, the token, or this transport?
@@ -227,7 +230,7 @@ export class Feed {
     const attempt = this.#attempt;
     try {
       const access = await checkAccess();
-      if (!access.view) throw new Refused("TOKEN_REFUSED", "");
+      if (!access.view) throw new Refused("TOKEN_REFUSED", "A token is wanted here.");
     } catch (error) {
       if (attempt === this.#attempt) this.#fail(error, () => this.#probe());
       return;
@@ -243,7 +246,7 @@ export class Feed {
 
   #fail(error, again) {
     if (error instanceof Refused) {
-      this.#setState("refused");
+      this.#setState("refused", error.message);
       return;
     }
     this.#setState("lost");
@@ -265,10 +268,10 @@ export class Feed {
     again?.();
   }
 
-  #setState(state) {
+  #setState(state, message = "") {
     if (state === this.#state) return;
     this.#state = state;
-    this.#onState(state);
+    this.#onState(state, message);
   }
 
   // ---- Sleep, and networks that go away -----------------------------------------------------

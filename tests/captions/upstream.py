@@ -10,7 +10,7 @@ import grpc
 from glossa.gateway.v1 import gateway_pb2 as gateway
 from glossa.gateway.v1 import gateway_pb2_grpc
 from glossa.types.v1 import types_pb2 as types
-from services.errors import OutOfRange
+from services.errors import NotFound, OutOfRange
 from services.serving import SERVER_OPTIONS, _Interceptor
 
 SPANISH_ENGINE = "apertium/eng-spa"
@@ -94,6 +94,9 @@ class ScriptedJournal(gateway_pb2_grpc.JournalServiceServicer):
         self.requests.append(request)
         if request.after_sequence > len(self.events):
             raise OutOfRange("SEQUENCE_AHEAD", "another journal; start again from 0")
+        wanted = request.session_id
+        if wanted and wanted not in {event.session_id for event in self.events}:
+            raise NotFound("UNKNOWN_SESSION", "there is no such session")
         queue: asyncio.Queue[gateway.LiveUpdate] = asyncio.Queue()
         cursor, caught_up = request.after_sequence, False
         try:
@@ -102,13 +105,16 @@ class ScriptedJournal(gateway_pb2_grpc.JournalServiceServicer):
                 while cursor < len(self.events):
                     event = self.events[cursor]
                     cursor += 1
-                    yield gateway.FollowResponse(journal_id=self.journal_id, event=event)
+                    if wanted in ("", event.session_id):
+                        yield gateway.FollowResponse(journal_id=self.journal_id, event=event)
                 if not caught_up:
                     caught_up = True
                     self._live.append(queue)
                     yield gateway.FollowResponse(
                         journal_id=self.journal_id, caught_up=gateway.CaughtUp(sequence=cursor)
                     )
+                    if request.until_now:
+                        return
                 while cursor == len(self.events) and not queue.empty():  # events go first
                     yield gateway.FollowResponse(
                         journal_id=self.journal_id, live=queue.get_nowait()

@@ -16,6 +16,7 @@ from services.captions.settings import CaptionsSettings
 from services.captions.web.access import Access
 from services.captions.web.join import JoinApi
 from services.captions.web.live import LiveApi
+from services.captions.web.live_vtt import LiveVttApi
 from services.captions.web.sse import SseApi
 from services.captions.web.transcripts import TranscriptApi
 from services.errors import InvalidInput
@@ -49,7 +50,8 @@ class WebSite:
             JoinApi(settings),
             LiveApi(relay, settings),
             SseApi(relay, settings),
-            TranscriptApi(relay),
+            TranscriptApi(relay, settings),
+            LiveVttApi(relay, settings),
         ]
         self._settings = settings
         self._host = settings.web_host or settings.host

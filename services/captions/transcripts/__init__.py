@@ -1,0 +1,1 @@
+"""What was said in a session, as files that people and players read."""

@@ -27,6 +27,8 @@ log = structlog.get_logger()
 _FILES = Path(__file__).parents[1] / "pages"
 _PAGES = {
     "/": "phone/index.html",
+    "/operator": "operator/index.html",
+    "/compare": "compare/index.html",
 }
 _BODY_LIMIT_BYTES = 16 * 1024
 # After an outage a whole congregation comes back within the same second.

@@ -15,6 +15,7 @@ VERBS = {
     "captions": Verb("cli.captions", "captions", "Follow the captions in this terminal."),
     "obs": Verb("cli.obs", "obs", "Show captions in a text source of OBS Studio."),
     "propresenter": Verb("cli.propresenter", "propresenter", "Show captions in ProPresenter."),
+    "export": Verb("cli.export", "export", "Write a session as subtitles, text or JSON."),
     "queue": Verb("cli.queue", "queue", "Show the collected pairs, and make datasets of them."),
     "review": Verb("cli.review", "review", "Put doubtful pairs right, in this terminal."),
     "report": Verb("cli.report", "report", "Write a session's report: figures and plots."),

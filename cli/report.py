@@ -11,8 +11,6 @@ from cli.collector_client import collector_address, collector_option, run
 from cli.options import json_option
 
 _MAKE_TIMEOUT_S = 200.0
-_LIST_TIMEOUT_S = 10.0
-_SESSIONS_LISTED = 20
 
 
 @click.command()
@@ -39,14 +37,13 @@ def report(
     """
     import json
 
+    from cli.session_list import last_session, newest_sessions, print_sessions
+
     if session is None:
-        _list(run(_sessions(gateway)))
+        print_sessions(run(newest_sessions(gateway)))
         return
     if session == "last":
-        sessions = run(_sessions(gateway, 1))
-        if not sessions:
-            raise click.ClickException("there is no session yet: ./glossa demo makes one")
-        session = sessions[0].session_id
+        session = run(last_session(gateway))
     files = run(_files(collector_address(collector), session))
     folder = out or _default_folder(session)
     try:
@@ -80,50 +77,6 @@ async def _files(address: str, session: str) -> dict[str, bytes]:
         ):
             files[piece.file_name] = files.get(piece.file_name, b"") + piece.data
     return files
-
-
-async def _sessions(gateway: str | None, count: int = _SESSIONS_LISTED) -> list[Any]:
-    import grpc
-
-    from cli.client import Peer, as_glossa_error
-    from cli.stack import address_of
-    from glossa.gateway.v1 import gateway_pb2, gateway_pb2_grpc
-    from services.serving import CHANNEL_OPTIONS
-
-    address = gateway or address_of("gateway")
-    async with grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS) as channel:
-        stub = gateway_pb2_grpc.GatewayServiceStub(channel)
-        try:
-            answer = await stub.ListSessions(
-                gateway_pb2.ListSessionsRequest(page_size=count), timeout=_LIST_TIMEOUT_S
-            )
-        except grpc.aio.AioRpcError as error:
-            raise as_glossa_error(error, Peer("gateway", address, "--gateway")) from error
-        return list(answer.sessions)
-
-
-def _list(sessions: list[Any]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    if not sessions:
-        click.echo("There is no session yet: ./glossa demo makes one.")
-        return
-    table = Table(title="Sessions, newest first", title_justify="left")
-    table.add_column("id", no_wrap=True)  # whole: it is what one goes on with
-    for heading in ("title", "began (UTC)", "languages"):
-        table.add_column(heading)
-    table.add_column("sentences", justify="right")
-    for session in sessions:
-        table.add_row(
-            session.session_id,
-            Text(session.title),
-            session.start_time.ToDatetime().isoformat(sep=" ", timespec="minutes"),
-            f"{session.source_language} > {', '.join(session.target_languages)}",
-            str(session.final_count),
-        )
-    Console().print(table)
 
 
 def _print(found: dict[str, Any], folder: Path) -> None:

@@ -47,7 +47,14 @@ ROUTES: dict[str, tuple[str | None, str, int]] = {
     "GET /join": ("view", "/join", 200),
     "GET /join.svg": ("view", "/join.svg", 200),
     "GET /sessions": ("view", "/sessions", 200),
-    "GET /sessions/{session_id}/captions.vtt": ("view", "/sessions/sunday/captions.vtt", 200),
+    "GET /sessions/{session_id}/captions.{format}": ("view", "/sessions/sunday/captions.vtt", 200),
+    "GET /sessions/{session_id}/live.vtt": ("view", "/sessions/sunday/live.vtt?language=de", 404),
+    "GET /operator/status": ("operate", "/operator/status", 503),  # the journal is scripted
+    "GET /operator/sessions": ("operate", "/operator/sessions", 503),
+    "GET /operator/events": ("operate", "/operator/events", 400),  # no WebSocket is asked for
+} | {
+    f"POST /operator/{name}": ("operate", f"/operator/{name}", 503)
+    for name in ("correct", "hide", "hold", "reset", "end", "screens")
 }
 
 

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 import pytest
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+from playwright.async_api import Browser, Page, async_playwright
 
 CHROMIUM = shutil.which("chromium")
 DEADLINE_S = 20.0
@@ -68,40 +68,3 @@ class PageRecord:
     def _note_console(self, message: Any) -> None:
         if message.type in ("error", "warning"):
             self.problems.append(message.text)
-
-
-class LivePage:
-    """What a reader sees of the live page."""
-
-    def __init__(self, page: Page, url: str) -> None:
-        self.page = page
-        self.url = url
-        self.record = PageRecord(page)
-
-    @classmethod
-    async def new(cls, context: BrowserContext, url: str) -> LivePage:
-        return cls(await context.new_page(), url)
-
-    async def open(self, query: str = "") -> None:
-        await self.page.goto(f"{self.url}/{query}")
-
-    async def lines(self, kind: str) -> list[str]:
-        """The visible texts of `kind` ("source" or "target") from top to bottom."""
-        texts: list[str] = await self.page.locator(f".segment .{kind}").all_inner_texts()
-        return [text for text in texts if text]
-
-    async def wait_lines(self, kind: str, expected: list[str]) -> None:
-        await settled(lambda: self.lines(kind), expected)
-
-    async def wait_status(self, expected: str) -> None:
-        await settled(self.page.locator("#status").inner_text, expected)
-
-    async def classes(self, kind: str) -> list[str]:
-        return list(
-            await self.page.locator(f".segment .{kind}").evaluate_all(
-                "elements => elements.map((each) => each.className)"
-            )
-        )
-
-    async def run(self, script: str, argument: object = None) -> Any:
-        return await self.page.evaluate(script, argument)

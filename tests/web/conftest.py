@@ -9,7 +9,8 @@ from playwright.async_api import Browser
 
 from services.settings import port
 from tests.captions.conftest import StartCaptions, base, journal, start_captions
-from tests.web.browser import LivePage, browser, require_chromium
+from tests.web.browser import browser, require_chromium
+from tests.web.phone_page import PhonePage
 
 __all__ = ["StartCaptions", "base", "journal", "start_captions"]
 
@@ -22,8 +23,8 @@ async def chromium() -> AsyncIterator[Browser]:
 
 
 @pytest.fixture
-async def page(chromium: Browser, base: int) -> AsyncIterator[LivePage]:
-    """The live page of the captions process on the ports of `base`; not opened yet."""
+async def page(chromium: Browser, base: int) -> AsyncIterator[PhonePage]:
+    """The phone page of the captions process on the ports of `base`; not opened yet."""
     context = await chromium.new_context(viewport={"width": 1280, "height": 800}, locale="en-US")
-    yield await LivePage.new(context, f"http://127.0.0.1:{port('captions_web', base)}")
+    yield await PhonePage.new(context, f"http://127.0.0.1:{port('captions_web', base)}")
     await context.close()

@@ -9,7 +9,8 @@ from pathlib import Path
 from services.settings import port
 from tests.captions.upstream import ScriptedJournal, draft, partial
 from tests.processes import REPOSITORY, ServiceProcess, free_port_base
-from tests.web.browser import LivePage, browser
+from tests.web.browser import browser
+from tests.web.phone_page import PhonePage
 
 PICTURE = REPOSITORY / "docs" / "images" / "live-page.png"
 SERMON = (
@@ -49,7 +50,9 @@ async def main() -> None:
                 journal.say(number, english, spanish)
             async with browser() as chromium:
                 context = await chromium.new_context(viewport={"width": 1280, "height": 860})
-                page = await LivePage.new(context, f"http://127.0.0.1:{port('captions_web', base)}")
+                page = await PhonePage.new(
+                    context, f"http://127.0.0.1:{port('captions_web', base)}"
+                )
                 await page.open()
                 await page.wait_status("live")
                 journal.live(transcript=partial(5, 1, "So bring what you", "have and"))

@@ -1,4 +1,4 @@
-"""The live page in a real browser."""
+"""The phone page in a real browser."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ from glossa.gateway.v1 import gateway_pb2
 from services.settings import port
 from tests.captions.conftest import StartCaptions
 from tests.captions.upstream import ScriptedJournal, draft, dropped, final, partial, translated
-from tests.web.browser import LivePage, settled
+from tests.web.browser import settled
+from tests.web.phone_page import PhonePage
 
 _SCRIPT = "<script>document.title='owned'</script><img src=x onerror=alert(1)>"
 
 
 async def test_a_sentence_grows_becomes_final_and_is_corrected(
-    journal: ScriptedJournal, start_captions: StartCaptions, page: LivePage
+    journal: ScriptedJournal, start_captions: StartCaptions, page: PhonePage
 ) -> None:
     journal.start_session()
     journal.say(1, "Welcome.", "Bienvenidos.")
@@ -34,16 +35,16 @@ async def test_a_sentence_grows_becomes_final_and_is_corrected(
     journal.correct(2, "es", "La gracia y la paz.")
     await page.wait_lines("target", ["Bienvenidos.", "La gracia y la paz."])
     assert "corrected" in (await page.classes("target"))[1]
-    engines = await page.page.locator("#engines").text_content()
-    assert engines == "pocketsphinx/en-us  →  apertium/eng-spa"
-    announced = await page.page.locator("#announcer").inner_text()
-    assert "Gracia y paz." in announced
-    assert "Bienvenidos." not in announced  # what was there before is not read out again
+    await page.open_sheet()
+    engines = await page.page.locator("#engines").inner_text()
+    assert engines.endswith("pocketsphinx/en-us → apertium/eng-spa")
+    # What was there before is not read out, and a correction is not read again.
+    assert await page.announced() == ["Gracia y paz."]
     assert page.record.problems == []
 
 
 async def test_a_partial_that_comes_to_nothing_is_taken_away(
-    journal: ScriptedJournal, start_captions: StartCaptions, page: LivePage
+    journal: ScriptedJournal, start_captions: StartCaptions, page: PhonePage
 ) -> None:
     journal.start_session()
     await start_captions()
@@ -56,7 +57,7 @@ async def test_a_partial_that_comes_to_nothing_is_taken_away(
 
 
 async def test_a_deleted_session_leaves_the_page(
-    journal: ScriptedJournal, start_captions: StartCaptions, page: LivePage
+    journal: ScriptedJournal, start_captions: StartCaptions, page: PhonePage
 ) -> None:
     journal.start_session("monday", title="Evening")
     journal.say(1, "Still here.", "Aún aquí.", session_id="monday")
@@ -77,7 +78,7 @@ async def test_a_deleted_session_leaves_the_page(
 
 
 async def test_markup_in_a_caption_is_shown_as_text(
-    journal: ScriptedJournal, start_captions: StartCaptions, page: LivePage
+    journal: ScriptedJournal, start_captions: StartCaptions, page: PhonePage
 ) -> None:
     journal.start_session(title=_SCRIPT)
     journal.say(1, _SCRIPT, f"{_SCRIPT} también")
@@ -91,7 +92,7 @@ async def test_markup_in_a_caption_is_shown_as_text(
 
 
 async def test_a_restart_of_captions_loses_no_line_and_doubles_none(
-    journal: ScriptedJournal, start_captions: StartCaptions, page: LivePage
+    journal: ScriptedJournal, start_captions: StartCaptions, page: PhonePage
 ) -> None:
     journal.start_session()
     journal.say(1, "one", "uno")
@@ -109,11 +110,11 @@ async def test_a_restart_of_captions_loses_no_line_and_doubles_none(
     await page.wait_lines("target", ["uno", "dos", "tres"])
     assert await page.lines("source") == ["one", "two", "three"]
     resumed = [url for url in page.record.urls if "/ws?" in url]
-    assert resumed[-1].endswith("session=sunday&after=3")
+    assert resumed[-1].endswith("language=en%2Ces&session=sunday&after=3")
 
 
 async def test_nothing_is_asked_of_another_host(
-    journal: ScriptedJournal, start_captions: StartCaptions, page: LivePage
+    journal: ScriptedJournal, start_captions: StartCaptions, page: PhonePage
 ) -> None:
     journal.start_session()
     journal.say(1, "one", "uno")
@@ -129,7 +130,7 @@ async def test_nothing_is_asked_of_another_host(
 
 
 async def test_the_reader_chooses_language_and_session(
-    journal: ScriptedJournal, start_captions: StartCaptions, page: LivePage
+    journal: ScriptedJournal, start_captions: StartCaptions, page: PhonePage
 ) -> None:
     journal.start_session("early", title="Early", targets=("es", "fr"))
     journal.append("early", transcript=final(1, "one"))
@@ -140,22 +141,23 @@ async def test_the_reader_chooses_language_and_session(
     await page.open("?language=fr")
     await page.wait_lines("target", ["un"])
     await page.wait_status("ended")
-    await page.page.select_option("#language", "es")
+    await page.language.select_option("Español")
     await page.wait_lines("target", ["uno"])
-    await page.page.select_option("#language", "en")
+    await page.language.select_option("English")
     await page.wait_lines("target", [])
-    assert await page.lines("source") == ["one"]
+    await page.wait_lines("source", ["one"])
     # A session that begins takes the place of one that is over, unless the reader chose.
     journal.start_session("late", title="Late")
     journal.say(1, "two", "dos", session_id="late")
     await page.wait_lines("source", ["two"])
-    await page.page.select_option("#session", "early")
+    await page.open_sheet()
+    await page.page.locator("#session").select_option("early")
     await page.wait_lines("source", ["one"])
     assert "session=early" in page.page.url
 
 
 async def test_a_reader_who_scrolled_back_is_not_dragged_to_the_end(
-    journal: ScriptedJournal, start_captions: StartCaptions, page: LivePage
+    journal: ScriptedJournal, start_captions: StartCaptions, page: PhonePage
 ) -> None:
     journal.start_session()
     for number in range(1, 41):
@@ -163,24 +165,20 @@ async def test_a_reader_who_scrolled_back_is_not_dragged_to_the_end(
     await start_captions()
     await page.open()
     await page.wait_status("live")
-    is_at_end = """() => {
-      const { scrollHeight, scrollTop, clientHeight } = document.getElementById('scroller');
-      return scrollHeight - scrollTop - clientHeight < 2;
-    }"""
-    await settled(lambda: page.run(is_at_end), True)
-    await page.run("document.getElementById('scroller').scrollTop = 100")
-    to_live = page.page.locator("#to-live")
-    await settled(to_live.is_visible, True)
+    await page.wait_at_end()
+    await page.scroll_to(100)
+    await settled(page.to_live.is_visible, True)
     journal.say(41, "sentence 41", "frase 41")
     everything = [f"frase {number}" for number in range(1, 42)]
     await page.wait_lines("target", everything)
-    assert await page.run("document.getElementById('scroller').scrollTop") == 100
-    await to_live.click()
-    await settled(lambda: page.run(is_at_end), True)
+    assert await page.scroll_top() == 100
+    await page.to_live.click()
+    await page.wait_at_end()
+    assert await page.to_live.is_hidden()
 
 
 async def test_a_replaced_journal_replaces_what_is_shown(
-    base: int, journal: ScriptedJournal, start_captions: StartCaptions, page: LivePage
+    base: int, journal: ScriptedJournal, start_captions: StartCaptions, page: PhonePage
 ) -> None:
     journal.start_session()
     journal.say(1, "old", "viejo")

@@ -1,0 +1,83 @@
+// Keeps the newest line in view, unless the reader went back; then keeps the reader's place.
+
+const AT_END_PX = 4; // scroll offsets are fractions on many screens
+const NEAR_END_PX = 120;
+
+export class Follower {
+  #scroller;
+  #lines;
+  #button;
+  #lastTop = 0;
+
+  /**
+   * @param {HTMLElement} scroller
+   * @param {HTMLElement} lines its children are what a reader's place is measured by
+   * @param {HTMLButtonElement} button leads back to the newest line
+   */
+  constructor(scroller, lines, button) {
+    this.isFollowing = true;
+    this.#scroller = scroller;
+    this.#lines = lines;
+    this.#button = button;
+    scroller.addEventListener("scroll", () => this.#note(), { passive: true });
+    button.addEventListener("click", () => {
+      this.follow();
+      scroller.focus({ preventScroll: true });
+    });
+    const settle = () => this.isFollowing && this.#toEnd();
+    if (typeof ResizeObserver === "function") new ResizeObserver(settle).observe(scroller);
+    else addEventListener("resize", settle);
+  }
+
+  /** Goes to the newest line and stays there. */
+  follow() {
+    this.isFollowing = true;
+    this.#button.hidden = true;
+    this.#toEnd();
+  }
+
+  /** Makes a change to the lines under the reader's eyes without moving what is read. */
+  keepPlace(change) {
+    if (this.isFollowing) {
+      change();
+      this.#toEnd();
+      return;
+    }
+    const anchor = this.#firstVisible();
+    const before = anchor?.getBoundingClientRect().top;
+    change();
+    if (!anchor?.isConnected) return;
+    const moved = anchor.getBoundingClientRect().top - before;
+    if (!moved) return;
+    this.#scroller.scrollTop += moved;
+    this.#lastTop = this.#scroller.scrollTop;
+  }
+
+  #toEnd() {
+    this.#scroller.scrollTop = this.#scroller.scrollHeight;
+    this.#lastTop = this.#scroller.scrollTop;
+  }
+
+  // The first move back is enough to stay there: the next caption comes in a moment.
+  #note() {
+    const { scrollHeight, scrollTop, clientHeight } = this.#scroller;
+    const toEnd = scrollHeight - scrollTop - clientHeight;
+    if (toEnd <= AT_END_PX) this.isFollowing = true;
+    else if (scrollTop < this.#lastTop) this.isFollowing = false;
+    else if (toEnd < NEAR_END_PX) this.isFollowing = true;
+    this.#lastTop = scrollTop;
+    this.#button.hidden = this.isFollowing;
+  }
+
+  #firstVisible() {
+    const top = this.#scroller.getBoundingClientRect().top;
+    const lines = this.#lines.children;
+    let [low, high] = [0, lines.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (lines[middle].getBoundingClientRect().bottom > top) high = middle;
+      else low = middle + 1;
+    }
+    return lines[low];
+  }
+}

@@ -125,6 +125,23 @@ class OutOfMemory(EngineFailed):
         self.reason = "OUT_OF_MEMORY"
 
 
+_KINDS: dict[grpc.StatusCode, type[GlossaError]] = {
+    kind.code: kind
+    for kind in (
+        InvalidInput,
+        Unauthenticated,
+        Forbidden,
+        NotFound,
+        WrongState,
+        OutOfRange,
+        Superseded,
+        Overloaded,
+        DeadlinePassed,
+        Unavailable,
+    )
+}
+
+
 async def abort(context: grpc.aio.ServicerContext, error: GlossaError) -> None:
     """Ends the RPC with `error` as its status; never returns."""
     status = status_pb2.Status(code=error.code.value[0], message=error.message)
@@ -162,6 +179,15 @@ def reason_of(error: grpc.RpcError) -> str:
     """The stable reason of a failed call; its gRPC code's name when there is none."""
     info = error_info(error)
     return info.reason if info is not None else str(error.code().name)
+
+
+def refusal(error: grpc.aio.AioRpcError) -> GlossaError | None:
+    """What a peer answered instead, as it raised it; None when the answer is not the peer's."""
+    info = error_info(error)
+    kind = _KINDS.get(error.code())
+    if info is None or kind is None:
+        return None
+    return kind(info.reason, error.details() or info.reason, **dict(info.metadata))
 
 
 class PeerStatus:

@@ -52,3 +52,4 @@ class CaptionsApp:
 
     async def drain(self) -> None:
         self._relay.drain()
+        self._site.drain()

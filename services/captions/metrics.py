@@ -16,3 +16,20 @@ UPSTREAM_CONNECTED = Gauge(
     "glossa_captions_upstream_connected_bool", "1 while the upstream is being followed."
 )
 SESSIONS = Gauge("glossa_captions_sessions", "Sessions in the history.")
+
+
+def by_label(metric: Counter | Gauge) -> dict[str, int]:
+    """What is counted under each value of a metric's one label, zeros left out."""
+    (family,) = metric.collect()
+    return {
+        label: int(sample.value)
+        for sample in family.samples
+        if not sample.name.endswith("_created") and sample.value
+        for label in sample.labels.values()
+    }
+
+
+def is_set(metric: Gauge) -> bool:
+    """Whether a gauge that says yes or no says yes."""
+    (family,) = metric.collect()
+    return any(sample.value for sample in family.samples)

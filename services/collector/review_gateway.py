@@ -10,20 +10,8 @@ from glossa.gateway.v1 import gateway_pb2, gateway_pb2_grpc
 from services.audio import ms_to_samples
 from services.collector.pair import Decision, Pair
 from services.collector.pair_message import DECISION_NUMBERS
-from services.errors import (
-    GlossaError,
-    InvalidInput,
-    NotFound,
-    Unavailable,
-    WrongState,
-    error_info,
-    reason_of,
-)
+from services.errors import GlossaError, Unavailable, reason_of, refusal
 from services.serving import CHANNEL_OPTIONS
-
-_REFUSALS: dict[grpc.StatusCode, type[GlossaError]] = {
-    kind.code: kind for kind in (InvalidInput, NotFound, WrongState)
-}
 
 _REVIEW_TIMEOUT_S = 10.0
 _LIST_TIMEOUT_S = 2.0  # a list of pairs is not worth a longer wait for what it says of audio
@@ -145,11 +133,11 @@ class ReviewGateway:
 
 def _refusal(error: grpc.aio.AioRpcError) -> GlossaError:
     """What the gateway refused, as it said it; anything else is a gateway that is not there."""
-    kind = _REFUSALS.get(error.code())
-    if kind is None or error_info(error) is None:
+    refused = refusal(error)
+    if refused is None or isinstance(refused, Unavailable):
         return Unavailable(
             "GATEWAY_UNAVAILABLE",
             f"the gateway does not answer ({reason_of(error)}); nothing is lost: try again in a "
             "moment",
         )
-    return kind(reason_of(error), error.details() or reason_of(error))
+    return refused

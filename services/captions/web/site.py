@@ -17,6 +17,8 @@ from services.captions.web.access import Access
 from services.captions.web.join import JoinApi
 from services.captions.web.live import LiveApi
 from services.captions.web.live_vtt import LiveVttApi
+from services.captions.web.operator import OperatorApi
+from services.captions.web.operator_gateway import OperatorGateway
 from services.captions.web.sse import SseApi
 from services.captions.web.transcripts import TranscriptApi
 from services.errors import InvalidInput
@@ -27,10 +29,12 @@ log = structlog.get_logger()
 _FILES = Path(__file__).parents[1] / "pages"
 _PAGES = {
     "/": "phone/index.html",
+    "/audience": "audience/index.html",
+    "/overlay": "overlay/index.html",
     "/operator": "operator/index.html",
     "/compare": "compare/index.html",
 }
-_BODY_LIMIT_BYTES = 16 * 1024
+_BODY_LIMIT_BYTES = 32 * 1024  # a text of 2000 characters, each escaped in JSON
 # After an outage a whole congregation comes back within the same second.
 _BACKLOG = 4096
 
@@ -47,6 +51,8 @@ class WebSite:
 
     def __init__(self, relay: Relay, settings: CaptionsSettings) -> None:
         self._access = Access(settings)
+        self._gateway = OperatorGateway(settings.operated_gateway)
+        self._operator = OperatorApi(self._gateway, settings)
         self._apis: list[Api] = [
             self._access,
             JoinApi(settings),
@@ -54,6 +60,7 @@ class WebSite:
             SseApi(relay, settings),
             TranscriptApi(relay, settings),
             LiveVttApi(relay, settings),
+            self._operator,
         ]
         self._settings = settings
         self._host = settings.web_host or settings.host
@@ -76,10 +83,17 @@ class WebSite:
             InvalidInput: BAD_CERTIFICATE.
         """
         tls = _tls(self._settings)
-        async with listening(self.application(), self._host, self._port, tls, _BACKLOG):
-            scheme = "http" if tls is None else "https"
-            log.info("page", url=f"{scheme}://{self._host}:{self._port}/")
-            yield
+        try:
+            async with listening(self.application(), self._host, self._port, tls, _BACKLOG):
+                scheme = "http" if tls is None else "https"
+                log.info("page", url=f"{scheme}://{self._host}:{self._port}/")
+                yield
+        finally:
+            await self._gateway.close()
+
+    def drain(self) -> None:
+        """Ends what operators have open; displays are the relay's to end."""
+        self._operator.drain()
 
 
 def _tls(settings: CaptionsSettings) -> ssl.SSLContext | None:

@@ -92,9 +92,6 @@ class _Once:
             self._said = sentence
             self._report(sentence)
 
-    def forget(self) -> None:
-        self._said = ""
-
 
 async def _follow(
     source: CaptionSource,
@@ -122,7 +119,8 @@ async def _follow(
         on_broken=broken,
     )
     async for event in subscriber.events():
-        say.forget()
+        if event.HasField("caught_up"):
+            say(f"captions come from {source.address}")
         display.take(event, time.monotonic())
         changed.set()
 

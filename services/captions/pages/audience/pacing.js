@@ -40,6 +40,11 @@ export class Pacing {
     return this.#waiting.length > 0;
   }
 
+  // The segments of which something has not come yet.
+  get waitingIds() {
+    return new Set(this.#waiting.map((line) => line.segmentId));
+  }
+
   // How long the last word that waits will wait, when nothing more is said.
   delayMs(now) {
     if (!this.isBehind) return 0;

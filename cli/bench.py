@@ -13,6 +13,7 @@ BENCHES = {
     "qe": Verb("bench.qe", "command", "One or more quality engines: ms a pair, pairs/s, memory."),
     "stream": Verb("bench.stream", "command", "A stack on recordings: latency, flicker, logs."),
     "collector": Verb("bench.collector", "command", "Pairs a second into Redis, outages too."),
+    "captions": Verb("bench.captions", "command", "Many displays at once, beside a naive server."),
     "soak": Verb("bench.soak", "command", "Memory and losses over hours of audio."),
 }
 

@@ -125,7 +125,7 @@ async def test_captions_go_on_when_obs_or_the_captions_service_restarts(
 ) -> None:
     journal.start_session()
     captions = await start_captions()
-    async with showing(obs, captions, "--clear-after", "0") as verb:
+    async with showing(obs, captions, "--clear-after", "0", "--partials") as verb:
         await verb.until_said(*BEGUN)
         journal.say(1, "one", "uno")
         await shows(obs, "uno")
@@ -135,7 +135,10 @@ async def test_captions_go_on_when_obs_or_the_captions_service_restarts(
         await obs.start()
         await verb.until_said("captions go to OBS")
         await shows(obs, "uno", "dos")
+        journal.live(translation=draft(3, 2, "que nadie terminará"))
+        await shows(obs, "dos", "que nadie terminará")
         captions.kill()
+        await shows(obs, "dos")
         await verb.until_said("no captions service answers")
         journal.say(3, "three", "tres")
         captions.start()

@@ -52,6 +52,7 @@ ROUTES: dict[str, tuple[str | None, str, int]] = {
     "GET /operator/status": ("operate", "/operator/status", 503),  # the journal is scripted
     "GET /operator/sessions": ("operate", "/operator/sessions", 503),
     "GET /operator/events": ("operate", "/operator/events", 400),  # no WebSocket is asked for
+    "GET /operator/microphone": ("ingest", "/operator/microphone", 400),
 } | {
     f"POST /operator/{name}": ("operate", f"/operator/{name}", 503)
     for name in ("correct", "hide", "hold", "reset", "end", "screens")

@@ -18,7 +18,12 @@ from services.captions.settings import CaptionsSettings
 from services.captions.viewer import slow_consumer
 from services.captions.web.live_query import live_query
 from services.captions.web.operator_gateway import OPERATIONS, OperatorGateway
-from services.captions.web.sockets import CLOSE_TIMEOUT_S, Sockets, read_until_closed
+from services.captions.web.sockets import (
+    CLOSE_TIMEOUT_S,
+    Sockets,
+    read_until_closed,
+    until_one_ends,
+)
 from services.errors import GlossaError, Overloaded
 from services.web import json_answer, json_object
 
@@ -78,16 +83,7 @@ class OperatorApi:
         One message at a time is taken from the gateway, which skips live updates for who is slow:
         nothing gathers here.
         """
-        reader = asyncio.create_task(read_until_closed(socket))
-        sender = asyncio.create_task(self._send_all(messages, socket))
-        try:
-            await asyncio.wait({reader, sender}, return_when=asyncio.FIRST_COMPLETED)
-            if sender.done():
-                sender.result()
-        finally:
-            reader.cancel()
-            sender.cancel()
-            await asyncio.wait({reader, sender})
+        await until_one_ends(read_until_closed(socket), self._send_all(messages, socket))
 
     async def _send_all(
         self, messages: AsyncGenerator[Any, None], socket: web.WebSocketResponse

@@ -17,6 +17,7 @@ from services.captions.web.access import Access
 from services.captions.web.join import JoinApi
 from services.captions.web.live import LiveApi
 from services.captions.web.live_vtt import LiveVttApi
+from services.captions.web.microphone import MicrophoneApi
 from services.captions.web.operator import OperatorApi
 from services.captions.web.operator_gateway import OperatorGateway
 from services.captions.web.sse import SseApi
@@ -53,14 +54,16 @@ class WebSite:
         self._access = Access(settings)
         self._gateway = OperatorGateway(settings.operated_gateway)
         self._operator = OperatorApi(self._gateway, settings)
+        self._microphone = MicrophoneApi(self._gateway, settings)
         self._apis: list[Api] = [
             self._access,
             JoinApi(settings),
-            LiveApi(relay, settings),
-            SseApi(relay, settings),
+            LiveApi(relay),
+            SseApi(relay),
             TranscriptApi(relay, settings),
             LiveVttApi(relay, settings),
             self._operator,
+            self._microphone,
         ]
         self._settings = settings
         self._host = settings.web_host or settings.host
@@ -92,8 +95,9 @@ class WebSite:
             await self._gateway.close()
 
     def drain(self) -> None:
-        """Ends what operators have open; displays are the relay's to end."""
+        """Ends what operators and speakers have open; displays are the relay's to end."""
         self._operator.drain()
+        self._microphone.drain()
 
 
 def _tls(settings: CaptionsSettings) -> ssl.SSLContext | None:

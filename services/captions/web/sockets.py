@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 import structlog
 from aiohttp import WSCloseCode, web
@@ -27,6 +28,8 @@ _CLOSE_REFUSED = 4400
 _CLOSE_NOT_FOUND = 4404
 _CLOSE_OUT_OF_RANGE = 4416
 
+Work = Callable[[web.WebSocketResponse], Coroutine[Any, Any, None]]
+
 
 class Sockets:
     """The open WebSockets of one kind.
@@ -47,10 +50,7 @@ class Sockets:
         self._draining.set()
 
     async def serve(
-        self,
-        request: web.Request,
-        socket: web.WebSocketResponse,
-        work: Callable[[web.WebSocketResponse], Awaitable[None]],
+        self, request: web.Request, socket: web.WebSocketResponse, work: Work
     ) -> web.WebSocketResponse:
         """Answers with `socket` and works on it; a GlossaError is told and closes it.
 
@@ -61,7 +61,7 @@ class Sockets:
         try:
             if self._open_count > self._limit:
                 raise self._refusal()
-            await self._work(socket, work)
+            await until_one_ends(work(socket), self._stop())
         except GlossaError as error:
             await close(request, socket, error)
         except ConnectionError:
@@ -70,24 +70,22 @@ class Sockets:
             self._open_count -= 1
         return socket
 
-    async def _work(
-        self,
-        socket: web.WebSocketResponse,
-        work: Callable[[web.WebSocketResponse], Awaitable[None]],
-    ) -> None:
-        """Raises Unavailable: SHUTTING_DOWN, and what `work` raises."""
-        working = asyncio.ensure_future(work(socket))
-        stopping = asyncio.create_task(self._draining.wait())
-        try:
-            await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
-            if working.done():
-                working.result()
-                return
-        finally:
-            working.cancel()
-            stopping.cancel()
-            await asyncio.wait({working, stopping})
+    async def _stop(self) -> None:
+        await self._draining.wait()
         raise Unavailable("SHUTTING_DOWN", "captions is stopping; open this again in a moment")
+
+
+async def until_one_ends(*work: Coroutine[Any, Any, None]) -> None:
+    """Runs all of it until one part ends; raises what that one raised."""
+    tasks = [asyncio.create_task(each) for each in work]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def close(request: web.Request, socket: web.WebSocketResponse, error: GlossaError) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import NoReturn
 
 from services.captions.events import Event
 from services.captions.viewer import Query, Viewer
@@ -45,6 +47,15 @@ class Audience:
         for viewer in self:
             if not session_id or viewer.query.session_id == session_id:
                 viewer.cut(error)
+
+    async def watch_writes(self, timeout_s: float) -> NoReturn:
+        """Cuts who takes longer than `timeout_s` over one event, or a fifth more."""
+        clock = asyncio.get_running_loop().time
+        while True:
+            await asyncio.sleep(min(1.0, timeout_s / 5))
+            now = clock()
+            for viewer in self:
+                viewer.check_write(now, timeout_s)
 
 
 def _wish(viewer: Viewer) -> Query:

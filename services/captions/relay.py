@@ -66,6 +66,11 @@ class Relay:
 
     async def run(self) -> None:
         """Follows the upstream until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._audience.watch_writes(self._settings.write_timeout_s))
+            await self._follow()
+
+    async def _follow(self) -> None:
         async with contextlib.aclosing(Upstream(self._settings).updates()) as updates:
             async for update in updates:
                 self._take(update)

@@ -33,11 +33,8 @@ SERVICE_NAME = captions_pb2.DESCRIPTOR.services_by_name["CaptionService"].full_n
 class CaptionServicer(captions_pb2_grpc.CaptionServiceServicer):
     """Args: viewing_tokens: one of which a display has to bring; empty: none is wanted."""
 
-    def __init__(
-        self, relay: Relay, write_timeout_s: float, viewing_tokens: Sequence[str] = ()
-    ) -> None:
+    def __init__(self, relay: Relay, viewing_tokens: Sequence[str] = ()) -> None:
         self._relay = relay
-        self._write_timeout_s = write_timeout_s
         self._credentials = [f"Bearer {token}".encode() for token in viewing_tokens]
         relay.on_forgotten(_message.cache_clear)
 
@@ -52,10 +49,8 @@ class CaptionServicer(captions_pb2_grpc.CaptionServiceServicer):
             request.finals_only,
         )
         async with self._relay.watching(query, "grpc") as viewer:
-            async for event in viewer:
-                # Written here, not yielded: only so has a write to a stalled display a deadline.
-                message = _message(event, viewer.journal_id)
-                await viewer.send(context.write(message), self._write_timeout_s)
+            # Written, not yielded: only so is a write to a stalled display noticed, and ended.
+            await viewer.deliver(lambda event: context.write(_message(event, viewer.journal_id)))
         return
         yield  # makes this the generator that the server expects
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict, deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Iterable
+from collections.abc import Awaitable, Callable, Hashable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NoReturn
 
 from services.captions.events import (
     Caption,
@@ -57,10 +58,10 @@ def slow_consumer() -> Overloaded:
 
 
 class Viewer:
-    """The events of one display, in order; iterate over it.
+    """The events of one display, in order: `deliver` them.
 
     An event that finds the display idle, all before it written and nothing waiting, is written at
-    once where the transport can (`write_through`); else it waits here and the iteration brings it.
+    once where the transport can (`write_through`); else it waits here until `deliver` comes to it.
 
     Overflow: the newest partial of a segment in a language replaces the one that waits, and waiting
     partials make room for finals. No final is dropped: when too many wait, the display is cut with
@@ -74,7 +75,8 @@ class Viewer:
         self._waiting: OrderedDict[Hashable, Event] = OrderedDict()
         self._wake = asyncio.Event()
         self._error: GlossaError | None = None
-        self._deadline: asyncio.Timeout | None = None
+        self._interruption: asyncio.Timeout | None = None
+        self._write_began_at: float | None = None  # on the clock of the loop, while one goes on
         self._last_error: GlossaError | None = None  # once what waits has been taken
         self._backlog: deque[Event] = deque()
         self._is_idle = False
@@ -137,46 +139,53 @@ class Viewer:
             self._rouse()
 
     def cut(self, error: GlossaError) -> None:
-        """Ends the iteration with `error`, and a write that waits for the display."""
+        """Ends the delivery with `error`, and a write that waits for the display."""
         if self._error is None:
             self._error = error
             self._waiting.clear()
             self._rouse()
-            if self._deadline is not None:
-                self._deadline.reschedule(asyncio.get_running_loop().time())
+            if self._interruption is not None and self._write_began_at is not None:
+                self._interruption.reschedule(self._write_began_at)
 
-    async def send(self, write: Awaitable[None], timeout_s: float) -> None:
-        """Awaits one write to the display. Raises GlossaError: why it was cut, or SLOW_CONSUMER."""
+    def check_write(self, now: float, timeout_s: float) -> None:
+        """Cuts a display that has not taken an event for longer than `timeout_s`."""
+        if self._write_began_at is not None and now - self._write_began_at > timeout_s:
+            self.cut(slow_consumer())
+
+    async def deliver(self, write: Callable[[Event], Awaitable[None]]) -> NoReturn:
+        """Writes each event in its turn. Raises GlossaError: why the display was cut."""
+        clock = asyncio.get_running_loop().time
         try:
-            async with asyncio.timeout(timeout_s) as self._deadline:
-                await write
+            # One for all writes: a deadline of its own for each costs as much as a write.
+            async with asyncio.timeout(None) as self._interruption:
+                while True:
+                    event = await self._next()
+                    self._write_began_at = clock()
+                    await write(event)
+                    self._write_began_at = None
         except TimeoutError:
             raise (self._error or slow_consumer()) from None
         finally:
-            self._deadline = None
+            self._interruption = None
 
-    async def __aiter__(self) -> AsyncIterator[Event]:
+    async def _next(self) -> Event:
         while True:
-            self._raise_if_cut()
+            if self._error is not None:
+                raise self._error
             if self._backlog:
-                yield self._backlog.popleft()
-            elif self._waiting:
-                yield self._waiting.popitem(last=False)[1]
-            elif self._last_error is not None:
+                return self._backlog.popleft()
+            if self._waiting:
+                return self._waiting.popitem(last=False)[1]
+            if self._last_error is not None:
                 raise self._last_error
-            else:
-                self._wake.clear()
-                self._is_idle = True
-                await self._wake.wait()
+            self._wake.clear()
+            self._is_idle = True
+            await self._wake.wait()
 
     def _rouse(self) -> None:
-        """From here on everything waits its turn, until the iteration has brought it all."""
+        """From here on everything waits its turn, until all of it is delivered."""
         self._is_idle = False
         self._wake.set()
-
-    def _raise_if_cut(self) -> None:
-        if self._error is not None:
-            raise self._error
 
     def _withdraw(self, session_id: str, segment_id: int) -> None:
         """Drops what waits of a segment that is hidden now: nobody shall read it first."""

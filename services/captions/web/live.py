@@ -9,7 +9,6 @@ import structlog
 from aiohttp import web
 
 from services.captions.relay import Relay
-from services.captions.settings import CaptionsSettings
 from services.captions.viewer import Query
 from services.captions.web.encoding import forget_events, websocket_frame
 from services.captions.web.live_query import live_query
@@ -25,9 +24,8 @@ _PING_INTERVAL_S = 20.0
 class LiveApi:
     """/ws: the events of CaptionService.Subscribe as JSON."""
 
-    def __init__(self, relay: Relay, settings: CaptionsSettings) -> None:
+    def __init__(self, relay: Relay) -> None:
         self._relay = relay
-        self._settings = settings
         relay.on_forgotten(forget_events)
 
     def routes(self) -> Sequence[web.RouteDef]:
@@ -58,7 +56,7 @@ class LiveApi:
         try:
             async with self._relay.watching(query, "websocket") as viewer:
                 wire = Wire(request, websocket_frame, lambda: socket.closed)
-                await wire.carry(viewer, self._settings.write_timeout_s)
+                await wire.carry(viewer)
         except GlossaError as error:
             return error
         except ConnectionError:

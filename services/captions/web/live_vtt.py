@@ -9,9 +9,8 @@ from collections.abc import Iterable, Sequence
 import structlog
 from aiohttp import web
 
-from services.captions.events import Body, Caption, CaughtUp, SegmentHidden, SessionEnded
+from services.captions.events import Body, Caption, CaughtUp, Event, SegmentHidden, SessionEnded
 from services.captions.relay import Relay
-from services.captions.settings import CaptionsSettings
 from services.captions.transcripts.cues import cues
 from services.captions.transcripts.export import offset_ms_of
 from services.captions.transcripts.transcript import Segment, Text, language_of
@@ -36,9 +35,8 @@ _HEADERS = {
 class LiveVttApi:
     """/sessions/{session_id}/live.vtt: the cues so far, then each as its final comes."""
 
-    def __init__(self, relay: Relay, settings: CaptionsSettings) -> None:
+    def __init__(self, relay: Relay) -> None:
         self._relay = relay
-        self._settings = settings
 
     def routes(self) -> Sequence[web.RouteDef]:
         return [web.get("/sessions/{session_id}/live.vtt", self._stream, allow_head=False)]
@@ -87,20 +85,28 @@ class LiveVttApi:
         self, viewer: Viewer, response: web.StreamResponse, cues: _Cues
     ) -> GlossaError | None:
         """Returns why this side had to end it; None when all was sent, or the player left."""
-        timeout_s = self._settings.write_timeout_s
+
+        async def write(event: Event) -> None:
+            if text := cues.take(event.body):
+                await response.write(text.encode())
+            if cues.is_over:
+                await response.write_eof()
+                raise _SessionOverError
+
         try:
-            await viewer.send(response.write(VTT_HEADER.encode()), timeout_s)
-            async for event in viewer:
-                if text := cues.take(event.body):
-                    await viewer.send(response.write(text.encode()), timeout_s)
-                if cues.is_over:
-                    await viewer.send(response.write_eof(), timeout_s)
-                    break
+            await response.write(VTT_HEADER.encode())
+            await viewer.deliver(write)
+        except _SessionOverError:
+            pass
         except GlossaError as error:
             return error
         except ConnectionError:
             log.debug("live_vtt_left")
         return None
+
+
+class _SessionOverError(Exception):
+    """Everything has been sent."""
 
 
 class _Cues:

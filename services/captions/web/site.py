@@ -61,7 +61,7 @@ class WebSite:
             LiveApi(relay),
             SseApi(relay),
             TranscriptApi(relay, settings),
-            LiveVttApi(relay, settings),
+            LiveVttApi(relay),
             self._operator,
             self._microphone,
         ]

@@ -13,7 +13,6 @@ import structlog
 from aiohttp import HttpVersion11, web
 
 from services.captions.relay import Relay
-from services.captions.settings import CaptionsSettings
 from services.captions.viewer import Query
 from services.captions.web.encoding import chunk, forget_events, sse_chunk, sse_message
 from services.captions.web.live_query import live_query
@@ -37,9 +36,8 @@ _HEADERS = {
 class SseApi:
     """/events: the same events, query and queue as /ws."""
 
-    def __init__(self, relay: Relay, settings: CaptionsSettings) -> None:
+    def __init__(self, relay: Relay) -> None:
         self._relay = relay
-        self._settings = settings
         relay.on_forgotten(forget_events)
 
     def routes(self) -> Sequence[web.RouteDef]:
@@ -67,7 +65,7 @@ class SseApi:
         """Sends until this side has to end it, and returns why; None when the display went."""
         try:
             async with self._relay.watching(query, "sse") as viewer:
-                await wire.carry(viewer, self._settings.write_timeout_s)
+                await wire.carry(viewer)
         except GlossaError as error:
             return error
         except ConnectionError:

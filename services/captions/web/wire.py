@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NoReturn
 
 from aiohttp import web
 
@@ -49,11 +50,11 @@ class Wire:
         """Whether a write would go out at once, as far as this process knows."""
         return not self._protocol.writing_paused and self.is_open
 
-    async def carry(self, viewer: Viewer, timeout_s: float) -> None:
+    async def carry(self, viewer: Viewer) -> NoReturn:
         """Sends until the viewer is cut or the display leaves.
 
         Raises:
-            GlossaError: why the viewer was cut, SLOW_CONSUMER when a write took over `timeout_s`.
+            GlossaError: why the viewer was cut.
             ConnectionError: the display has left.
         """
         encode, journal_id, transport = self._encode, viewer.journal_id, self._transport
@@ -64,11 +65,13 @@ class Wire:
             transport.write(encode(event, journal_id))
             return True
 
-        viewer.write_through(write_now)
-        async for event in viewer:
+        async def write(event: Event) -> None:
             self.write(encode(event, journal_id))
             if self._protocol.writing_paused:
-                await viewer.send(self.drained(), timeout_s)
+                await self.drained()
+
+        viewer.write_through(write_now)
+        await viewer.deliver(write)
 
     def write(self, content: bytes) -> None:
         """Raises ConnectionError: the display has left."""

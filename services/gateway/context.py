@@ -68,7 +68,7 @@ def final_context(
     pair_limit: int,
     character_limit: int,
 ) -> FinalContext:
-    """What `events` say of a final and of those before it.
+    """What `events` say of a final and of those before it, since the session began anew.
 
     Args:
         events: of these segments, oldest first.
@@ -79,6 +79,7 @@ def final_context(
         NotFound: UNKNOWN_SEGMENT, when its transcript is not among `events`.
     """
     segments: dict[int, _Segment] = {}
+    reset_segment_id = 0  # the newest one before this final
     for event in events:
         kind = event.WhichOneof("event")
         if kind == "transcript":
@@ -93,13 +94,17 @@ def final_context(
                 segment.corrected_target = event.correction.text
             elif segment.transcript and segment.transcript.language == event.correction.language:
                 segment.corrected_source = event.correction.text
+        elif kind == "session_reset" and event.session_reset.segment_id < segment_id:
+            reset_segment_id = max(reset_segment_id, event.session_reset.segment_id)
     transcript = segments[segment_id].transcript if segment_id in segments else None
     if transcript is None:
         raise NotFound("UNKNOWN_SEGMENT", f"there is no final {segment_id}")
-    before = [segments[number] for number in sorted(segments, reverse=True) if number < segment_id]
+    numbers = [number for number in sorted(segments, reverse=True) if number < segment_id]
+    before = [segments[number] for number in numbers]
+    since_reset = [segments[number] for number in numbers if number > reset_segment_id]
     return FinalContext(
         transcript,
-        tuple(_pairs(before, transcript.start_offset_ms, pair_limit, character_limit)),
+        tuple(_pairs(since_reset, transcript.start_offset_ms, pair_limit, character_limit)),
         next(
             (s.translation.model for s in before if s.translation and not s.translation.flags), ""
         ),

@@ -166,12 +166,25 @@ class Journal:
     async def read_segments(
         self, session_id: str, first_segment_id: int, last_segment_id: int
     ) -> list[gateway_pb2.JournalEvent]:
-        """Transcripts, translations and corrections of these segments, both included."""
+        """Transcripts, translations and corrections of these segments, both included.
+
+        With them the resets whose last final is one of these.
+        """
         rows = await self._read(
             "SELECT sequence, event FROM events WHERE session_id = ? "
             "AND segment_id BETWEEN ? AND ? "
-            "AND kind IN ('transcript', 'translation', 'correction') ORDER BY sequence",
+            "AND kind IN ('transcript', 'translation', 'correction', 'session_reset') "
+            "ORDER BY sequence",
             (session_id, first_segment_id, last_segment_id),
+        )
+        return [_event_of(*row) for row in rows]
+
+    async def read_gaps(self, session_id: str) -> list[gateway_pb2.JournalEvent]:
+        """The gaps in a session's audio, oldest first."""
+        rows = await self._read(
+            "SELECT sequence, event FROM events WHERE session_id = ? AND kind = 'audio_gap' "
+            "ORDER BY sequence",
+            (session_id,),
         )
         return [_event_of(*row) for row in rows]
 

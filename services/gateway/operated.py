@@ -1,10 +1,14 @@
-"""What is journalled of the operators' work: lines hidden and shown, and what all screens show."""
+"""What is journalled of the operators' work: lines hidden, sessions begun anew, all screens."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from glossa.gateway.v1 import gateway_pb2
-from services.gateway.session_rows import config_of
-from services.gateway.transaction import Transaction, unknown_segment
+from services.gateway.session_rows import config_of, session_ended, settle
+from services.gateway.transaction import Transaction, unknown_segment, unknown_session
+
+_RESET = "RESET"
 
 
 def append_hidden(
@@ -41,6 +45,46 @@ def append_hidden(
         segment_hidden=gateway_pb2.SegmentHidden(
             segment_id=segment_id, is_hidden=is_hidden, author=author
         ),
+    )
+
+
+def append_reset(
+    transaction: Transaction,
+    session_id: str,
+    given_up: Sequence[tuple[int, int]],
+    settled_sample: int,
+    author: str,
+) -> int:
+    """Appends that a session begins anew, and before it the audio that is not recognised.
+
+    Args:
+        given_up: runs of samples, [first, end).
+        settled_sample: no audio below it is needed again.
+
+    Raises:
+        NotFound: UNKNOWN_SESSION.
+        WrongState: SESSION_ENDED.
+    """
+    row = transaction.connection.execute(
+        "SELECT final_count, end_time_ms FROM sessions WHERE session_id = ?", (session_id,)
+    ).fetchone()
+    if row is None:
+        raise unknown_session(session_id)
+    if row[1] is not None:
+        raise session_ended(session_id)
+    for first_sample, next_sample in given_up:
+        transaction.append(
+            session_id,
+            audio_gap=gateway_pb2.AudioGap(
+                first_sample=first_sample, next_sample=next_sample, reason=_RESET
+            ),
+        )
+    settle(transaction, session_id, settled_sample)
+    segment_id = row[0]  # finals are numbered from 1, without holes
+    return transaction.append(
+        session_id,
+        segment_id=segment_id,
+        session_reset=gateway_pb2.SessionReset(segment_id=segment_id, author=author),
     )
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
+from typing import Any
 
 from glossa.gateway.v1 import gateway_pb2
 from services.errors import InvalidInput
@@ -39,6 +41,7 @@ class Operating:
         self._forgetting = forgetting
         self._audio_store = audio_store
         self._status = status
+        self._in_hand: set[asyncio.Task[int]] = set()
 
     async def list_sessions(
         self, request: gateway_pb2.ListSessionsRequest
@@ -83,6 +86,21 @@ class Operating:
         closed = await asyncio.shield(session.closed)
         return gateway_pb2.EndSessionResponse(sequence=closed.sequence)
 
+    async def hold(
+        self, request: gateway_pb2.HoldSessionRequest
+    ) -> gateway_pb2.HoldSessionResponse:
+        session = await self._sessions.resume(request.session_id)
+        author = _name(request.author)
+        work = session.hold(author) if request.is_held else session.go_on(author)
+        return gateway_pb2.HoldSessionResponse(sequence=await self._whole(work))
+
+    async def reset(
+        self, request: gateway_pb2.ResetSessionRequest
+    ) -> gateway_pb2.ResetSessionResponse:
+        session = await self._sessions.resume(request.session_id)
+        work = session.begin_anew(_name(request.author))
+        return gateway_pb2.ResetSessionResponse(sequence=await self._whole(work))
+
     async def hide(
         self, request: gateway_pb2.HideSegmentRequest
     ) -> gateway_pb2.HideSegmentResponse:
@@ -100,6 +118,13 @@ class Operating:
     ) -> gateway_pb2.SetScreensResponse:
         sequence = await self._journal.write(append_screens, checked_screens(request.screens))
         return gateway_pb2.SetScreensResponse(sequence=sequence)
+
+    async def _whole(self, work: Coroutine[Any, Any, int]) -> int:
+        """Does it to its end, even if the caller goes away."""
+        task = asyncio.create_task(work)
+        self._in_hand.add(task)
+        task.add_done_callback(self._in_hand.discard)
+        return await asyncio.shield(task)
 
     def status(self) -> gateway_pb2.GetStatusResponse:
         return self._status.now()

@@ -25,7 +25,7 @@ class Chunk:
 class ReplayBuffer:
     """Chunks in order; read by position so that a reopened stt stream can start over.
 
-    It grows only while the caller allows: ask `unsent_s` and `held_s` before appending.
+    It grows only while the caller allows: ask `unsent_s` and `kept_s` before appending.
     """
 
     def __init__(self, settled_sample: int) -> None:
@@ -37,10 +37,16 @@ class ReplayBuffer:
     def append(self, first_sample: int, data: bytes) -> None:
         self._chunks.append(Chunk(first_sample, data, time.monotonic()))
 
-    def next_unsent(self) -> Chunk | None:
-        """The next chunk to send; its samples below settled_sample are cut off."""
+    def next_unsent(self, before_sample: int | None = None) -> Chunk | None:
+        """The next chunk to send; its samples below settled_sample are cut off.
+
+        Args:
+            before_sample: chunks that begin here or later are not to be sent yet.
+        """
         while self._cursor < self._first_index + len(self._chunks):
             chunk = self._chunks[self._cursor - self._first_index]
+            if before_sample is not None and chunk.first_sample >= before_sample:
+                return None
             self._cursor += 1
             cut_samples = self.settled_sample - chunk.first_sample
             if cut_samples <= 0:
@@ -67,7 +73,7 @@ class ReplayBuffer:
 
     @property
     def sent_sample(self) -> int:
-        """Every sample below it that was held has been sent since the last rewind."""
+        """Every sample below it that was kept has been sent since the last rewind."""
         sent_count = self._cursor - self._first_index
         return self._chunks[sent_count - 1].end_sample if sent_count else self.settled_sample
 
@@ -76,16 +82,26 @@ class ReplayBuffer:
         unsent = self._first_index + len(self._chunks) - self._cursor
         return self._duration_s(unsent)
 
-    def held_s(self) -> float:
-        """All audio held, in seconds."""
+    def kept_s(self) -> float:
+        """All audio that is kept, in seconds."""
         return self._duration_s(len(self._chunks))
 
     def arrival_of(self, sample: int) -> float | None:
-        """When a sample came (time.monotonic()); None if its chunk is no longer held."""
+        """When a sample came (time.monotonic()); None if its chunk is no longer kept."""
         for chunk in self._chunks:
             if chunk.first_sample <= sample < chunk.end_sample:
                 return chunk.arrived_at
         return None
+
+    def runs(self) -> list[tuple[int, int]]:
+        """Unbroken runs [first, end) of the samples that are kept and not settled."""
+        runs: list[tuple[int, int]] = []
+        for chunk in self._chunks:
+            first_sample = max(chunk.first_sample, self.settled_sample)
+            if runs and runs[-1][1] == first_sample:
+                first_sample = runs.pop()[0]
+            runs.append((first_sample, chunk.end_sample))
+        return runs
 
     def _duration_s(self, newest_count: int) -> float:
         if newest_count <= 0:

@@ -22,12 +22,12 @@ from services.gateway.last_drafts import LastDrafts
 from services.gateway.models import ModelAddresses, Models
 from services.gateway.operating import Operating
 from services.gateway.pipeline import Pipeline
-from services.gateway.session import Surroundings
 from services.gateway.session_rows import SessionRow
 from services.gateway.sessions import Sessions
 from services.gateway.settings import GatewaySettings
 from services.gateway.speaking import Speaking
 from services.gateway.status import Status
+from services.gateway.surroundings import Surroundings
 
 LiveT = TypeVar("LiveT")
 
@@ -92,13 +92,13 @@ class GatewayApp:
         retention = AudioRetention(journal, audio_store, settings.audio_retention_days)
         try:
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(pipeline.run())
                 tasks.create_task(sessions.run())
                 tasks.create_task(forgetting.run())
                 tasks.create_task(retention.run())
                 tasks.create_task(engines.run())
                 status.restore(await journal.read_screens())
                 await sessions.restored.wait()
+                tasks.create_task(pipeline.run())  # sessions count what they are owed
                 self._gateway.ready(
                     sessions, Operating(journal, sessions, forgetting, audio_store, status)
                 )
@@ -164,6 +164,16 @@ class _GatewayServicer(gateway_pb2_grpc.GatewayServiceServicer):
         self, request: gateway_pb2.EndSessionRequest, context: grpc.aio.ServicerContext
     ) -> gateway_pb2.EndSessionResponse:
         return await self._operating.end(request)
+
+    async def HoldSession(
+        self, request: gateway_pb2.HoldSessionRequest, context: grpc.aio.ServicerContext
+    ) -> gateway_pb2.HoldSessionResponse:
+        return await self._operating.hold(request)
+
+    async def ResetSession(
+        self, request: gateway_pb2.ResetSessionRequest, context: grpc.aio.ServicerContext
+    ) -> gateway_pb2.ResetSessionResponse:
+        return await self._operating.reset(request)
 
     async def HideSegment(
         self, request: gateway_pb2.HideSegmentRequest, context: grpc.aio.ServicerContext

@@ -15,6 +15,8 @@ COLUMNS = (
     "first_sequence, last_sequence, held_from_sample"
 )
 
+HELD = "HELD"  # the reason of a gap
+
 
 @dataclass(frozen=True)
 class SessionRow:
@@ -82,13 +84,32 @@ def next_revision_epoch(transaction: Transaction, session_id: str) -> int:
     return int(epoch)
 
 
+def close_hold(transaction: Transaction, session_id: str, next_sample: int) -> None:
+    """Appends what was thrown away of a held session as a gap; it is not held any more."""
+    (first_sample,) = transaction.connection.execute(
+        "SELECT held_from_sample FROM sessions WHERE session_id = ?", (session_id,)
+    ).fetchone()
+    if first_sample is None:
+        return
+    transaction.connection.execute(
+        "UPDATE sessions SET held_from_sample = NULL WHERE session_id = ?", (session_id,)
+    )
+    if next_sample > first_sample:
+        transaction.append(
+            session_id,
+            audio_gap=gateway_pb2.AudioGap(
+                first_sample=first_sample, next_sample=next_sample, reason=HELD
+            ),
+        )
+
+
 def end_session(
     transaction: Transaction,
     session_id: str,
     reason: gateway_pb2.EndReason,
     received_sample: int,
 ) -> gateway_pb2.SessionClosed:
-    """Appends session_ended, once.
+    """Appends session_ended, once; what was thrown away of a session that is held comes before it.
 
     Raises:
         NotFound: UNKNOWN_SESSION.
@@ -101,6 +122,7 @@ def end_session(
         raise unknown_session(session_id)
     if row[0] is not None:
         raise session_ended(session_id)
+    close_hold(transaction, session_id, received_sample)
     (untranslated_count,) = transaction.connection.execute(
         "SELECT "
         "(SELECT count(*) FROM owed WHERE session_id = ?1 AND stage = 'translate') + "

@@ -11,13 +11,15 @@ import structlog
 
 from glossa.gateway.v1 import gateway_pb2
 from services.errors import Overloaded
-from services.gateway.session import Progress, Session, Surroundings
+from services.gateway.held import held_stretches
+from services.gateway.session import Session
 from services.gateway.session_rows import (
     SessionRow,
     next_revision_epoch,
     session_ended,
     start_session,
 )
+from services.gateway.surroundings import Progress, Surroundings
 
 log = structlog.get_logger()
 
@@ -70,7 +72,7 @@ class Sessions:
         config.session_id = session_id
         start_time_ms = await self._with.journal.write(start_session, session_id, config)
         log.info("session_started", session_id=session_id)
-        return self._start(session_id, config, Progress(start_time_ms))
+        return self._start(config, Progress(start_time_ms))
 
     async def resume(self, session_id: str) -> Session:
         """An open session. Raises NotFound UNKNOWN_SESSION or WrongState SESSION_ENDED."""
@@ -85,27 +87,29 @@ class Sessions:
         return sorted(self._open.values(), key=lambda each: each.start_time_ms, reverse=True)
 
     def committed(self, events: Sequence[gateway_pb2.JournalEvent]) -> None:
-        """Tells sessions that wait for their last translations."""
+        """Tells sessions what was journalled of them."""
         for event in events:
-            if event.WhichOneof("event") in ("translation", "translation_failed"):
-                session = self._open.get(event.session_id)
-                if session is not None:
-                    session.translation_journalled()
+            session = self._open.get(event.session_id)
+            if session is not None:
+                session.committed(event)
 
     async def _restore(self, row: SessionRow) -> None:
-        epoch = await self._with.journal.write(next_revision_epoch, row.session_id)
-        log.info("session_restored", session_id=row.session_id, final_count=row.final_count)
-        self._start(
-            row.session_id,
-            row.config,
-            Progress(row.start_time_ms, row.settled_sample, row.final_count, epoch),
+        journal = self._with.journal
+        epoch = await journal.write(next_revision_epoch, row.session_id)
+        progress = Progress(
+            row.start_time_ms,
+            row.settled_sample,
+            row.final_count,
+            epoch,
+            held_stretches(row, await journal.read_gaps(row.session_id)),
+            await journal.count_owed("translate", row.session_id),
         )
+        log.info("session_restored", session_id=row.session_id, final_count=row.final_count)
+        self._start(row.config, progress)
 
-    def _start(
-        self, session_id: str, config: gateway_pb2.SessionConfig, progress: Progress
-    ) -> Session:
-        session = Session(session_id, config, self._with, progress)
-        self._open[session_id] = session
+    def _start(self, config: gateway_pb2.SessionConfig, progress: Progress) -> Session:
+        session = Session(config, self._with, progress)
+        self._open[session.session_id] = session
         self.nothing_open.clear()
         self._tasks.create_task(self._run(session))
         return session

@@ -70,6 +70,8 @@ _HTTP_STATUS: dict[type[GlossaError], int] = {
     DeadlinePassed: 504,
 }
 
+# Longer than a WebSocket waits for the answer to its close: aiohttp trips over both at once.
+_SHUTDOWN_TIMEOUT_S = 2.0
 _REASONS = {
     404: "NOT_FOUND",
     405: "METHOD_NOT_ALLOWED",
@@ -142,7 +144,7 @@ async def listening(
     Args:
         backlog: connections that may wait to be accepted.
     """
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN_TIMEOUT_S)
     await runner.setup()
     try:
         try:

@@ -49,4 +49,4 @@ class CaptionsApp:
 
     async def drain(self) -> None:
         self._relay.drain()
-        self._site.drain()
+        await self._site.drain()

@@ -61,8 +61,8 @@ class MicrophoneApi:
     def routes(self) -> Sequence[web.RouteDef]:
         return [web.get("/operator/microphone", self._web_socket)]
 
-    def drain(self) -> None:
-        self._sockets.drain()
+    async def drain(self) -> None:
+        await self._sockets.drain()
 
     async def _web_socket(self, request: web.Request) -> web.StreamResponse:
         socket = web.WebSocketResponse(

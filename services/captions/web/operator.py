@@ -49,8 +49,8 @@ class OperatorApi:
             *(web.post(f"/operator/{name}", partial(self._operate, name)) for name in OPERATIONS),
         ]
 
-    def drain(self) -> None:
-        self._sockets.drain()
+    async def drain(self) -> None:
+        await self._sockets.drain()
 
     async def _status(self, request: web.Request) -> web.Response:
         """GetStatusResponse, and what captions knows itself."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import ssl
 from collections.abc import AsyncIterator, Sequence
@@ -94,10 +95,9 @@ class WebSite:
         finally:
             await self._gateway.close()
 
-    def drain(self) -> None:
+    async def drain(self) -> None:
         """Ends what operators and speakers have open; displays are the relay's to end."""
-        self._operator.drain()
-        self._microphone.drain()
+        await asyncio.gather(self._operator.drain(), self._microphone.drain())
 
 
 def _tls(settings: CaptionsSettings) -> ssl.SSLContext | None:

@@ -44,10 +44,14 @@ class Sockets:
         self._refusal = refusal
         self._open_count = 0
         self._draining = asyncio.Event()
+        self._left = asyncio.Event()
 
-    def drain(self) -> None:
-        """Ends every socket with SHUTTING_DOWN."""
+    async def drain(self) -> None:
+        """Ends every socket with SHUTTING_DOWN, and waits until they are closed."""
         self._draining.set()
+        while self._open_count:
+            self._left.clear()
+            await self._left.wait()
 
     async def serve(
         self, request: web.Request, socket: web.WebSocketResponse, work: Work
@@ -68,6 +72,7 @@ class Sockets:
             log.debug("web_socket_left", path=request.path)
         finally:
             self._open_count -= 1
+            self._left.set()
         return socket
 
     async def _stop(self) -> None:

@@ -30,7 +30,7 @@ function link(sessionId, extension, query, text) {
   const path = `sessions/${encodeURIComponent(sessionId)}/captions.${extension}`;
   const search = new URLSearchParams(query).toString();
   anchor.href = search ? `${path}?${search}` : path;
-  anchor.download = [sessionId, ...Object.values(query), extension].join(".");
+  anchor.download = ""; // the service names the file
   if (query.language) anchor.hreflang = query.language;
   const item = element("li");
   item.append(anchor);

@@ -12,7 +12,7 @@ import { Follower } from "./follower.js";
 import { showEmpty, showScreens, showState } from "./notices.js";
 import { Painter } from "./painter.js";
 import { loadPreferences, savePreferences } from "./preferences.js";
-import { fillSelect, showDownloads, showEngines, showSessions, wireSheet } from "./sheet.js";
+import { fillSelect, isSheetOpen, showDownloads, showEngines, showSessions, wireSheet } from "./sheet.js";
 import { Transcript } from "./transcript.js";
 import { keepAwake } from "./wake-lock.js";
 
@@ -82,10 +82,10 @@ function showAnother(session) {
   dirty.clear();
   transcript.clear();
   announcer.clear(true);
-  showDownloads([]);
   showEmpty(true);
   follower.follow();
   if (session && asked.session && session !== asked.session) rememberInUrl("session", "");
+  if (isSheetOpen()) fillSheet();
 }
 
 // ---- What is shown ---------------------------------------------------------------------------
@@ -164,6 +164,7 @@ view.earlier.addEventListener("click", () => {
 
 wireSheet(preferences, {
   onOpen: fillSheet,
+  onClose: emptySheet,
   onChange() {
     savePreferences(preferences);
     follower.keepPlace(() => applyAppearance(preferences));
@@ -191,6 +192,12 @@ async function fillSheet() {
   } catch {
     // No connection: the page says so already, and keeps the list that it had.
   }
+}
+
+// The names of services are as little the browser's to keep as their texts.
+function emptySheet() {
+  showDownloads([]);
+  showSessions([], "");
 }
 
 // ---- Coming and going ------------------------------------------------------------------------

@@ -21,9 +21,9 @@ const view = {
 /**
  * Wires the sheet.
  * @param {object} preferences changed in place
- * @param {{onOpen(): void, onChange(): void, onSession(id: string): void}} handlers
+ * @param {{onOpen(): void, onClose(): void, onChange(): void, onSession(id: string): void}} handlers
  */
-export function wireSheet(preferences, { onOpen, onChange, onSession }) {
+export function wireSheet(preferences, { onOpen, onClose, onChange, onSession }) {
   const show = () => {
     for (const name of ["view", "theme"]) {
       for (const radio of document.getElementsByName(name)) radio.checked = radio.value === preferences[name];
@@ -48,12 +48,22 @@ export function wireSheet(preferences, { onOpen, onChange, onSession }) {
   view.wake.addEventListener("change", () => change({ wake: view.wake.checked }));
   view.session.addEventListener("change", () => onSession(view.session.value));
   byId("wake-choice").hidden = !canKeepAwake();
-  wireDialog(onOpen);
+  wireDialog(onOpen, onClose);
   show();
 }
 
-function wireDialog(onOpen) {
-  const close = () => (view.sheet.close ? view.sheet.close() : view.sheet.removeAttribute("open"));
+/** Whether somebody looks at it. */
+export const isSheetOpen = () => view.sheet.hasAttribute("open");
+
+function wireDialog(onOpen, onClose) {
+  const close = () => {
+    if (view.sheet.close) view.sheet.close();
+    else {
+      view.sheet.removeAttribute("open");
+      onClose();
+    }
+  };
+  view.sheet.addEventListener("close", onClose);
   view.open.addEventListener("click", () => {
     onOpen();
     if (view.sheet.showModal) view.sheet.showModal();

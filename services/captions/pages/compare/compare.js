@@ -36,6 +36,7 @@ const left = new Set(); // keys of columns that nobody wants to see
 const rows = new Map(); // segment id -> tr
 const dirty = new Set();
 let isFollowing = true;
+let lastScrollTop = 0;
 
 const shownColumns = () => columns.filter(({ key }) => !left.has(key));
 
@@ -193,7 +194,10 @@ function toEnd() {
 
 view.scroller.addEventListener("scroll", () => {
   const { scrollHeight, scrollTop, clientHeight } = view.scroller;
-  isFollowing = scrollHeight - scrollTop - clientHeight < STICKY_PX;
+  // Only a person goes up: lines that grow do not.
+  if (scrollHeight - scrollTop - clientHeight < STICKY_PX) isFollowing = true;
+  else if (scrollTop < lastScrollTop) isFollowing = false;
+  lastScrollTop = scrollTop;
   view.toLive.hidden = isFollowing;
 });
 view.toLive.addEventListener("click", toEnd);

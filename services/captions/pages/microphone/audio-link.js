@@ -11,14 +11,16 @@ const BUFFERED_BYTES = 256 * 1024;
 const FIRST_BACKOFF_MS = 250;
 const LONGEST_BACKOFF_MS = 5_000;
 const ANSWER_TIMEOUT_MS = 20_000;
+// The last translations may take half a minute.
+const SETTLE_TIMEOUT_MS = 90_000;
 const WATCH_MS = 1_000;
 const FIRST_SAMPLE_BYTES = 8;
 
 // Trying again brings the same answer.
 const FINAL_REASONS = new Set([
-  "AUDIO_BEFORE_CONFIG", "CONFIG_REPEATED", "CHUNK_TOO_LARGE", "EMPTY_CHUNK", "GAP_TOO_LARGE",
+  "AUDIO_AFTER_FINISH", "AUDIO_BEFORE_CONFIG", "CONFIG_REPEATED", "CHUNK_TOO_LARGE", "EMPTY_CHUNK", "GAP_TOO_LARGE",
   "INVALID_REQUEST", "INVALID_TARGET_LANGUAGES", "ODD_BYTE_COUNT", "SAMPLES_BACKWARDS", "SESSION_ENDED",
-  "SESSION_TAKEN_OVER", "TITLE_TOO_LONG", "TOKEN_WANTED", "TOO_MANY_PHRASES", "UNKNOWN_SESSION",
+  "SESSION_TAKEN_OVER", "TITLE_TOO_LONG", "TOO_MANY_PHRASES", "UNKNOWN_SESSION",
   "UNSUPPORTED_CHANNEL_COUNT", "UNSUPPORTED_ENCODING", "UNSUPPORTED_LANGUAGE", "UNSUPPORTED_SAMPLE_RATE",
 ]);
 
@@ -113,7 +115,8 @@ export class AudioLink {
   #watch() {
     const owes = this.#state !== "live" || this.#nextSample > this.#receivedSample || this.#isFinishSent;
     if (!owes) this.#heardAt = Date.now();
-    if (this.#socket && Date.now() - this.#heardAt > ANSWER_TIMEOUT_MS) this.#drop();
+    const timeoutMs = this.#isFinishSent ? SETTLE_TIMEOUT_MS : ANSWER_TIMEOUT_MS;
+    if (this.#socket && Date.now() - this.#heardAt > timeoutMs) this.#drop();
     this.#pump();
     this.#report();
   }

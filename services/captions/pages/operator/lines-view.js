@@ -21,6 +21,7 @@ export class LinesView {
   #rows = new Map();
   #dirty = new Set(); // ids to paint in the next frame
   #isFollowing = true;
+  #scrollTop = 0;
   #actions;
 
   /** actions: {correct(segmentId, language, text), hide(segmentId, isHidden)}; both say themselves how it went. */
@@ -112,7 +113,10 @@ export class LinesView {
 
   #noteScroll() {
     const { scrollHeight, scrollTop, clientHeight } = view.pane;
-    this.#isFollowing = scrollHeight - scrollTop - clientHeight < STICKY_PX;
+    // Only a person goes up: lines that grow do not.
+    if (scrollHeight - scrollTop - clientHeight < STICKY_PX) this.#isFollowing = true;
+    else if (scrollTop < this.#scrollTop) this.#isFollowing = false;
+    this.#scrollTop = scrollTop;
     view.toLive.hidden = this.#isFollowing;
   }
 

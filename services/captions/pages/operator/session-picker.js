@@ -53,8 +53,7 @@ export class SessionPicker {
   }
 
   #pick() {
-    const newest = this.sessions.find((each) => !each.end_time) ?? this.sessions[0];
-    const next = this.#chosenId || (this.#shownId && !this.#mayLeave() ? this.#shownId : newest?.session_id);
+    const next = this.#chosenId || (this.#shownId && !this.#mayLeave() ? this.#shownId : this.#newest()?.session_id);
     if (next && next !== this.#shownId) {
       this.#shownId = next;
       this.#onPick(next);
@@ -62,8 +61,14 @@ export class SessionPicker {
     this.#list();
   }
 
+  #newest() {
+    return this.sessions.find((each) => !each.end_time) ?? this.sessions[0];
+  }
+
   #list() {
-    const options = [["", "The newest"], ...this.sessions.map((each) => [each.session_id, nameOf(each)])];
+    const newest = this.#newest();
+    const name = newest ? `The newest: ${newest.title || "Untitled"}` : "The newest";
+    const options = [["", name], ...this.sessions.map((each) => [each.session_id, nameOf(each)])];
     const isListed = options.some(([id]) => id === this.#chosenId);
     if (!isListed) options.push([this.#chosenId, this.#chosenId]);
     const shown = [...this.#select.options].map(({ value, text }) => [value, text]);

@@ -6,6 +6,7 @@ not after an article (Netflix Timed Text Style Guide, General Requirements, "Lin
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from services.captions.transcripts.units import Unit
@@ -76,7 +77,7 @@ def best_break(
         The cheapest break by its cost and its distance from the ideal; None when none is allowed.
     """
     total = width(units)
-    best, best_cost = None, float("inf")
+    best, best_cost = None, math.inf
     first = 0
     for index in range(1, len(units)):
         left, right = units[index - 1], units[index]
@@ -84,7 +85,11 @@ def best_break(
         second = total - first - right.has_blank
         if line_columns and max(first, second) > line_columns:
             continue
-        cost = abs(first - ideal_columns) + break_cost(left, right, language)
-        if cost < best_cost:
-            best, best_cost = index, cost
+        distance = abs(first - ideal_columns)
+        if distance < best_cost:
+            cost = distance + break_cost(left, right, language)
+            if cost < best_cost:
+                best, best_cost = index, cost
+        elif first > ideal_columns:
+            break  # the rest is farther away still
     return best

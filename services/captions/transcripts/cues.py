@@ -52,13 +52,9 @@ def cues(
         offset_ms: added to every time; cues that would end before 0 are left out.
         free_from_ms: end of the last cue before these.
     """
-    made = [cue for segment in segments for cue in _segment_cues(segment, languages)]
-    moved = [
-        replace(each, start_ms=max(0, each.start_ms + offset_ms), end_ms=each.end_ms + offset_ms)
-        for each in made
-        if not offset_ms or each.end_ms + offset_ms > 0
-    ]
-    return list(_settled(moved, free_from_ms))
+    moved = (segment.moved(offset_ms) for segment in segments)
+    made = [cue for segment in moved for cue in _segment_cues(segment, languages)]
+    return list(_settled([each for each in made if not offset_ms or each.end_ms > 0], free_from_ms))
 
 
 def _settled(cues: Sequence[Cue], free_from_ms: int) -> Iterator[Cue]:
@@ -94,8 +90,7 @@ def _segment_cues(segment: Segment, languages: Sequence[str]) -> Iterator[Cue]:
     start_ms = min(segment.start_offset_ms, said[0].start_ms)
     end_ms = max(segment.end_offset_ms, said[-1].end_ms)
     whole = Passage(tuple(tracks), lead, start_ms, end_ms)
-    for passage in passages(whole):
-        lines = passage.lines() or ()
+    for passage, lines in passages(whole):
         shown = [
             (line, has_times[track.language])
             for track, track_lines in zip(passage.tracks, lines, strict=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from math import ceil
 
@@ -11,6 +11,7 @@ from services.captions.transcripts.limits import LINES, LONGEST_CUE_MS, reading_
 from services.captions.transcripts.units import Unit
 
 Line = tuple[Unit, ...]
+Lines = tuple[tuple[Line, ...], ...]  # of each track
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ class Passage:
     start_ms: int
     end_ms: int
 
-    def lines(self) -> tuple[tuple[Line, ...], ...] | None:
+    def lines(self) -> Lines | None:
         """The lines of each track, None when this is too much for one cue.
 
         One language may have two lines, two languages have one each.
@@ -91,13 +92,13 @@ class Passage:
         )
 
 
-def passages(whole: Passage) -> Sequence[Passage]:
-    """Parts of `whole` in order, each of which fits into a cue."""
-    waiting, done = [whole], []
+def passages(whole: Passage) -> Iterator[tuple[Passage, Lines]]:
+    """Parts of `whole` in order, each with the lines of its tracks: they fit into a cue."""
+    waiting = [whole]
     while waiting:
         passage = waiting.pop()
-        if passage.lines() is not None:
-            done.append(passage)
-        else:
+        lines = passage.lines()
+        if lines is None:
             waiting += reversed(passage.split())
-    return done
+        else:
+            yield passage, lines

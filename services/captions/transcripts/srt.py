@@ -1,12 +1,12 @@
 """Cues as SubRip, which every player and every video site takes.
 
-The format has no standard and no way to escape: what a player might take for a tag, a style or an
-arrow is kept apart by a sign that nobody sees.
+The format has no standard and no way to escape. What players may take for a tag, an arrow or a line
+break is kept apart by a sign that nobody sees; braces, which may hold styles, become parentheses.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import regex
 
@@ -14,8 +14,9 @@ from services.captions.transcripts.cues import Cue
 from services.captions.transcripts.vtt import line_text, vtt_time
 
 WORD_JOINER = "\u2060"
-# "<b>", "</b>", "{\\an8}", "{y:i}" and "-->", each cut after its first sign.
-_TAKEN_FOR_MARKUP = regex.compile(r"<(?=[^\s<])|\{(?=[^\s{])|-(?=->)")
+# The first sign of "<b>", "</b>", "-->" and "\\N".
+_TAKEN_FOR_MARKUP = regex.compile(r"<(?=[^\s<])|-(?=->)|\\(?=[Nnh])")
+_BRACES = str.maketrans("{}", "()")
 
 
 def subrip(cues: Iterable[Cue]) -> str:
@@ -27,8 +28,10 @@ def subrip(cues: Iterable[Cue]) -> str:
     )
 
 
-def _lines(cue: Cue) -> Iterable[str]:
-    return (_TAKEN_FOR_MARKUP.sub(rf"\g<0>{WORD_JOINER}", line_text(line)) for line in cue.lines)
+def _lines(cue: Cue) -> Iterator[str]:
+    for line in cue.lines:
+        text = line_text(line).translate(_BRACES)
+        yield _TAKEN_FOR_MARKUP.sub(rf"\g<0>{WORD_JOINER}", text)
 
 
 def _time(offset_ms: int) -> str:

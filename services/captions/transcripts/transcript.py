@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from services.captions.events import matches_language
@@ -19,6 +19,14 @@ class Word:
     end_offset_ms: int
     probability: float | None = None
 
+    def moved(self, offset_ms: int) -> Word:
+        """The same, said so much later."""
+        return replace(
+            self,
+            start_offset_ms=self.start_offset_ms + offset_ms,
+            end_offset_ms=self.end_offset_ms + offset_ms,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Text:
@@ -32,6 +40,10 @@ class Text:
     is_corrected: bool = False
     words: tuple[Word, ...] = ()
 
+    def moved(self, offset_ms: int) -> Text:
+        """The same, said so much later."""
+        return replace(self, words=tuple(each.moved(offset_ms) for each in self.words))
+
 
 @dataclass(frozen=True, slots=True)
 class Segment:
@@ -41,6 +53,15 @@ class Segment:
     start_offset_ms: int
     end_offset_ms: int
     texts: Mapping[str, Text]
+
+    def moved(self, offset_ms: int) -> Segment:
+        """The same, said so much later."""
+        return Segment(
+            self.segment_id,
+            self.start_offset_ms + offset_ms,
+            self.end_offset_ms + offset_ms,
+            {language: text.moved(offset_ms) for language, text in self.texts.items()},
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import regex
 
@@ -42,19 +42,21 @@ def units(segment: Segment, text: Text, line_columns: int) -> tuple[Unit, ...]:
     proportion to the characters. They never go back.
     """
     pieces = list(_pieces(clean(text.text), line_columns))
-    times = _times(segment, text, sum(len(each.text) for each in pieces))
+    times = _times(segment, text, sum(len(piece) for piece, _, _ in pieces))
     made: list[Unit] = []
-    position, shown_ms = 0, 0
-    for piece in pieces:
+    position, shown_ms = 0, times[0][0] if times else 0
+    for piece, has_blank, is_whole in pieces:
         start_ms = max(shown_ms, times[position][0])
-        position += len(piece.text)
+        position += len(piece)
         shown_ms = max(start_ms, times[position - 1][1])
-        made.append(replace(piece, start_ms=start_ms, end_ms=shown_ms))
+        made.append(Unit(piece, columns(piece), has_blank, is_whole, start_ms, shown_ms))
     return tuple(made)
 
 
 def clean(text: str) -> str:
     """The text in one line, without control characters: no player shows them, some break on one."""
+    if text.isprintable():
+        return " ".join(text.split())
     kept = (
         " " if each.isspace() else each
         for each in text
@@ -64,14 +66,15 @@ def clean(text: str) -> str:
     return " ".join("".join(kept).split())
 
 
-def _pieces(line: str, line_columns: int) -> Iterator[Unit]:
-    """The units of a line, without times."""
+def _pieces(line: str, line_columns: int) -> Iterator[tuple[str, bool, bool]]:
+    """Text, has_blank and is_whole of each unit."""
     for word in line.split():
-        is_one = columns(word) <= line_columns and not _UNSPACED.search(word)
+        if columns(word) <= line_columns and (word.isascii() or not _UNSPACED.search(word)):
+            yield word, True, True
+            continue
         before = ""
-        for piece in (word,) if is_one else clusters(word):
-            is_whole = not before or _may_part(before, piece)
-            yield Unit(piece, columns(piece), not before, is_whole, 0, 0)
+        for piece in clusters(word):
+            yield piece, not before, not before or _may_part(before, piece)
             before = piece
 
 

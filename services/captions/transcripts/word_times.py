@@ -28,10 +28,10 @@ def timed_words(text: str, heard: Sequence[Word], end_offset_ms: int) -> tuple[W
     if len(tokens) * len(heard) > _COMPARED_LIMIT:
         return tuple(_spread(tokens, heard[0].start_offset_ms, end_offset_ms))
     matcher = SequenceMatcher(
-        None, [_key(each) for each in tokens], [_key(each.text) for each in heard], autojunk=False
+        None, [_key(each.text) for each in heard], [_key(each) for each in tokens], autojunk=False
     )
     words: list[Word] = []
-    for kind, first, last, heard_first, heard_last in matcher.get_opcodes():
+    for kind, heard_first, heard_last, first, last in matcher.get_opcodes():
         if kind == "equal":
             words += [
                 Word(token, said.start_offset_ms, said.end_offset_ms, said.probability)

@@ -24,8 +24,8 @@ class Capture extends AudioWorkletProcessor {
     this.#afterMissing();
     const mono = downmixed(channels);
     for (const chunk of this.#chunks.take(this.#resampler ? this.#resampler.take(mono) : mono)) {
-      this.#send(chunk);
       this.port.postMessage(loudness(chunk.samples));
+      this.#send(chunk);
     }
     return this.#isOpen;
   }
@@ -64,6 +64,7 @@ class Capture extends AudioWorkletProcessor {
     this.#resampler?.reset();
   }
 
+  // The samples are gone then.
   #send(chunk) {
     this.#sink?.postMessage(chunk, [chunk.samples.buffer]);
   }

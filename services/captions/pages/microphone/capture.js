@@ -38,6 +38,7 @@ export class Capture {
       throw error;
     }
     capture.#node.port.onmessage = ({ data }) => onLevel(data);
+    capture.#node.onprocessorerror = onLost;
     return capture;
   }
 

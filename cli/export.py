@@ -72,7 +72,7 @@ def export(
     from cli.session_list import newest_sessions, print_sessions
     from cli.signals import result_until_signalled
     from services.captions.transcripts.export import exported
-    from services.errors import GlossaError
+    from services.errors import GlossaError, InvalidInput
 
     if session is None:
         print_sessions(result_until_signalled(newest_sessions(gateway)))
@@ -81,6 +81,8 @@ def export(
     transcript = result_until_signalled(_transcript(gateway, session))
     try:
         text = exported(transcript, request).text
+    except InvalidInput as error:
+        raise click.UsageError(error.message) from error
     except GlossaError as error:
         raise click.ClickException(error.message) from error
     with out_file(out) as stream:

@@ -26,6 +26,7 @@ export class Rolling {
   paint(rows, unstable) {
     this.#finishLeaving();
     const kept = new Set(rows.map((row) => row.key));
+    const isFirst = this.#painted.size === 0; // then nothing is there that could roll
     for (const [key, painted] of this.#painted) {
       if (kept.has(key)) continue;
       this.#painted.delete(key);
@@ -33,7 +34,7 @@ export class Rolling {
     }
     const come = rows.filter((row) => !this.#painted.has(row.key)).map((row) => this.#add(row));
     for (const row of rows) fill(this.#painted.get(row.key), row);
-    if (come.length > 0) this.#roll(come.length);
+    if (come.length > 0 && !isFirst) this.#roll(come.length);
     else this.#finishLeaving();
     if (this.#draft.textContent !== unstable) this.#draft.textContent = unstable;
   }

@@ -67,7 +67,8 @@ export class Stage {
 
   /** Takes what Captions.take said. */
   take(change) {
-    if (change.all && !this.#captions.isCaughtUp) this.#clear();
+    // Another session, or this one from its beginning.
+    if (change.all && change.info && !this.#captions.isCaughtUp) this.#clear();
     if (change.info) this.#arrange();
     if (change.caughtUp) this.#catchUp();
     else if (this.#isStarted && change.all) this.#each((column) => column.takeAll(now()));

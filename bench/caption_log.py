@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from glossa.captions.v1 import captions_pb2
+from services.gateway.shown import common_word_count, erased_word_count
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ class CaptionLog:
             settled = [final] * len(final.words)
             stays = len(final.words)  # words that no later state took back
             for state in reversed(states):
-                stays = min(stays, _common_prefix(state.words, final.words))
+                stays = min(stays, common_word_count(state.words, final.words))
                 settled[:stays] = [state] * stays
             for word, state in zip(final.words, settled, strict=True):
                 words.append(word)
@@ -86,7 +87,7 @@ class CaptionLog:
         for states in self.segments.values():
             before: tuple[str, ...] = ()
             for state in states:
-                erased += len(before) - _common_prefix(before, state.words)
+                erased += erased_word_count(before, state.words)
                 before = state.words[: state.stable_count] if stable_only else state.words
         return erased
 
@@ -114,12 +115,3 @@ class CaptionLog:
             if last is not None:
                 found.append(states[: last + 1])
         return found
-
-
-def _common_prefix(first: tuple[str, ...], second: tuple[str, ...]) -> int:
-    length = 0
-    for one, other in zip(first, second, strict=False):
-        if one != other:
-            break
-        length += 1
-    return length

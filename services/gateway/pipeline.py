@@ -28,6 +28,7 @@ from services.gateway.journal import Journal
 from services.gateway.last_drafts import Draft, LastDrafts, agreed, word_count
 from services.gateway.models import Hints, Independent, Models, UnscoredPair, is_permanent, is_sound
 from services.gateway.settings import GatewaySettings
+from services.gateway.shown import ShownTexts
 from services.gateway.transaction import Owed, Stage
 from services.gateway.translated import (
     append_alternative,
@@ -63,12 +64,14 @@ class Pipeline:
         journal: Journal,
         models: Models,
         last_drafts: LastDrafts,
+        shown: ShownTexts,
         publish_live: Callable[[gateway_pb2.LiveUpdate], None],
         settings: GatewaySettings,
     ) -> None:
         self._journal = journal
         self._models = models
         self._last_drafts = last_drafts
+        self._shown = shown
         self._publish_live = publish_live
         self._settings = settings
         self._growths: dict[Owed, int] = {}  # texts of a final in hand that displays were given
@@ -139,6 +142,9 @@ class Pipeline:
                     translation.stable_text = translation.text
                     if owed in self._growths:
                         translation.revision += self._growths[owed] + 1
+                    translation.erased_word_count = self._shown.erased_by(
+                        owed.session_id, owed.segment_id, owed.language, translation.text
+                    )
                     await self._journal.write(append_translation, owed, translation)
                     self._growths.pop(owed, None)
                     _observe("translate", translation)

@@ -275,6 +275,9 @@ class Recognition:
         self._last_revision = self._revision_base
         self._drafts.cancel(transcript.segment_id)
         arrived_at = self._intake.arrival_of(ms_to_samples(transcript.end_offset_ms) - 1)
+        transcript.erased_word_count = self._with.shown.erased_by(
+            self._session_id, transcript.segment_id, "", transcript.stable_text
+        )
         is_new = await self._with.journal.write(
             append_transcript,
             self._session_id,

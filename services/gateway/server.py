@@ -25,6 +25,7 @@ from services.gateway.pipeline import Pipeline
 from services.gateway.session_rows import SessionRow
 from services.gateway.sessions import Sessions
 from services.gateway.settings import GatewaySettings
+from services.gateway.shown import ShownTexts
 from services.gateway.speaking import Speaking
 from services.gateway.status import Status
 from services.gateway.surroundings import Surroundings
@@ -62,17 +63,23 @@ class GatewayApp:
             )
         )
         last_drafts = LastDrafts()
+        shown = ShownTexts()
 
         def committed(events: Sequence[gateway_pb2.JournalEvent]) -> None:
             self._followers.publish(events)
+            shown.committed(events)
             pipeline.committed(events)
             sessions.committed(events)
             status.committed(events)
 
+        def publish_live(update: gateway_pb2.LiveUpdate) -> None:
+            shown.take(update)
+            self._followers.publish_live(update)
+
         journal = Journal(
             settings.state_dir / "journal.db", committed, settings.journal_synchronous
         )
-        pipeline = Pipeline(journal, models, last_drafts, self._followers.publish_live, settings)
+        pipeline = Pipeline(journal, models, last_drafts, shown, publish_live, settings)
         sessions = Sessions(
             Surroundings(
                 journal,
@@ -80,7 +87,8 @@ class GatewayApp:
                 audio_store,
                 last_drafts,
                 settings,
-                self._followers.publish_live,
+                shown,
+                publish_live,
                 pipeline.is_behind,
             )
         )

@@ -12,6 +12,7 @@ from services.gateway.journal import Journal
 from services.gateway.last_drafts import LastDrafts
 from services.gateway.models import Models
 from services.gateway.settings import GatewaySettings
+from services.gateway.shown import ShownTexts
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class Surroundings:
     audio_store: AudioStore
     last_drafts: LastDrafts
     settings: GatewaySettings
+    shown: ShownTexts
     publish_live: Callable[[gateway_pb2.LiveUpdate], None]
     translations_behind: Callable[[], bool]
 

@@ -33,6 +33,11 @@ class Peer:
         self._command = [sys.executable, "-m", "tests.gateway.peers", role, str(port(role, base))]
         self._process: subprocess.Popen[bytes] | None = None
 
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
     def start(self) -> None:
         self._process = subprocess.Popen(self._command, cwd=REPOSITORY)
 
@@ -120,6 +125,89 @@ class Stack:
         finally:
             call.cancel()
         raise AssertionError("the stream ended")
+
+
+class Talk:
+    """A session into which a test speaks piece by piece."""
+
+    def __init__(self, stack: Stack, call: grpc.aio.StreamStreamCall, session_id: str) -> None:
+        self.stack = stack
+        self.session_id = session_id
+        self.call = call
+        self.position = 0
+        self.safe_sample = 0
+
+    @classmethod
+    async def begun(cls, stack: Stack, **config: object) -> Talk:
+        call = stack.calls.StreamAudio(timeout=60)
+        return cls(stack, call, (await open_stream(call, **config)).session_id)
+
+    async def say(self, pcm: Pcm) -> None:
+        """Returns once the gateway has it."""
+        for first_sample, data in chunks(pcm):
+            await self.call.write(audio(self.position + first_sample, data))
+        self.position += len(pcm)
+        await self._receipt(lambda receipt: receipt.received_sample >= self.position)
+
+    async def safe(self, sample: int) -> None:
+        """Waits until the speaker may let go of everything below a sample."""
+        while self.safe_sample < sample:
+            await self._receipt(lambda receipt: receipt.safe_sample >= sample)
+
+    async def resume(self) -> int:
+        """Connects again; returns the sample from which the gateway wants audio."""
+        self.call.cancel()
+        self.call = self.stack.calls.StreamAudio(timeout=60)
+        self.position = (await open_stream(self.call, session_id=self.session_id)).next_sample
+        return self.position
+
+    async def end(self) -> list[gateway_pb2.JournalEvent]:
+        """Half-closes; returns the session's events."""
+        await self.call.done_writing()
+        assert (await drained(self.call))[-1].HasField("session_closed")
+        return await self.stack.events(self.session_id)
+
+    async def hold(self, is_held: bool = True) -> int:
+        request = gateway_pb2.HoldSessionRequest(
+            session_id=self.session_id, is_held=is_held, author="operator"
+        )
+        return (await self.stack.calls.HoldSession(request, timeout=10)).sequence
+
+    async def begin_anew(self) -> int:
+        request = gateway_pb2.ResetSessionRequest(session_id=self.session_id, author="operator")
+        return (await self.stack.calls.ResetSession(request, timeout=10)).sequence
+
+    async def finals(self, count: int) -> list[gateway_pb2.JournalEvent]:
+        """The session's events once it has so many finals."""
+        return await self.until(
+            lambda events: sum(event.HasField("transcript") for event in events) >= count
+        )
+
+    async def until(
+        self, is_there: Callable[[list[gateway_pb2.JournalEvent]], bool]
+    ) -> list[gateway_pb2.JournalEvent]:
+        """The session's events once they are as wanted."""
+        call = self.stack.journal.Follow(
+            gateway_pb2.FollowRequest(session_id=self.session_id), timeout=20
+        )
+        events: list[gateway_pb2.JournalEvent] = []
+        try:
+            while not is_there(events):
+                response = await call.read()
+                if response.HasField("event"):
+                    events.append(response.event)
+        finally:
+            call.cancel()
+        return events
+
+    async def _receipt(self, is_wanted: Callable[[gateway_pb2.AudioReceipt], bool]) -> None:
+        while True:
+            answer = await self.call.read()
+            assert answer is not grpc.aio.EOF
+            if answer.HasField("receipt"):
+                self.safe_sample = answer.receipt.safe_sample
+                if is_wanted(answer.receipt):
+                    return
 
 
 async def drained(call: grpc.aio.StreamStreamCall | grpc.aio.UnaryStreamCall) -> list:

@@ -40,6 +40,7 @@ SUPPRESSED_SENTENCE = 222  # stt does not show it, and settles it only with what
 BREAKING_SENTENCE = 777  # stt breaks on it every time
 UNSETTLED_SENTENCE = 223  # each of mt's drafts of it begins with another word
 HELD_BACK_SENTENCE = 221  # the same, and mt holds a word of its drafts back
+WAVERING_SENTENCE = 224  # the last word of each of stt's partials of it is taken back
 TERM_SENTENCE = 112  # holds two terms, of which mt's finals have one
 CORRECTED_SENTENCE = 111  # stt puts a term right in it and doubts the rest
 PAIRS = ["en>es", "en>fr", "en>ar"]
@@ -154,11 +155,13 @@ class _Recogniser:
         words = sentence(self.value).split()
         word_count = len(words) if is_final else (self.end - self.start) // 1_600
         text = " ".join(words[:word_count])
+        wavers = self.value == WAVERING_SENTENCE and not is_final
         transcript = types_pb2.Transcript(
             segment_id=self.segment_id,
             revision=self.revision,
             is_final=is_final,
             stable_text=text,
+            unstable_text=f"uh{self.revision}" if wavers else "",
             start_offset_ms=samples_to_ms(self.start),
             end_offset_ms=samples_to_ms(self.end),
             endpoint_offset_ms=samples_to_ms(self.position),

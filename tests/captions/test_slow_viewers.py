@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-
-import aiohttp
 import grpc
 
 from services.errors import reason_of
 from tests.captions.conftest import StartCaptions
+from tests.captions.counters import until_counted
 from tests.captions.displays import subscribed
 from tests.captions.upstream import ScriptedJournal, final, partial
 
@@ -34,7 +32,7 @@ async def test_a_stalled_display_is_cut_and_resumes_without_loss_while_others_ge
         ]
         await other.until_sequence(sent[-1])
         assert other.sequences[1:] == sent
-        await _until_counted(captions.http_address, _CUTS)
+        await until_counted(captions.http_address, _CUTS)
         assert reason_of(await stalled.failure()) == "SLOW_CONSUMER"
         assert 0 < len(stalled.sequences) < _FINALS
     async with subscribed(captions.address, after_sequence=stalled.sequences[-1]) as resumed:
@@ -53,7 +51,7 @@ async def test_a_display_with_too_many_finals_waiting_is_cut_and_resumes_without
             journal.append("sunday", transcript=final(n, f"{n} {_LONG}"))
             for n in range(1, _FINALS + 1)
         ]
-        await _until_counted(captions.http_address, _CUTS)
+        await until_counted(captions.http_address, _CUTS)
         assert reason_of(await stalled.failure()) == "SLOW_CONSUMER"
     got, reasons = stalled.sequences, []
     while got[-1] < sent[-1]:
@@ -76,21 +74,10 @@ async def test_partials_give_way_to_newer_ones_and_finals_stay(
         await display.until_caught_up()
         for revision in range(1, 600):
             journal.live(transcript=partial(1, revision, f"{revision} {_LONG}", ""))
-        await _until_counted(captions.http_address, "glossa_captions_partials_skipped_total")
+        await until_counted(captions.http_address, "glossa_captions_partials_skipped_total")
         last = journal.append("sunday", transcript=final(1, "the end"))
         await display.until_sequence(last)
     revisions = [event.caption.revision for event in display.events if not event.sequence]
     assert revisions == sorted(revisions)
     assert len(revisions) < 600
     assert display.texts[-1] == "the end"
-
-
-async def _until_counted(http_address: str, metric: str) -> None:
-    """Waits until a counter of the service is above zero."""
-    async with asyncio.timeout(15), aiohttp.ClientSession() as http:
-        while True:
-            async with http.get(f"http://{http_address}/metrics") as answer:
-                lines = (await answer.text()).splitlines()
-            if any(line.startswith(metric) and not line.endswith(" 0.0") for line in lines):
-                return
-            await asyncio.sleep(0.05)

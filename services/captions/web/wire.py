@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import NoReturn
 
@@ -81,7 +82,9 @@ class Wire:
 
     async def drained(self) -> None:
         """Waits until there is room again. Raises ConnectionError: the display has left."""
-        await self._writer.drain()
+        # aiohttp keeps one future for all that wait here. Interrupted without the shield, it would
+        # stay there cancelled, and so would whoever waits next, to say why the display was cut.
+        await asyncio.shield(self._writer.drain())
 
     def abort(self) -> None:
         self._transport.abort()

@@ -21,6 +21,7 @@ from tests.web.browser import settled
 
 __all__ = ["base", "journal", "start_captions"]
 
+TOKEN = "let-me-see-what-is-said"
 BEGUN = ("captions go to OBS", "captions come from")
 
 
@@ -218,6 +219,19 @@ async def test_obs_may_come_later_and_who_is_disconnected_there_stays_away() -> 
         assert await verb.ended() == 1
     await obs.stop()
     assert "somebody disconnected these captions in OBS" in verb.said[-1]
+
+
+async def test_what_captions_refuses_for_good_ends_it_with_the_reason(
+    journal: ScriptedJournal, start_captions: StartCaptions, obs: ObsStudio
+) -> None:
+    captions = await start_captions(view_token=TOKEN)
+    async with showing(obs, captions) as verb:
+        assert await verb.ended() == 1
+    assert "(TOKEN_REFUSED)" in verb.said[-1]
+    async with showing(obs, captions, "--session", "nowhere", "--token", TOKEN) as verb:
+        assert await verb.ended() == 1
+    assert "(UNKNOWN_SESSION)" in verb.said[-1]
+    assert "Traceback" not in "".join(verb.said)
 
 
 def test_the_proof_of_the_password_is_the_one_that_the_protocol_describes() -> None:

@@ -25,6 +25,11 @@ class StackScreen:
     def report(self, line: str) -> None:
         self.console.print(Text.assemble(("glossa: ", "dim"), line))
 
+    def show_code(self, code: str) -> None:
+        """A QR code, where there is a terminal whose characters make one."""
+        if self.console.is_terminal:
+            self.console.print(Text(code, style="bright_white on black"))
+
     @contextlib.contextmanager
     def watching(self, supervisor: Supervisor) -> Iterator[None]:
         """Shows the services' states until exit."""

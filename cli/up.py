@@ -13,15 +13,35 @@ from cli.options import port_base_option, profile_option, state_dir_option
 @profile_option
 @state_dir_option
 @port_base_option
-def up(profile: str, state_dir: Path | None, port_base: int | None) -> None:
+@click.option(
+    "--lan",
+    "is_lan",
+    is_flag=True,
+    help="Let phones and screens in this network open the pages (not encrypted).",
+)
+@click.option(
+    "--qr/--no-qr", "shows_code", default=True, help="Print the phones' link as a QR code."
+)
+def up(
+    profile: str, state_dir: Path | None, port_base: int | None, is_lan: bool, shows_code: bool
+) -> None:
     """Keep every service running until Ctrl-C.
 
     One child process a service and one for Redis (unless GLOSSA_COLLECTOR_REDIS_URL names another),
     started again when it dies. Logs lie in <state dir>/logs.
+
+    \b
+    For a service on Sunday, with phones in the same Wi-Fi:
+        ./glossa up --profile cpu --lan
+
+    Without --lan only this machine opens the pages. With it the captions' web port is open to the
+    network and no other one is; operators need the link that is printed, whose token lies in
+    <state dir>/captions/operator.token.
     """
     import asyncio
 
     from cli import stack
+    from cli.lan import open_to_lan, page_links, qr_text, report_links
     from cli.screen import StackScreen
     from cli.signals import run_until_signalled
     from cli.supervisor import Supervisor
@@ -29,13 +49,18 @@ def up(profile: str, state_dir: Path | None, port_base: int | None) -> None:
 
     async def keep_up() -> None:
         plan = stack.plan(profile, state_dir or stack.DEFAULT_STATE_DIR, port_base or PORT_BASE)
+        if is_lan:
+            plan = open_to_lan(plan)
+        links = page_links(plan, is_lan=is_lan)
         screen = StackScreen()
         supervisor = Supervisor(plan, screen.report)
         with screen.watching(supervisor):
             async with supervisor.running():
-                screen.report(f"page     {plan.page_url}")
+                report_links(links, screen.report, is_lan=is_lan)
                 screen.report(f"review   {plan.review_url}")
                 screen.report(f"gateway  {plan.address('gateway')}")
+                if is_lan and shows_code:
+                    screen.show_code(qr_text(links.phone))
                 screen.report("Ctrl-C stops everything")
                 await asyncio.Event().wait()
 

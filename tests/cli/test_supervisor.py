@@ -32,11 +32,14 @@ class Up:
         self.base = free_port_base()
         self.process: subprocess.Popen[str]
 
-    def start(self, **environment: str) -> None:
+    def start(self, *arguments: str, **environment: str) -> None:
         variables = {k: v for k, v in os.environ.items() if not k.startswith("GLOSSA_")}
         with (self.folder / "up.log").open("w") as log_file:
             self.process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "cli", "up", "--port-base", str(self.base)],
+                [
+                    *(sys.executable, "-P", "-m", "cli", "up"),
+                    *("--port-base", str(self.base), *arguments),
+                ],
                 env={
                     **variables,
                     "GLOSSA_STATE_DIR": str(self.folder / "state"),

@@ -1,0 +1,129 @@
+"""`./glossa up --lan`: pages for a network, the operator's for who has its token."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from services.errors import InvalidInput
+from services.settings import port
+
+if TYPE_CHECKING:
+    from cli.stack import StackPlan
+
+_HOST = "GLOSSA_CAPTIONS_WEB_HOST"
+_CERTIFICATE = "GLOSSA_CAPTIONS_WEB_CERTIFICATE_FILE"
+_PUBLIC_URL = "GLOSSA_CAPTIONS_PUBLIC_URL"
+# Who opens one of these shows captions; who opens the operator's changes them.
+_MADE_TOKENS = ("operator", "ingest")
+
+
+def open_to_lan(plan: StackPlan) -> StackPlan:
+    """The same stack with the captions' web port reachable from other machines; no other port is.
+
+    Tokens that are not set are made once and kept in <state dir>/captions/*.token.
+
+    Raises InvalidInput: STATE_DIR_UNUSABLE.
+    """
+    opened = {_HOST: plan.environment.get(_HOST) or "0.0.0.0"}  # noqa: S104 - what --lan is for
+    for role in _MADE_TOKENS:
+        name = _token_variable(role)
+        opened[name] = plan.environment.get(name) or kept_token(
+            plan.state_dir / "captions" / f"{role}.token"
+        )
+    return replace(plan, environment={**plan.environment, **opened})
+
+
+def kept_token(path: Path) -> str:
+    """The token in `path`, which is made, for its owner's eyes alone, when it is not there.
+
+    Raises InvalidInput: STATE_DIR_UNUSABLE.
+    """
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if path.exists():
+            return path.read_text("ascii").strip()
+        token = secrets.token_urlsafe(24)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with open(descriptor, "w", encoding="ascii") as file:
+            file.write(f"{token}\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidInput(
+            "STATE_DIR_UNUSABLE", f"cannot keep a token in {path}: {error}"
+        ) from error
+    return token
+
+
+@dataclass(frozen=True)
+class PageLinks:
+    """Where the pages of a stack are; those that want a token hold it in their fragment."""
+
+    phone: str
+    audience: str
+    overlay: str
+    operator: str
+
+
+def page_links(plan: StackPlan, *, is_lan: bool) -> PageLinks:
+    """The links to give out: with `is_lan` those that other machines can open."""
+    base = _lan_url(plan) if is_lan else plan.page_url
+    viewing = _fragment(plan.environment, "view")
+    operating = _fragment(plan.environment, "operator") or viewing
+    return PageLinks(
+        phone=f"{base}{viewing}",
+        audience=f"{base}audience{viewing}",
+        overlay=f"{base}overlay{viewing}",
+        operator=f"{base}operator{operating}",
+    )
+
+
+def report_links(links: PageLinks, report: Callable[[str], None], *, is_lan: bool) -> None:
+    """Says which page is for what; in a network, what that means."""
+    report(f"phones   {links.phone}")
+    report(f"hall     {links.audience}")
+    report(f"stream   {links.overlay}  (?help=1 before any # teaches its parameters)")
+    report(f"operator {links.operator}")
+    if is_lan:
+        report(
+            "everybody in this network can read the captions, and nothing is encrypted: keep the "
+            "operator's link to yourself, and do this only in a network that you trust"
+        )
+
+
+def qr_text(url: str) -> str:
+    """The link as a QR code of characters, for a terminal."""
+    import io
+
+    import segno
+
+    text = io.StringIO()
+    segno.make(url, error="m", micro=False).terminal(out=text, border=2, compact=True)
+    return text.getvalue()
+
+
+def _token_variable(role: str) -> str:
+    return f"GLOSSA_CAPTIONS_{role.upper()}_TOKEN"
+
+
+def _lan_url(plan: StackPlan) -> str:
+    from services.captions.web.lan_address import lan_address
+
+    environment = plan.environment
+    if environment.get(_PUBLIC_URL):
+        return environment[_PUBLIC_URL].rstrip("/") + "/"
+    host = environment.get(_HOST, "")
+    if host in ("", "0.0.0.0", "::"):  # noqa: S104 - looked for, not listened on
+        host = lan_address() or "127.0.0.1"
+    scheme = "https" if environment.get(_CERTIFICATE) else "http"
+    shown = f"[{host}]" if ":" in host else host
+    return f"{scheme}://{shown}:{port('captions_web', plan.port_base)}/"
+
+
+def _fragment(environment: Mapping[str, str], role: str) -> str:
+    token = environment.get(_token_variable(role), "")
+    return f"#token={quote(token, safe='')}" if token else ""

@@ -208,6 +208,21 @@ async def test_events_without_a_pair_move_the_cursor_too(stack: Stack) -> None:
     assert stack.collected() == {}
 
 
+async def test_what_operators_do_moves_the_cursor_too(stack: Stack) -> None:
+    await stack.start()
+    deeds = (
+        {"segment_hidden": gateway_pb2.SegmentHidden(segment_id=1, is_hidden=True)},
+        {"session_held": gateway_pb2.SessionHeld(is_held=True)},
+        {"session_reset": gateway_pb2.SessionReset(segment_id=1)},
+    )
+    events = [gateway_pb2.JournalEvent(session_id="session-a", **deed) for deed in deeds]
+    screens = gateway_pb2.JournalEvent(screens=gateway_pb2.Screens(is_blank=True))  # of no session
+    stack.upstream.add([transcript(1), *events, screens])
+    await stack.caught_up()
+    assert stack.cursor() == 5
+    assert stack.collected() == {}
+
+
 async def test_the_end_of_a_session_moves_the_cursor_at_once(stack: Stack) -> None:
     stack.collector = stack.new_collector(progress_interval_s=60)
     await stack.start()

@@ -10,8 +10,9 @@ import pytest
 
 from services.collector.bands import Band
 from services.collector.pair import Decision, ExcludedPair, ReviewedPair, ScoredPair
-from services.collector.report.figures import figures, percentiles
+from services.collector.report.figures import figures
 from services.collector.report.page import page
+from services.collector.report.percentiles import percentiles
 from services.collector.report.plots import plots
 from services.collector.report.record import Final, Gap, Mended, SessionRecord, Translated
 from services.collector.report.wording import capitalised_within, words_of
@@ -317,7 +318,7 @@ def test_a_session_in_which_nothing_was_said_has_a_report_too() -> None:
     json.dumps(found, allow_nan=False)
 
 
-@pytest.mark.parametrize("name", ["bands", "scores", "timeline", "lag"])
+@pytest.mark.parametrize("name", ["bands", "scores", "timeline", "lag", "reading"])
 def test_the_same_session_gives_the_same_picture(name: str) -> None:
     found = figures(full_record("text"), frozenset())
     assert plots(found)[name] == plots(found)[name]

@@ -9,11 +9,12 @@ from __future__ import annotations
 import itertools
 import statistics
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
 from typing import Any
 
 from services.collector.bands import BANDS
 from services.collector.pair import Decision, ExcludedPair, ReviewedPair, ScoredPair
+from services.collector.report.percentiles import percentiles
+from services.collector.report.readability import flicker, reading
 from services.collector.report.record import SessionRecord
 from services.collector.report.wording import capitalised_within, words_of
 
@@ -38,26 +39,13 @@ def figures(record: SessionRecord, earlier_words: frozenset[str] | None) -> dict
         "pairs": _pairs(record),
         "scores": _scores(record),
         "lag_ms": _lag(record),
+        "flicker": flicker(record),
+        "reading": reading(record),
         "flagged": _flagged(record),
         "terms": _terms(record, earlier_words),
         "review": _review(record),
         "timeline": _timeline(record),
     }
-
-
-def percentiles(values: Iterable[float]) -> dict[str, float | None]:
-    """p50, p90, p95 and p99 (linear interpolation); None without values."""
-    ordered = sorted(values)
-    return {f"p{share}": _percentile(ordered, share) for share in (50, 90, 95, 99)}
-
-
-def _percentile(ordered: Sequence[float], share: int) -> float | None:
-    if not ordered:
-        return None
-    position = (len(ordered) - 1) * share / 100
-    low = int(position)
-    high = min(low + 1, len(ordered) - 1)
-    return round(ordered[low] + (ordered[high] - ordered[low]) * (position - low), 4)
 
 
 def _session(record: SessionRecord) -> dict[str, Any]:
@@ -143,32 +131,25 @@ def _lag(record: SessionRecord) -> dict[str, Any]:
     for final in record.finals:
         parts["endpointing"].append(final.endpoint_offset_ms - final.end_offset_ms)
         parts["recognition"].append(final.engine_ms)
-        parts["source_caption"].append(_since_start_ms(record, final.time) - final.end_offset_ms)
+        parts["source_caption"].append(record.since_start_ms(final.time) - final.end_offset_ms)
     for translation in record.translations:
         heard = finals.get(translation.segment_id)
         if heard is None:
             continue
         parts["translation"].append((translation.time - heard.time).total_seconds() * 1000)
         parts["target_caption"].append(
-            _since_start_ms(record, translation.time) - heard.end_offset_ms
+            record.since_start_ms(translation.time) - heard.end_offset_ms
         )
         at = scored_at.get((translation.segment_id, translation.language))
         if at is not None:
             parts["score"].append((at - translation.time).total_seconds() * 1000)
-    # Faster than it was spoken: its captions come before the words.
-    in_real_time = not parts["source_caption"] or min(parts["source_caption"]) >= 0
-    if not in_real_time:
+    if not record.came_in_real_time:
         for name in ("source_caption", "target_caption"):
             parts.pop(name, None)
     return {
-        "in_real_time": in_real_time,
+        "in_real_time": record.came_in_real_time,
         **{name: percentiles(values) for name, values in parts.items()},
     }
-
-
-def _since_start_ms(record: SessionRecord, time: Any) -> float:
-    assert record.start_time is not None  # noqa: S101  a session begins with its start
-    return float((time - record.start_time).total_seconds() * 1000)
 
 
 def _flagged(record: SessionRecord) -> list[dict[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -24,7 +25,9 @@ BAND_COLOURS = {
     "review": "#e69f00",
     "reject": "#d55e00",
 }
+_COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#56b4e9")
 _BINS = 20
+_MOST_WPM = 600  # nobody reads faster
 _IN_SECONDS_BELOW_MIN = 2.0
 _LAG_PARTS = (
     "endpointing",
@@ -37,7 +40,7 @@ _LAG_PARTS = (
 
 
 def plots(figures: dict[str, Any]) -> dict[str, str]:
-    """SVG by name: "bands", "scores", "timeline", "lag"; what has no data is left out."""
+    """SVG by name: "bands", "scores", "timeline", "lag", "reading"; without data none."""
     drawn = {
         "bands": _drawn(
             _bands, figures, height_in=1.0 + 0.5 * len(figures["pairs"]["by_language"])
@@ -45,6 +48,7 @@ def plots(figures: dict[str, Any]) -> dict[str, str]:
         "scores": _drawn(_scores, figures, height_in=3.2),
         "timeline": _drawn(_timeline, figures, height_in=2.8),
         "lag": _drawn(_lag, figures, height_in=2.8),
+        "reading": _drawn(_reading, figures, height_in=2.8),
     }
     return {name: svg for name, svg in drawn.items() if svg}
 
@@ -100,8 +104,7 @@ def _scores(axes: Axes, figures: dict[str, Any]) -> bool:
 
 
 def _timeline(axes: Axes, figures: dict[str, Any]) -> bool:
-    last_minute = max((point["minute"] for point in figures["timeline"]), default=0.0)
-    unit, per_minute = ("second", 60) if last_minute < _IN_SECONDS_BELOW_MIN else ("minute", 1)
+    unit, per_minute = _unit(figures["timeline"])
     for band, colour in BAND_COLOURS.items():
         points = [point for point in figures["timeline"] if point["band"] == band]
         if points:
@@ -118,6 +121,38 @@ def _timeline(axes: Axes, figures: dict[str, Any]) -> bool:
     if figures["timeline"]:
         axes.legend(ncols=4, frameon=False, loc="lower left")
     return bool(figures["timeline"])
+
+
+def _unit(points: list[dict[str, Any]]) -> tuple[str, int]:
+    """What the time of a plot is counted in, and how many of it a minute has."""
+    last_minute = max((point["minute"] for point in points), default=0.0)
+    return ("second", 60) if last_minute < _IN_SECONDS_BELOW_MIN else ("minute", 1)
+
+
+def _reading(axes: Axes, figures: dict[str, Any]) -> bool:
+    reading = figures["reading"]
+    unit, per_minute = _unit(reading["timeline"])
+    for language, colour in zip(reading["by_language"], itertools.cycle(_COLOURS), strict=False):
+        points = [point for point in reading["timeline"] if point["language"] == language]
+        if points:
+            axes.scatter(
+                [point["minute"] * per_minute for point in points],
+                [min(point["wpm"], _MOST_WPM) for point in points],
+                s=12,
+                color=colour,
+                label=language,
+            )
+    readable = reading["readable_wpm"]
+    axes.axhline(readable, color="#999999", linewidth=1)
+    at_left = axes.get_yaxis_transform()  # x of the axes, y of the data
+    axes.text(0.005, readable, str(readable), va="bottom", color="#666666", transform=at_left)
+    axes.set_xlim(left=0)
+    axes.set_ylim(0, _MOST_WPM * 1.04)
+    axes.set_xlabel(f"{unit} of the session")
+    axes.set_ylabel(f"words a minute, {_MOST_WPM} at most")
+    if reading["timeline"]:
+        axes.legend(ncols=4, frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1.0))
+    return bool(reading["timeline"])
 
 
 def _lag(axes: Axes, figures: dict[str, Any]) -> bool:

@@ -133,6 +133,7 @@ def _final(transcript: Any, time: Any) -> Final:
         flags=tuple(transcript.flags),
         corrections=_mended(transcript.corrections),
         homophones=_mended(transcript.homophones),
+        erased_word_count=_erased(transcript),
     )
 
 
@@ -147,7 +148,12 @@ def _translated(translation: Any, time: Any) -> Translated:
         flags=tuple(translation.flags),
         required_terms=tuple((term.source, term.target) for term in translation.required_terms),
         missing_terms=tuple((term.source, term.target) for term in translation.missing_terms),
+        erased_word_count=_erased(translation),
     )
+
+
+def _erased(final: Any) -> int | None:
+    return final.erased_word_count if final.HasField("erased_word_count") else None
 
 
 def _mended(corrections: Iterable[Any]) -> tuple[Mended, ...]:

@@ -28,6 +28,7 @@ class Final:
         engine_ms: time in the recogniser, waiting included.
         corrections: what was put in place of what was heard.
         homophones: what was left as it was heard.
+        erased_word_count: words of its partials that were shown and taken back; None: not counted.
     """
 
     segment_id: int
@@ -41,11 +42,16 @@ class Final:
     flags: tuple[str, ...]
     corrections: tuple[Mended, ...]
     homophones: tuple[Mended, ...]
+    erased_word_count: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Translated:
-    """A final's translation; terms are (source, target)."""
+    """A final's translation; terms are (source, target).
+
+    Args:
+        erased_word_count: words of its drafts that were shown and taken back; None: not counted.
+    """
 
     segment_id: int
     language: str
@@ -56,6 +62,7 @@ class Translated:
     flags: tuple[str, ...]
     required_terms: tuple[tuple[str, str], ...]
     missing_terms: tuple[tuple[str, str], ...]
+    erased_word_count: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,3 +107,17 @@ class SessionRecord:
     def scored(self) -> list[ScoredPair]:
         """The pairs that have a score."""
         return [judged for _, judged in self.judged if isinstance(judged, ScoredPair)]
+
+    @property
+    def came_in_real_time(self) -> bool:
+        """Whether it was heard as it was spoken; of a recording fed faster, captions come early."""
+        return all(self.since_start_ms(each.time) >= each.end_offset_ms for each in self.finals)
+
+    def since_start_ms(self, time: datetime) -> float:
+        """A time on the clock as milliseconds from the session's beginning."""
+        assert self.start_time is not None  # noqa: S101  a session begins with its start
+        return (time - self.start_time).total_seconds() * 1000
+
+    def minute_of(self, time: datetime) -> float:
+        """A time on the clock as minutes from the session's beginning."""
+        return self.since_start_ms(time) / 60_000

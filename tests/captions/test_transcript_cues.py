@@ -152,6 +152,39 @@ def test_lines_break_where_the_sense_does() -> None:
             assert line.split()[-1] not in ("the", "of", "a", "to", "and", "unto")
 
 
+def test_an_article_goes_with_its_noun() -> None:
+    said = "God created the heaven and the earth and the earth was without form"
+    (cue,) = cues([segment(said)], ("en",))
+    assert lines_of(cue) == [
+        "God created the heaven and the earth",  # better balanced: "... heaven and the / earth ..."
+        "and the earth was without form",
+    ]
+
+
+def test_no_line_begins_with_a_closing_bracket() -> None:
+    (cue,) = cues([segment("「" + "あ" * 11 + "」" + "い" * 12, language="ja")], ("ja",))
+    assert lines_of(cue) == ["「" + "あ" * 11 + "」", "い" * 12]
+
+
+def test_wide_lines_are_filled_to_their_limit_and_no_further() -> None:
+    made = cues([segment("あ" * 400, 0, 60_000, "ja")], ("ja",))
+    assert {len(line) for each in made for line in lines_of(each)} <= set(range(10, 14))
+
+
+def test_two_languages_come_when_the_words_of_the_one_spoken_were_heard() -> None:
+    english = "Go down to the people, and tell them what I have told you."
+    times_ms = [0, 100, 200, 300, 400, *(4000 + 100 * n for n in range(8))]
+    words = tuple(
+        Word(word, start_ms, start_ms + 90)
+        for word, start_ms in zip(english.split(), times_ms, strict=True)
+    )
+    spanish = Text("Desciende al pueblo, y diles lo que yo te he dicho.")
+    spoken = Segment(1, 0, 4800, {"en": Text(english, words=words), "es": spanish})
+    first, second = cues([spoken], ("es", "en"))
+    assert lines_of(first) == ["Desciende al pueblo,", "Go down to the people,"]
+    assert (first.start_ms, second.start_ms) == (0, 4000)
+
+
 @pytest.mark.parametrize(
     ("language", "text", "most"),
     [

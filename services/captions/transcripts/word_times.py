@@ -69,5 +69,5 @@ def _squeezed(texts: Iterable[str]) -> str:
 
 
 def _key(word: str) -> str:
-    """A word as it is compared: without case and signs; a sign alone as it is."""
-    return "".join(each for each in word.casefold() if each.isalnum()) or word
+    """A word as it is compared: without case and signs."""
+    return "".join(each for each in word.casefold() if each.isalnum())

@@ -210,6 +210,7 @@ async def test_committed_words_never_change_while_partials_and_finals_rain(
     for column, last in enumerate(("The end.", "El fin.")):
         await settled(functools.partial(_last_line, hall, column), last)
     assert await hall.changed_lines() == []
+    assert await hall.page.locator("#stage *").count() < 30  # hours leave nothing behind
     assert [await hall.draft(0), await hall.draft(1)] == ["", ""]
     assert hall.record.problems == []
 
@@ -231,6 +232,68 @@ async def test_it_comes_back_after_captions_was_killed_and_loses_no_line(
     await captions.wait_ready()
     await hall.wait_text("uno dos tres")
     await hall.page.locator("#sign").wait_for(state="hidden")
+
+
+async def test_it_does_not_replay_a_long_outage(
+    journal: ScriptedJournal, start_captions: StartCaptions, hall: ScreenPage
+) -> None:
+    journal.start_session()
+    journal.say(1, "one", "uno")
+    captions = await start_captions()
+    await hall.open("/audience?lines=2")
+    await hall.wait_text("uno")
+    captions.kill()
+    for number in range(2, 62):  # more than a minute's reading
+        journal.say(number, f"sentence {number}", f"esta es la frase {number}")
+    captions.start()
+    await captions.wait_ready()
+    await hall.wait_text("esta es la frase 60 esta es la frase 61")
+
+
+async def test_after_the_service_the_way_in_comes_back(
+    journal: ScriptedJournal, start_captions: StartCaptions, hall: ScreenPage
+) -> None:
+    await hall.page.clock.install()
+    await _open_live(journal, start_captions, hall)
+    journal.end_session()
+    await settled(lambda: hall.run("document.body.dataset.state"), "ended")
+    assert not await hall.has_class("waiting")
+    await hall.page.clock.run_for(21_000)
+    assert await hall.has_class("waiting")
+    await hall.page.get_by_role("img", name="QR code").wait_for()
+
+
+async def test_lines_roll_unless_less_motion_is_wanted(
+    journal: ScriptedJournal, start_captions: StartCaptions, hall: ScreenPage
+) -> None:
+    await _open_live(journal, start_captions, hall)
+    count_rolls = """() => {
+      window.rolls = 0;
+      const animate = Element.prototype.animate;
+      Element.prototype.animate = function (...given) {
+        window.rolls += 1;
+        return animate.apply(this, given);
+      };
+    }"""
+    await hall.run(count_rolls)
+    journal.say(2, "two", "dos")
+    await hall.wait_text("Bienvenidos. dos")
+    assert await hall.run("window.rolls") == 1
+    await hall.page.emulate_media(reduced_motion="reduce")
+    journal.say(3, "three", "tres")
+    await hall.wait_text("Bienvenidos. dos tres")
+    assert await hall.run("window.rolls") == 1
+
+
+async def test_the_machine_is_kept_awake(
+    journal: ScriptedJournal, start_captions: StartCaptions, hall: ScreenPage
+) -> None:
+    await hall.page.add_init_script(
+        "window.asked = [];"
+        "navigator.wakeLock.request = async (kind) => { window.asked.push(kind); throw 0; };"
+    )
+    await _open_live(journal, start_captions, hall)
+    assert await hall.run("window.asked") == ["screen"]
 
 
 async def test_a_late_screen_begins_with_the_newest_lines(

@@ -1,7 +1,7 @@
 // The page for a projector: it commits finals alone, at a pace that can be read, and is steered by its address.
 
 import { keepAwake } from "../microphone/wake-lock.js";
-import { Refused, ensureAccess, requestJson } from "../shared/access.js";
+import { ensureAccess, requestJson } from "../shared/access.js";
 import { Captions } from "../shared/captions.js";
 import { Feed } from "../shared/feed.js";
 import { readParameters } from "../shared/parameters.js";
@@ -70,7 +70,10 @@ function takeState(next) {
   clearTimeout(lostTimer);
   if (next === "lost") lostTimer = setTimeout(() => noteLost(true), LOST_MS);
   else noteLost(false);
-  if (next === "live" || next === "waiting") findTheWayIn();
+  if (["live", "ended", "waiting"].includes(next)) {
+    view.signIn.hidden = true;
+    findTheWayIn();
+  }
   noteEnd(next === "ended" || next === "waiting");
   if (next === "refused") askForToken();
   paintFrame();
@@ -121,7 +124,7 @@ function setText(element, text) {
 async function findTheWayIn() {
   try {
     const { url } = await requestJson("join");
-    view.joinCode.src = "join.svg";
+    view.joinCode.src = `join.svg?of=${encodeURIComponent(url)}`;
     setText(view.joinUrl, url);
     hasCode = true;
   } catch {
@@ -144,10 +147,8 @@ async function begin() {
   try {
     await ensureAccess();
   } catch (error) {
-    if (error instanceof Refused) throw error;
-    // The feed finds the service when it is back.
+    console.warn(error.message); // the feed finds the service when it is back, or is refused, too
   }
-  view.signIn.hidden = true;
   feed.start();
 }
 

@@ -10,9 +10,10 @@ from playwright.async_api import Browser
 from services.settings import port
 from tests.captions.conftest import StartCaptions, base, journal, start_captions
 from tests.web.browser import browser, require_chromium
+from tests.web.desk_fixtures import new_desk, start_desk
 from tests.web.phone_page import PhonePage
 
-__all__ = ["StartCaptions", "base", "journal", "start_captions"]
+__all__ = ["StartCaptions", "base", "journal", "new_desk", "start_captions", "start_desk"]
 
 
 @pytest.fixture

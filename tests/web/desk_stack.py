@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import grpc
+import numpy as np
 
 from glossa.gateway.v1 import gateway_pb2, gateway_pb2_grpc
 from glossa.mt.v1 import mt_pb2
@@ -84,6 +85,14 @@ class DeskStack:
             gateway_pb2.FollowRequest(session_id=session_id, until_now=True), timeout=20
         )
         return [response.event async for response in call if response.HasField("event")]
+
+    async def audio(self, session_id: str) -> Pcm:
+        """What the gateway kept of a session's audio, up to now."""
+        call = self.journal.FetchAudio(
+            gateway_pb2.FetchAudioRequest(session_id=session_id), timeout=20
+        )
+        data = b"".join([response.audio.data async for response in call])
+        return np.frombuffer(data, dtype="<i2")
 
     async def events_of(
         self, session_id: str, kind: str, count: int

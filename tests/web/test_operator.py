@@ -1,62 +1,12 @@
-"""The operator's desk in a real browser, over a real gateway and captions; a phone sees what it does."""
+"""What operators do at their desk, over a real gateway and captions; a phone sees what it does."""
 
 from __future__ import annotations
 
-import asyncio
-import re
-from collections.abc import AsyncIterator, Awaitable, Callable
-from pathlib import Path
-
-import pytest
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, expect
 
 from glossa.gateway.v1 import gateway_pb2
-from tests.web.browser import settled
-from tests.web.desk_page import DeskPage
-from tests.web.desk_stack import DeskStack, Speaker
-
-StartDesk = Callable[..., Awaitable[DeskStack]]
-NewDesk = Callable[..., Awaitable[DeskPage]]
-_SCRIPT = "<script>document.title='owned'</script><img src=x onerror=alert(1)>"
-
-
-@pytest.fixture
-async def start_desk(tmp_path: Path) -> AsyncIterator[StartDesk]:
-    """Starts a stack; keywords are settings of captions."""
-    stacks: list[DeskStack] = []
-
-    async def start(**captions: object) -> DeskStack:
-        stacks.append(DeskStack(tmp_path, **captions))
-        await stacks[-1].start()
-        return stacks[-1]
-
-    yield start
-    for stack in stacks:
-        await stack.stop()
-
-
-@pytest.fixture
-async def new_desk(chromium: Browser) -> NewDesk:
-    """Opens the desk in a browser context of its own: another operator."""
-
-    async def new(stack: DeskStack, query: str = "") -> DeskPage:
-        context = await chromium.new_context(
-            viewport={"width": 1400, "height": 900}, locale="en-US"
-        )
-        context.set_default_timeout(15_000)
-        desk = await DeskPage.new(context, stack.url)
-        await desk.open(query)
-        return desk
-
-    return new
-
-
-async def _phone(chromium: Browser, stack: DeskStack) -> Page:
-    context = await chromium.new_context(viewport={"width": 390, "height": 800}, locale="es-ES")
-    context.set_default_timeout(15_000)
-    page = await context.new_page()
-    await page.goto(stack.url)
-    return page
+from tests.web.desk_fixtures import NewDesk, StartDesk, open_phone
+from tests.web.desk_stack import Speaker
 
 
 async def test_a_correction_goes_live_on_phones_and_other_desks(
@@ -66,7 +16,7 @@ async def test_a_correction_goes_live_on_phones_and_other_desks(
     speaker = await Speaker(stack).open(title="Harvest")
     await speaker.say(1, 2)
     desk, other = await new_desk(stack), await new_desk(stack)
-    phone = await _phone(chromium, stack)
+    phone = await open_phone(chromium, stack)
     await desk.wait_texts("es", ["La frase 1 fue dicha", "La frase 2 fue dicha"])
     await other.wait_texts("es", ["La frase 1 fue dicha", "La frase 2 fue dicha"])
     await expect(phone.get_by_text("La frase 1 fue dicha")).to_be_visible()
@@ -142,7 +92,7 @@ async def test_a_hidden_line_leaves_every_screen_and_comes_back(
     speaker = await Speaker(stack).open()
     await speaker.say(1, 2)
     desk, other = await new_desk(stack), await new_desk(stack)
-    phone = await _phone(chromium, stack)
+    phone = await open_phone(chromium, stack)
     await expect(phone.get_by_text("La frase 2 fue dicha")).to_be_visible()
     await desk.page.get_by_role("button", name="Hide the line").nth(1).click()
     await desk.expect_outcome("The line is hidden from all screens.")
@@ -202,7 +152,7 @@ async def test_screens_are_blanked_and_get_announcements(
     speaker = await Speaker(stack).open()
     await speaker.say(1)
     desk, other = await new_desk(stack), await new_desk(stack)
-    phone = await _phone(chromium, stack)
+    phone = await open_phone(chromium, stack)
     await desk.wait_texts("es", ["La frase 1 fue dicha"])
     await desk.page.get_by_role("button", name="Please switch your phones").click()
     await desk.page.get_by_label("Announcement", exact=True).press("Enter")
@@ -224,76 +174,49 @@ async def test_screens_are_blanked_and_get_announcements(
     await expect(phone.get_by_text("Please switch your phones to silent.")).to_have_count(0)
 
 
-async def test_quality_has_words_and_a_shape_beside_its_colour(
+async def test_a_killed_captions_service_is_told_and_gone_on_from(
     start_desk: StartDesk, new_desk: NewDesk
 ) -> None:
     stack = await start_desk()
     speaker = await Speaker(stack).open()
-    await speaker.say(1, 2, 3, 4, 5)
+    await speaker.say(1)
     desk = await new_desk(stack)
-    await stack.events_of(speaker.session_id, "pair_scored", 5)
-    chips = desk.page.locator('[data-language="es"] > .figures .chip:first-child')
-    await settled(
-        chips.all_inner_texts,
-        ["● good 0.91", "▲ doubtful 0.61", "■ poor 0.32", "▲ doubtful 0.93", "○ not measured"],
-    )
-    await expect(desk.cell(4, "es")).to_contain_text("a “not” was lost or won")
-    await expect(desk.page.locator('[data-stage="translation:es"]')).to_contain_text("Español")
-    levels = await chips.evaluate_all("chips => chips.map((each) => each.dataset.level)")
-    assert levels == ["good", "doubtful", "poor", "doubtful", "none"]
+    await desk.wait_texts("es", ["La frase 1 fue dicha"])
+    stack.captions.kill()
+    await expect(desk.connection).to_contain_text("connection lost: what is shown is old")
+    await expect(desk.page.locator("#status-age")).to_contain_text("s old", timeout=15_000)
+    await speaker.say(2)
+    stack.captions.start()
+    await stack.captions.wait_ready()
+    await desk.wait_texts("es", ["La frase 1 fue dicha", "La frase 2 fue dicha"])
+    await expect(desk.connection).to_have_text("connected")
+    last = [url for url in desk.record.urls if "/operator/events?" in url][-1]
+    assert not last.endswith("after=0")
 
 
-async def test_both_runtimes_stand_side_by_side_with_their_percentiles(
+async def test_the_desk_asks_for_the_operators_token(
     start_desk: StartDesk, new_desk: NewDesk
 ) -> None:
-    stack = await start_desk()
+    stack = await start_desk(operator_token="operator-token-0001", view_token="view-token-000001")
     speaker = await Speaker(stack).open()
-    await speaker.say(*range(1, 11))
+    await speaker.say(1)
     desk = await new_desk(stack)
-    translations = await stack.events_of(speaker.session_id, "translation", 10)
-    others = await stack.events_of(speaker.session_id, "alternative_translation", 10)
-    for runtime, times_ms in {
-        "A": sorted(each.translation.engine_ms for each in translations),
-        "B": sorted(each.alternative_translation.engine_ms for each in others),
-    }.items():
-        line = desk.page.locator(f'#timings [data-runtime="{runtime}"]')
-        await expect(line).to_contain_text("(10)")
-        # Nearest rank: the 5th and the 10th of ten.
-        await expect(line.locator(".p50")).to_have_text(f"{times_ms[4] / 1000:.2f} s")
-        await expect(line.locator(".p95")).to_have_text(f"{times_ms[9] / 1000:.2f} s")
-    other = desk.cell(3, "es").locator(".alternative")
-    await expect(other).to_contain_text("Una frase 3 fue dicha")
-    await expect(desk.text(3, "es")).to_have_text("La frase 3 fue dicha")
-
-
-async def test_the_level_lag_engines_and_viewers_are_shown_in_words(
-    start_desk: StartDesk, new_desk: NewDesk, chromium: Browser
-) -> None:
-    stack = await start_desk()
-    speaker = await Speaker(stack).open()
-    desk = await new_desk(stack)
-    phone = await _phone(chromium, stack)
-    level = desk.page.get_by_role("meter", name="Level")
-
-    async def keep_speaking() -> None:
-        while True:
-            await speaker.say(900)
-            await asyncio.sleep(0.2)
-
-    speaking = asyncio.create_task(keep_speaking())
-    await expect(level).to_have_attribute("aria-valuetext", re.compile(r"dBFS, peak"))
-    await expect(desk.page.locator("#viewers")).to_contain_text("1 in browsers")
-    await expect(desk.page.locator('[data-stage="transcript"]')).to_contain_text("Original")
-    speaking.cancel()
-    for name in ("stt", "mt", "qe", "mt_alternative"):
-        engine = desk.page.locator(f'[data-engine="{name}"]')
-        await expect(engine).to_contain_text("works")
-    await stack.stop_peer("mt")
-    engine = desk.page.locator('[data-engine="mt"]')
-    await expect(engine).to_contain_text("Translation does not answer")
-    await expect(engine).to_contain_text("Screens show the original until it is back")
-    assert await engine.get_attribute("data-level") == "poor"
-    speaker.leave()
-    await expect(desk.page.locator("#speaker")).to_contain_text("Nobody speaks into it now")
-    await phone.close()
-    await expect(desk.page.locator("#viewers")).to_have_text("nobody")
+    dialog = desk.page.get_by_role("dialog", name="Who may operate?")
+    field = dialog.get_by_label("Token")
+    await field.fill("wrong")
+    await field.press("Enter")
+    await expect(dialog.get_by_role("alert")).to_contain_text("token")
+    await field.fill("view-token-000001")
+    await field.press("Enter")
+    await expect(dialog.get_by_role("alert")).to_contain_text("does not operate")
+    await desk.page.keyboard.press("Escape")
+    await expect(dialog).to_be_visible()
+    await dialog.get_by_label("Token").fill("operator-token-0001")
+    await desk.page.keyboard.press("Enter")
+    await expect(dialog).to_have_count(0)
+    await desk.wait_texts("es", ["La frase 1 fue dicha"])
+    # With a link nobody is asked, and the token is not left in the address.
+    other = await new_desk(stack, "#token=operator-token-0001")
+    await other.wait_texts("es", ["La frase 1 fue dicha"])
+    assert "operator-token-0001" not in other.page.url
+    assert not any("operator-token-0001" in url for url in other.record.urls)

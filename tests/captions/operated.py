@@ -65,6 +65,17 @@ class Operated:
         async with self.http.ws_connect(path) as socket:
             yield Socket(socket)
 
+    async def admitted(self, path: str, *messages: object) -> Answer:
+        """The first answer of a socket, once there is room for it again."""
+        async with asyncio.timeout(DEADLINE_S):
+            while True:
+                async with self.socket(path) as socket:
+                    for message in messages:
+                        await socket.socket.send_json(message)
+                    answer = await socket.until(lambda answer: True)
+                    if not answer.get("error", {}).get("reason", "").startswith("TOO_MANY"):
+                        return answer
+
 
 class Socket:
     """A WebSocket and everything that came through it."""

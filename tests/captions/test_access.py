@@ -31,6 +31,8 @@ ROUTES: dict[str, tuple[str | None, str, int]] = {
     "GET /join.svg": ("view", "/join.svg", 200),
     "GET /sessions": ("view", "/sessions", 200),
     "GET /sessions/{session_id}/captions.{format}": ("view", "/sessions/sunday/captions.vtt", 200),
+    "GET /sessions/{session_id}/live.m3u8": ("view", "/sessions/sunday/live.m3u8", 200),
+    "GET /sessions/{session_id}/live/{piece}.vtt": ("view", "/sessions/sunday/live/999.vtt", 404),
     "GET /sessions/{session_id}/live.vtt": ("view", "/sessions/sunday/live.vtt?language=de", 404),
     "GET /operator/status": ("operate", "/operator/status", 503),  # the journal is scripted
     "GET /operator/sessions": ("operate", "/operator/sessions", 503),

@@ -1,7 +1,8 @@
-"""A transcript from what captions keeps of a session."""
+"""Transcripts from what captions keeps of a session."""
 
 from __future__ import annotations
 
+from services.captions.events import Caption
 from services.captions.history import SessionRecord
 from services.captions.transcripts.transcript import Segment, Text, Transcript
 
@@ -25,4 +26,12 @@ def remembered(record: SessionRecord) -> Transcript:
         target_languages=record.target_languages,
         is_live=record.is_live,
         segments=tuple(sorted(segments, key=lambda each: (each.start_offset_ms, each.segment_id))),
+    )
+
+
+def final_segment(final: Caption) -> Segment:
+    """One final in its language alone."""
+    text = Text(final.stable_text, final.is_corrected)
+    return Segment(
+        final.segment_id, final.start_offset_ms, final.end_offset_ms, {final.language: text}
     )

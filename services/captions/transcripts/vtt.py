@@ -10,12 +10,12 @@ from services.captions.transcripts.passages import Line
 VTT_HEADER = "WEBVTT\n"
 
 
-def webvtt(cues: Iterable[Cue], *, with_words: bool = False) -> str:
+def webvtt(cues: Iterable[Cue], *, with_words: bool = False, header: str = VTT_HEADER) -> str:
     """A whole file; with words, each that was heard at a known time says when it was."""
     blocks = (
         vtt_cue(cue, number, with_words=with_words) for number, cue in enumerate(cues, start=1)
     )
-    return VTT_HEADER + "".join("\n" + block for block in blocks)
+    return header + "".join("\n" + block for block in blocks)
 
 
 def vtt_cue(cue: Cue, number: int, *, with_words: bool = False) -> str:

@@ -1,4 +1,4 @@
-"""A session's captions as WebVTT that grows while people speak, for players such as VLC."""
+"""A session's captions as WebVTT that grows while people speak."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from aiohttp import web
 from services.captions.events import Body, Caption, CaughtUp, Event, SegmentHidden, SessionEnded
 from services.captions.relay import Relay
 from services.captions.transcripts.cues import cues
-from services.captions.transcripts.export import offset_ms_of
-from services.captions.transcripts.transcript import Segment, Text, language_of
+from services.captions.transcripts.memory import final_segment
 from services.captions.transcripts.vtt import VTT_HEADER, vtt_cue
 from services.captions.viewer import Query, Viewer
+from services.captions.web.transcript_query import language_wanted, offset_wanted_ms
 from services.errors import GlossaError
 
 log = structlog.get_logger()
@@ -42,14 +42,10 @@ class LiveVttApi:
         return [web.get("/sessions/{session_id}/live.vtt", self._stream, allow_head=False)]
 
     async def _stream(self, request: web.Request) -> web.StreamResponse:
-        offset_ms = offset_ms_of(request.query.get("offset", "") or "0")
+        offset_ms = offset_wanted_ms(request)
         await self._relay.ready()
         record = self._relay.session(request.match_info["session_id"])
-        first = next(iter(record.target_languages), record.source_language)
-        language = language_of(
-            (record.source_language, *record.target_languages),
-            request.query.get("language", "") or first,
-        )
+        language = language_wanted(request, record)
         query = Query(record.session_id, (language,), finals_only=True)
         response = web.StreamResponse(headers=_HEADERS)
         try:
@@ -148,7 +144,7 @@ class _Cues:
         new = [each for each in captions if each.segment_id not in self._sent]
         self._sent.update(each.segment_id for each in new)
         new.sort(key=lambda each: (each.start_offset_ms, each.segment_id))
-        made = cues(map(_segment, new), (self._language,), self._offset_ms, self._free_from_ms)
+        made = cues(map(final_segment, new), (self._language,), self._offset_ms, self._free_from_ms)
         blocks = []
         for cue in made:
             self._number += 1
@@ -164,15 +160,6 @@ def _finals(body: Body, language: str) -> list[Caption]:
     elif isinstance(body, SegmentHidden):
         captions = body.captions
     return [each for each in captions if each.is_final and each.language == language]
-
-
-def _segment(caption: Caption) -> Segment:
-    return Segment(
-        caption.segment_id,
-        caption.start_offset_ms,
-        caption.end_offset_ms,
-        {caption.language: Text(caption.stable_text, caption.is_corrected)},
-    )
 
 
 async def _say_still_here(response: web.StreamResponse) -> None:

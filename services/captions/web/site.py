@@ -15,6 +15,7 @@ from aiohttp import web
 from services.captions.relay import Relay
 from services.captions.settings import CaptionsSettings
 from services.captions.web.access import Access
+from services.captions.web.hls import HlsApi
 from services.captions.web.join import JoinApi
 from services.captions.web.live import LiveApi
 from services.captions.web.live_vtt import LiveVttApi
@@ -63,6 +64,7 @@ class WebSite:
             SseApi(relay),
             TranscriptApi(relay, settings),
             LiveVttApi(relay),
+            HlsApi(relay),
             self._operator,
             self._microphone,
         ]

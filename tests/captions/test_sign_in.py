@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+
 import grpc
 import pytest
 
+from cli.client import CaptionSubscriber
 from services.captions.web.wrong_tokens import WrongTokens
-from services.errors import Overloaded, reason_of
+from services.errors import Overloaded, Unauthenticated, reason_of
 from tests.captions.callers import SETTINGS, TOKENS, WRONG, Caller
 from tests.captions.conftest import StartCaptions
-from tests.captions.displays import subscribed
+from tests.captions.displays import DEADLINE_S, subscribed
 from tests.captions.upstream import ScriptedJournal
 
 
@@ -144,3 +148,17 @@ async def test_displays_over_grpc_and_relays_bring_the_view_token(
     async with subscribed(lost.address) as display:
         assert reason_of(await display.failure()) == "NOT_READY"
     assert "TOKEN_REFUSED" in lost.log_path.read_text()
+
+
+async def test_the_subscriber_brings_its_token_and_does_not_try_a_wrong_one_again(
+    journal: ScriptedJournal, start_captions: StartCaptions
+) -> None:
+    journal.start_session()
+    captions = await start_captions(**SETTINGS)
+    async with asyncio.timeout(DEADLINE_S):
+        events = CaptionSubscriber(captions.address, token=TOKENS["view"]).events()
+        async with contextlib.aclosing(events):
+            assert (await anext(events)).session_started.title == "A sermon"
+        for token in ("", WRONG):
+            with pytest.raises(Unauthenticated, match="view token"):
+                await anext(CaptionSubscriber(captions.address, token=token).events())

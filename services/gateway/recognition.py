@@ -19,23 +19,19 @@ import structlog
 from glossa.gateway.v1 import gateway_pb2
 from glossa.stt.v1 import stt_pb2
 from glossa.types.v1 import types_pb2
-from services.audio import SAMPLE_RATE_HERTZ, ms_to_samples
+from services.audio import SAMPLE_RATE_HERTZ
 from services.errors import PeerStatus, Unavailable, reason_of
 from services.gateway import metrics
-from services.gateway.drafts import Drafts
-from services.gateway.heard import append_skip, append_suppressed, append_transcript
+from services.gateway.answers import Answers
+from services.gateway.heard import append_skip
 from services.gateway.intake import Intake
-from services.gateway.lags import Lags
 from services.gateway.models import is_permanent, stt_error
 from services.gateway.stt_breaks import SttBreaks
-from services.gateway.surroundings import Progress, Surroundings
+from services.gateway.surroundings import Surroundings
 
 log = structlog.get_logger()
 
 _REOPEN_BACKOFF_S = (0.05, 0.1, 0.2, 0.5, 1.0)  # then the last one again and again
-# A session that goes on after a gateway restart counts its revisions from here, so that they are
-# greater than those of partials that displays saw before; no segment has this many partials.
-_REVISIONS_PER_EPOCH = 100_000
 
 
 class Recognition:
@@ -45,27 +41,14 @@ class Recognition:
         self,
         config: gateway_pb2.SessionConfig,
         surroundings: Surroundings,
-        progress: Progress,
         intake: Intake,
-        lags: Lags,
+        answers: Answers,
     ) -> None:
         self._config = config
         self._session_id = config.session_id
         self._with = surroundings
         self._intake = intake
-        self._lags = lags
-        self._next_segment_id = progress.final_count + 1
-        self._revision_base = progress.revision_epoch * _REVISIONS_PER_EPOCH
-        self._last_revision = self._revision_base
-        self._drafts = Drafts(
-            self._session_id,
-            list(config.target_languages),
-            surroundings.models,
-            surroundings.last_drafts,
-            surroundings.publish_live,
-            call_limit=surroundings.settings.draft_concurrency,
-            timeout_s=surroundings.settings.draft_timeout_s,
-        )
+        self._answers = answers
         self._stream: asyncio.Task[None] | None = None
         self._is_given_up = False  # the stream, because the session begins anew
         self._has_answered = False  # stt, in the stream that is open, or was the last
@@ -79,7 +62,7 @@ class Recognition:
             InvalidInput: why stt refuses this session for good.
         """
         async with asyncio.TaskGroup() as tasks:
-            drafting = tasks.create_task(self._drafts.run())
+            drafting = tasks.create_task(self._answers.run_drafts())
             refusal = await self._recognise()
             drafting.cancel()
         if refusal is not None:
@@ -99,7 +82,7 @@ class Recognition:
         if self._stream is not None:
             self._is_given_up = True
             self._stream.cancel()
-        self._drop_segment(self._next_segment_id)
+        self._answers.drop_open_segment()
         self._with.last_drafts.forget_session(self._session_id)
         self._intake.input.set()
 
@@ -156,7 +139,7 @@ class Recognition:
                 return
             self._intake.settle(skip_to)
             self._intake.make_safe(skip_to)
-            self._drop_segment(self._next_segment_id)
+            self._answers.drop_open_segment()
         skipped_s = (skip_to - settled_sample) / SAMPLE_RATE_HERTZ
         metrics.SKIPPED_SECONDS.labels(reason).inc(skipped_s)
         log.error(
@@ -187,7 +170,7 @@ class Recognition:
             grpc.aio.AioRpcError: it broke, with stt's reason.
             Unavailable: STT_ENDED_EARLY; JOURNAL_FAILED.
         """
-        self._revision_base = self._last_revision
+        self._answers.begin_stream()
         self._has_answered = False
         call = self._with.models.stt.StreamingTranscribe()
         status = PeerStatus(call)
@@ -199,7 +182,7 @@ class Recognition:
                 while (response := await call.read()) is not grpc.aio.EOF:
                     self._has_answered = True
                     async with self._taking:
-                        await self._take_response(response)
+                        await self._answers.take(response)
             if await call.code() != grpc.StatusCode.OK:
                 raise await status.error()
             if not sending.done():
@@ -220,7 +203,7 @@ class Recognition:
                 language=self._config.source_language,
                 phrases=self._config.phrases,
                 partial_results=True,
-                first_segment_id=self._next_segment_id,
+                first_segment_id=self._answers.next_segment_id,
             )
         )
 
@@ -248,86 +231,3 @@ class Recognition:
         except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
             await asyncio.Event().wait()  # until the reader, who sees the same break, cancels this
             raise
-
-    async def _take_response(self, response: stt_pb2.StreamingTranscribeResponse) -> None:
-        match response.WhichOneof("event"):
-            case "transcript" if response.transcript.is_final:
-                await self._take_final(response.transcript, response.settled_sample)
-            case "transcript":
-                self._take_partial(response.transcript)
-            case "segment_suppressed":
-                await self._take_suppressed(response.segment_suppressed, response.settled_sample)
-        self._intake.settle(response.settled_sample)
-
-    def _take_partial(self, transcript: types_pb2.Transcript) -> None:
-        transcript.revision += self._revision_base
-        self._last_revision = transcript.revision
-        self._with.publish_live(
-            gateway_pb2.LiveUpdate(session_id=self._session_id, transcript=transcript)
-        )
-        if self._with.translations_behind():
-            metrics.DRAFTS.labels("skipped").inc()
-        else:
-            self._drafts.offer(transcript)
-
-    async def _take_final(self, transcript: types_pb2.Transcript, settled_sample: int) -> None:
-        transcript.revision += self._revision_base
-        self._last_revision = self._revision_base
-        self._drafts.cancel(transcript.segment_id)
-        arrived_at = self._intake.arrival_of(ms_to_samples(transcript.end_offset_ms) - 1)
-        transcript.erased_word_count = self._with.shown.erased_by(
-            self._session_id, transcript.segment_id, "", transcript.stable_text
-        )
-        is_new = await self._with.journal.write(
-            append_transcript,
-            self._session_id,
-            transcript,
-            list(self._config.target_languages),
-            settled_sample,
-            compared=bool(self._with.settings.mt_alternative_address),
-        )
-        self._next_segment_id = transcript.segment_id + 1
-        self._intake.make_safe(settled_sample)
-        if is_new:
-            metrics.FINALS.inc()
-            lag_s = None
-            if arrived_at is not None:
-                lag_s = self._lags.heard(transcript.segment_id, arrived_at)
-            log.info(
-                "final",
-                session_id=self._session_id,
-                segment_id=transcript.segment_id,
-                word_count=len(transcript.words),
-                engine_ms=round(transcript.engine_ms, 1),
-                lag_ms=None if lag_s is None else round(lag_s * 1000),
-            )
-
-    async def _take_suppressed(
-        self, suppressed: stt_pb2.SegmentSuppressed, settled_sample: int
-    ) -> None:
-        self._drop_segment(suppressed.segment_id)
-        is_new = await self._with.journal.write(
-            append_suppressed,
-            self._session_id,
-            gateway_pb2.SegmentSuppressed(
-                reason=suppressed.reason,
-                start_offset_ms=suppressed.start_offset_ms,
-                end_offset_ms=suppressed.end_offset_ms,
-                text=suppressed.text,
-            ),
-            settled_sample,
-        )
-        self._intake.make_safe(settled_sample)
-        if is_new:
-            metrics.SUPPRESSED.labels(suppressed.reason).inc()
-
-    def _drop_segment(self, segment_id: int) -> None:
-        """Takes the partials and drafts of a segment away; the next one gets its number."""
-        self._drafts.cancel(segment_id)
-        self._with.last_drafts.forget(self._session_id, segment_id)
-        self._with.publish_live(
-            gateway_pb2.LiveUpdate(
-                session_id=self._session_id,
-                segment_dropped=gateway_pb2.SegmentDropped(segment_id=segment_id),
-            )
-        )

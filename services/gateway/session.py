@@ -9,43 +9,23 @@ import structlog
 
 from glossa.gateway.v1 import gateway_pb2
 from services.audio import SAMPLE_RATE_HERTZ
-from services.errors import GlossaError, InvalidInput, Superseded, Unavailable
+from services.errors import GlossaError, InvalidInput, Unavailable
 from services.gateway import metrics
+from services.gateway.answers import Answers
 from services.gateway.heard import append_gap
 from services.gateway.held import append_go_on, append_hold
 from services.gateway.intake import Intake
 from services.gateway.lags import Lags
 from services.gateway.operated import append_reset
 from services.gateway.recognition import Recognition
-from services.gateway.session_rows import end_session, session_ended, settle
+from services.gateway.session_rows import end_session, session_ended
+from services.gateway.settling import write_down_settled
+from services.gateway.speaker import Speaker
 from services.gateway.surroundings import Progress, Surroundings
 
 log = structlog.get_logger()
 
-# Settled silence is written down this often, or at once when so much of it has come together: then
-# the speaker sends faster than real time and waits for the receipt.
-_SETTLE_INTERVAL_S = 1.0
-_SETTLE_AT_ONCE_S = 10.0
 _END_RETRY_S = 1.0
-
-
-class Speaker:
-    """A speaker's connection to a session, and what it is to be told."""
-
-    def __init__(self, session: Session) -> None:
-        self.session = session
-        self.wake = asyncio.Event()
-        self.superseded = False
-
-    def check(self) -> None:
-        """Raises Superseded SESSION_TAKEN_OVER, or the error that ended the session."""
-        if self.superseded:
-            raise Superseded(
-                "SESSION_TAKEN_OVER",
-                "another stream resumed this session; only the newest one may send",
-            )
-        if self.session.failure is not None:
-            raise self.session.failure
 
 
 class Session:
@@ -60,7 +40,6 @@ class Session:
         self.session_id = config.session_id
         self.config = config
         self.start_time_ms = progress.start_time_ms
-        self.failure: GlossaError | None = None
         self.closed: asyncio.Future[gateway_pb2.SessionClosed] = (
             asyncio.get_running_loop().create_future()
         )
@@ -73,7 +52,8 @@ class Session:
             on_safe=self._wake_speaker,
         )
         self._lags = Lags(config.target_languages)
-        self._recognition = Recognition(config, surroundings, progress, self._intake, self._lags)
+        answers = Answers(config, surroundings, progress, self._intake, self._lags)
+        self._recognition = Recognition(config, surroundings, self._intake, answers)
         self._final_count = progress.final_count
         self._owed_translation_count = progress.owed_translation_count
         self._speaker: Speaker | None = None
@@ -102,7 +82,7 @@ class Session:
             self._intake.look_again()
         else:
             metrics.SPEAKERS_CONNECTED.inc()
-        self._speaker = Speaker(self)
+        self._speaker = Speaker()
         return self._speaker
 
     def detach(self, speaker: Speaker) -> None:
@@ -263,7 +243,9 @@ class Session:
         metrics.SESSIONS_OPEN.inc()
         try:
             async with asyncio.TaskGroup() as tasks:
-                settling = tasks.create_task(self._write_down_settled())
+                settling = tasks.create_task(
+                    write_down_settled(self.session_id, self._intake, self._with.journal)
+                )
                 try:
                     await self._recognition.run()
                 except InvalidInput as error:
@@ -276,24 +258,6 @@ class Session:
             if self._abandon_timer is not None:
                 self._abandon_timer.cancel()
             self._with.audio_store.close(self.session_id)
-
-    async def _write_down_settled(self) -> None:
-        """Makes what is settled safe, so that the speaker may let go of it, until cancelled."""
-        while True:
-            await self._intake.settled.wait()
-            self._intake.settled.clear()
-            settled_sample, fresh_s = self._intake.settled_sample, self._intake.unsafe_s()
-            if fresh_s <= 0:
-                continue
-            try:
-                await self._with.journal.write(settle, self.session_id, settled_sample)
-            except Unavailable:  # the journal cannot be written now
-                self._intake.settled.set()
-                fresh_s = 0.0
-            else:
-                self._intake.make_safe(settled_sample)
-            if fresh_s < _SETTLE_AT_ONCE_S:
-                await asyncio.sleep(_SETTLE_INTERVAL_S)
 
     async def _wait_for_translations(self) -> None:
         try:
@@ -326,9 +290,10 @@ class Session:
             raise session_ended(self.session_id)
 
     def _refuse(self, error: GlossaError) -> None:
-        self.failure = error
         self.finish(gateway_pb2.END_REASON_REFUSED)
-        self._wake_speaker()
+        if self._speaker is not None:
+            self._speaker.failure = error
+            self._speaker.wake.set()
 
     def _wake_speaker(self) -> None:
         if self._speaker is not None:

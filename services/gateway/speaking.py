@@ -11,8 +11,9 @@ from services import audio
 from services.errors import DeadlinePassed, InvalidInput
 from services.gateway.models import shutting_down
 from services.gateway.requests import check_new_session
-from services.gateway.session import Session, Speaker
+from services.gateway.session import Session
 from services.gateway.sessions import Sessions
+from services.gateway.speaker import Speaker
 
 Requests = AsyncIterator[gateway_pb2.StreamAudioRequest]
 
@@ -52,7 +53,7 @@ class Speaking:
         speaker = session.attach()
         self._speakers.add(speaker)
         notices: list[gateway_pb2.AudioGap] = []
-        reading = asyncio.create_task(self._read_audio(requests, speaker, notices))
+        reading = asyncio.create_task(self._read_audio(requests, session, speaker, notices))
         try:
             yield gateway_pb2.StreamAudioResponse(
                 session_opened=gateway_pb2.SessionOpened(
@@ -99,10 +100,13 @@ class Speaking:
                 raise shutting_down()
 
     async def _read_audio(
-        self, requests: Requests, speaker: Speaker, notices: list[gateway_pb2.AudioGap]
+        self,
+        requests: Requests,
+        session: Session,
+        speaker: Speaker,
+        notices: list[gateway_pb2.AudioGap],
     ) -> None:
         """Takes audio in until the speaker half-closes."""
-        session = speaker.session
         while (request := await self._next_request(requests)) is not None:
             if request.WhichOneof("payload") != "audio":
                 raise InvalidInput(

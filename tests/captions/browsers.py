@@ -18,7 +18,10 @@ TRANSPORTS = ("grpc", "websocket", "sse")
 
 
 class RefusedError(Exception):
-    """How the service ended a browser's connection, by its reason."""
+    """How the service ended a browser's connection, by its reason.
+
+    CUT_OFF when it gave none: who reads nothing for a second more is not told.
+    """
 
 
 class _WebSocketCall:
@@ -26,7 +29,10 @@ class _WebSocketCall:
         self._socket = socket
 
     async def read(self) -> captions.SubscribeResponse:
-        return _message(await self._socket.receive_json())
+        received = await self._socket.receive()
+        if received.type is not aiohttp.WSMsgType.TEXT:
+            raise RefusedError("CUT_OFF")
+        return _message(received.json())
 
 
 class _EventSourceCall:
@@ -37,7 +43,7 @@ class _EventSourceCall:
 
     async def read(self) -> captions.SubscribeResponse:
         fields: dict[str, str] = {}
-        while line := (await self._answer.content.readline()).decode():
+        while line := await self._line():
             if line == "\n":
                 if not fields:
                     continue
@@ -47,7 +53,13 @@ class _EventSourceCall:
             name, _, value = line.rstrip("\n").partition(": ")
             if name:
                 fields[name] = value
-        raise AssertionError("the stream ended without a reason")
+        raise RefusedError("CUT_OFF")
+
+    async def _line(self) -> str:
+        try:
+            return (await self._answer.content.readline()).decode()
+        except aiohttp.ClientError:
+            return ""
 
 
 def _message(fields: dict[str, Any]) -> captions.SubscribeResponse:

@@ -59,6 +59,7 @@ async def test_nobody_is_kept_out_by_how_they_see_or_tap(
     for width, height in (_SMALL, _LAPTOP, _WALL):
         await page.page.set_viewport_size({"width": width, "height": height})
         await assert_usable()
+    assert await page.run(_TEXT_PX) >= 48  # on the wall
     await page.page.set_viewport_size({"width": _SMALL[0], "height": _SMALL[1]})
     await page.wait_at_end()
     await page.scroll_to(0)

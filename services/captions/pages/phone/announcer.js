@@ -7,17 +7,14 @@ const KEPT_LINES = 5;
 
 export class Announcer {
   #region;
-  #read = new Set(); // ids of the segments read out
 
   /** @param {HTMLElement} region a polite live region */
   constructor(region) {
     this.#region = region;
   }
 
-  /** Has a final read out, unless its segment was. */
+  /** Has a final read out. */
   read({ segment_id: id, language, stable_text: text }) {
-    if (this.#read.has(id)) return;
-    this.#read.add(id);
     const line = element("p", "", text);
     line.lang = language;
     line.dir = direction(language);
@@ -31,9 +28,8 @@ export class Announcer {
     for (const line of [...this.#region.children]) if (Number(line.dataset.segment) === id) line.remove();
   }
 
-  /** Takes every text away; `isOtherSession`: segments count from the start. */
-  clear(isOtherSession) {
+  /** Takes every text away. */
+  clear() {
     this.#region.replaceChildren();
-    if (isOtherSession) this.#read.clear();
   }
 }

@@ -81,7 +81,7 @@ function showAnother(session) {
   shownSession = session;
   dirty.clear();
   transcript.clear();
-  announcer.clear(true);
+  announcer.clear();
   showEmpty(true);
   follower.follow();
   if (session && asked.session && session !== asked.session) rememberInUrl("session", "");
@@ -151,7 +151,7 @@ view.language.addEventListener("change", () => {
   preferences.language = view.language.value;
   savePreferences(preferences);
   rememberInUrl("language", view.language.value);
-  announcer.clear(false);
+  announcer.clear();
   chooseLanguages();
   repaint();
 });

@@ -4,9 +4,8 @@ Line lengths and reading speeds are those for adults of the Netflix Timed Text S
 give them for each language (https://partnerhelp.netflixstudios.com, "Timed Text Style Guide");
 wide characters count as two columns here, so that Japanese has 26 for its 13 of them. Two lines
 and seven seconds at most are of its General Requirements, sections "Line Treatment" and "Duration".
-The shortest duration there is 5/6 s; the BBC's guidelines ask for about 0.3 s a word
-(https://www.bbc.co.uk/accessibility/forproducts/guides/subtitles/), for which one second is a good
-round figure.
+The shortest duration there is 5/6 s; the BBC's guidelines ask for a third of a second a word
+(https://www.bbc.co.uk/accessibility/forproducts/guides/subtitles/): a second is enough for three.
 """
 
 from __future__ import annotations

@@ -8,9 +8,10 @@ from playwright.async_api import BrowserContext, Page
 
 from tests.web.browser import PageRecord, settled
 
-# Notes every change of a line's words after it was painted, and every line that left.
+# Notes every change of a line's words after it was painted, and every draft.
 _WATCH_LINES = """() => {
   window.changedLines = [];
+  window.seenDrafts = new Set();
   const painted = new WeakMap();
   const look = () => {
     for (const line of document.querySelectorAll('.rows .line')) {
@@ -19,6 +20,9 @@ _WATCH_LINES = """() => {
         window.changedLines.push([before, line.textContent]);
       }
       painted.set(line, line.textContent);
+    }
+    for (const draft of document.querySelectorAll('.draft')) {
+      if (draft.textContent) window.seenDrafts.add(draft.textContent);
     }
   };
   look();
@@ -89,6 +93,11 @@ class ScreenPage:
         """[before, after] of every line that was changed since watch_lines."""
         changed: list[list[str]] = await self.run("window.changedLines")
         return changed
+
+    async def count_drafts(self) -> int:
+        """How many different drafts were seen since watch_lines."""
+        count: int = await self.run("window.seenDrafts.size")
+        return count
 
     async def overflows(self) -> list[str]:
         found: list[str] = await self.run(_OVERFLOWS)

@@ -197,18 +197,24 @@ async def test_committed_words_never_change_while_partials_and_finals_rain(
     segment_id, revision = 1, 0
     for _ in range(200):
         revision += 1
-        words = " ".join(chance.choices(vocabulary, k=6))
-        if chance.random() < 0.1:
+        known, unknown = chance.choices(vocabulary, k=2), chance.choices(vocabulary, k=4)
+        words = " ".join([*known, *unknown])
+        if revision > 3 and chance.random() < 0.1:
             journal.say(segment_id, "Grace and peace.", "Gracia y paz.")
             segment_id, revision = segment_id + 1, 0
         else:
-            journal.live(transcript=partial(segment_id, revision, words[:9], words[9:]))
+            said = partial(segment_id, revision, " ".join(known), " ".join(unknown))
+            journal.live(transcript=said)
             journal.live(translation=draft(segment_id, revision, words))
+            if revision % 3 == 0:
+                await hall.wait_draft(words, 0)  # now and then it has caught up
+                await hall.wait_draft(words, 1)
         await hall.run("new Promise(requestAnimationFrame)")
     assert segment_id > 10
     journal.say(segment_id, "The end.", "El fin.")
     for column, last in enumerate(("The end.", "El fin.")):
         await settled(functools.partial(_last_line, hall, column), last)
+    assert await hall.count_drafts() > 20
     assert await hall.changed_lines() == []
     assert await hall.page.locator("#stage *").count() < 30  # hours leave nothing behind
     assert [await hall.draft(0), await hall.draft(1)] == ["", ""]

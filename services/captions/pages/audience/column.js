@@ -148,7 +148,10 @@ export class Column {
 
   #noteOpen(id, caption) {
     if (!caption || caption.is_final) this.#open.delete(id);
-    else this.#open.set(id, [caption.stable_text, caption.unstable_text].filter(Boolean).join(joint(this.#language)));
+    else {
+      const texts = [caption.stable_text.trimEnd(), caption.unstable_text.trimStart()];
+      this.#open.set(id, texts.filter(Boolean).join(joint(this.#language)));
+    }
   }
 
   #unstable() {

@@ -92,6 +92,8 @@ def command(
     try:
         figures = asyncio.run(measure(load))
     except (RuntimeError, TimeoutError) as error:
-        raise click.ClickException(f"could not be measured: {error or 'it took too long'}") from None
+        raise click.ClickException(
+            f"could not be measured: {error or 'it took too long'}"
+        ) from None
     if as_json:
         click.echo(json.dumps(figures))

@@ -8,6 +8,7 @@ import random
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import aiohttp
 import grpc
@@ -158,6 +159,28 @@ async def test_a_line_of_any_length_arrives_whole_and_what_follows_it_too(
         for display in (one, another):
             await display.until_sequence(last)
             assert display.texts[-len(texts) :] == texts
+
+
+@pytest.mark.parametrize("transport", ["websocket", "sse"])
+async def test_everything_arrives_whole_over_tls_too(
+    journal: ScriptedJournal, start_captions: StartCaptions, certificate: Path, transport: str
+) -> None:
+    journal.start_session()
+    service = await start_captions(
+        web_certificate_file=certificate / "cert.pem", web_key_file=certificate / "key.pem"
+    )
+    service.web = service.web.replace("http:", "https:")
+    async with displayed(service, transport) as display:
+        await display.until_caught_up()
+        sent = []
+        for first in range(1, 200, 20):
+            sent += speak(journal, random.Random(first), first, 20)
+            await display.until_sequence(sent[-1])
+        check_order(display)
+        assert display.sequences[1:] == sent
+        assert {
+            event.caption.stable_text for event in display.events if event.sequence in sent
+        } == {_LONG}
 
 
 async def test_an_event_source_resumes_after_the_last_id_that_it_has(

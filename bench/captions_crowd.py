@@ -65,11 +65,7 @@ class Crowd:
 
     async def report(self, first: int, last: int, grace_s: float) -> dict[str, Any]:
         """What came of the updates first..last, once all of the last is there or it is late."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(grace_s):
-                while len(self._received_ns[last]) < len(self._viewers):
-                    self._arrived.clear()
-                    await self._arrived.wait()
+        await self._everybody_has(last, grace_s)
         window = range(first, last + 1)
         counts = {number: len(self._received_ns[number]) for number in window}
         latencies_ms = [each / 1e6 for number in window for each in self._received_ns[number]]
@@ -90,9 +86,18 @@ class Crowd:
         """Everybody comes back at once, and has recovered with the sermon's update `newest`."""
         started_at = time.monotonic()
         self._viewers = await self._connected(viewers, after_sequence, viewers)
+        await self._everybody_has(newest, _CONNECT_TIMEOUT_S)
         recovered_s = time.monotonic() - started_at
         complete = sum(viewer.newest >= newest for viewer in self._viewers)
         return {"viewers": viewers, "recovered": complete, "recovered_s": round(recovered_s, 3)}
+
+    async def _everybody_has(self, number: int, timeout_s: float) -> None:
+        """Waits until an update is with all that are connected, for `timeout_s` at most."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                while len(self._received_ns[number]) < len(self._viewers):
+                    self._arrived.clear()
+                    await self._arrived.wait()
 
     async def _connected(self, count: int, after_sequence: int, at_once: int) -> list[Viewer]:
         loop = asyncio.get_running_loop()

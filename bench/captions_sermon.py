@@ -77,7 +77,8 @@ class Sermon(gateway_pb2_grpc.JournalServiceServicer):
         if step % 2:
             self._live(translation=self._translation(step + 1, text))
         else:
-            stable, unstable = text[: len(text) // 2], text[len(text) // 2 :]
+            settled = max(len(text) // 2, text.index(" "))  # the stamp stays whole
+            stable, unstable = text[:settled], text[settled:]
             self._live(transcript=self._transcript(step + 1, stable, unstable))
 
     def fill(self, count: int, characters: int) -> None:

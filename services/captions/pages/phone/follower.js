@@ -2,12 +2,15 @@
 
 const AT_END_PX = 4; // scroll offsets are fractions on many screens
 const NEAR_END_PX = 120;
+// A key or a flick moves the page for a while after it.
+const UNDER_WAY_MS = 400;
 
 export class Follower {
   #scroller;
   #lines;
   #button;
   #lastTop = 0;
+  #returnedAt = -UNDER_WAY_MS;
 
   /**
    * @param {HTMLElement} scroller
@@ -21,6 +24,7 @@ export class Follower {
     this.#button = button;
     scroller.addEventListener("scroll", () => this.#note(), { passive: true });
     button.addEventListener("click", () => {
+      this.#returnedAt = performance.now();
       this.follow();
       scroller.focus({ preventScroll: true });
     });
@@ -62,6 +66,10 @@ export class Follower {
   #note() {
     const { scrollHeight, scrollTop, clientHeight } = this.#scroller;
     const toEnd = scrollHeight - scrollTop - clientHeight;
+    if (performance.now() - this.#returnedAt < UNDER_WAY_MS) {
+      if (toEnd > AT_END_PX) this.#toEnd();
+      return;
+    }
     if (toEnd <= AT_END_PX) this.isFollowing = true;
     else if (scrollTop < this.#lastTop) this.isFollowing = false;
     else if (toEnd < NEAR_END_PX) this.isFollowing = true;

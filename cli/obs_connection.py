@@ -195,7 +195,9 @@ async def _send(
     try:
         await socket.send_json({"op": op, "d": data})
     except (aiohttp.ClientError, ConnectionError) as error:
-        raise _went(server) from error
+        while (message := await socket.receive()).type is aiohttp.WSMsgType.TEXT:
+            pass  # why it was closed may lie behind answers that nobody read
+        raise _closed(message, server) from error
 
 
 async def _receive(
@@ -205,7 +207,7 @@ async def _receive(
     while True:
         message = await socket.receive()
         if message.type is not aiohttp.WSMsgType.TEXT:
-            raise _closed(socket.close_code, server)
+            raise _closed(message, server)
         try:
             content = message.json()
             if content["op"] == op:
@@ -215,8 +217,11 @@ async def _receive(
             raise _too_old(server) from None
 
 
-def _closed(code: int | None, server: ObsServer) -> InvalidInput | WrongState | Unavailable:
+def _closed(
+    message: aiohttp.WSMessage, server: ObsServer
+) -> InvalidInput | WrongState | Unavailable:
     """Why the server closed the connection."""
+    code = message.data if message.type is aiohttp.WSMsgType.CLOSE else None
     if code == _CLOSED_PASSWORD:
         return InvalidInput(
             "WRONG_PASSWORD",

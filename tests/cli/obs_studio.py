@@ -5,6 +5,7 @@ https://github.com/obsproject/obs-websocket/blob/master/docs/generated/protocol.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import json
@@ -13,9 +14,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from aiohttp import WSMsgType, web
+from aiohttp import WSMessage, WSMsgType, web
 
 _CHALLENGE = "+IxH4CnCiqpX1rM9scsNynZzbOe4KhDeYcTNS3PDaeY="
+_GONE = (WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED, WSMsgType.ERROR)
 _SALT = "lM1GncleQOaCu9lT1yeUZhFYnqhsLLP1G5lAGo3ixaI="
 
 
@@ -52,7 +54,7 @@ class ObsStudio:
         self._port = port
         self._password = password
         self._rpc_version = rpc_version
-        self._sockets: set[web.WebSocketResponse] = set()
+        self._closings: set[asyncio.Future[int]] = set()  # of each connection: the code, to end it
         self._runner: web.AppRunner | None = None
 
     @property
@@ -75,18 +77,20 @@ class ObsStudio:
 
     async def disconnect(self, code: int) -> None:
         """Closes every connection."""
-        for socket in list(self._sockets):
-            await socket.close(code=code)
+        for closing in self._closings:
+            closing.set_result(code)
+        self._closings.clear()
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
         socket = web.WebSocketResponse(protocols=("obswebsocket.json",), timeout=1.0)
         await socket.prepare(request)
-        self._sockets.add(socket)
+        closing = asyncio.get_running_loop().create_future()
+        self._closings.add(closing)
         try:
             if self._rpc_version is not None:
                 await self._send(socket, 0, self._hello())
             is_identified = False
-            async for message in socket:
+            while (message := await _received(socket, closing)) is not None:
                 if message.type is not WSMsgType.TEXT:
                     await self._violated(socket, 4002, "not a text frame")
                     break
@@ -101,7 +105,7 @@ class ObsStudio:
                     await self._violated(socket, 4007, f"op {content['op']} out of place")
                     break
         finally:
-            self._sockets.discard(socket)
+            self._closings.discard(closing)
         return socket
 
     def _hello(self) -> dict[str, Any]:
@@ -182,3 +186,18 @@ class ObsStudio:
 
     async def _send(self, socket: web.WebSocketResponse, op: int, data: dict[str, Any]) -> None:
         await socket.send_str(json.dumps({"op": op, "d": data}))
+
+
+async def _received(
+    socket: web.WebSocketResponse, closing: asyncio.Future[int]
+) -> WSMessage | None:
+    """The next message; None once the client has gone, or was told the code of `closing`."""
+    receiving = asyncio.create_task(socket.receive())
+    await asyncio.wait({receiving, closing}, return_when=asyncio.FIRST_COMPLETED)
+    if receiving.done():
+        message = receiving.result()
+        return None if message.type in _GONE else message
+    receiving.cancel()
+    await asyncio.wait({receiving})
+    await socket.close(code=closing.result())
+    return None

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 
 from tests.processes import REPOSITORY
 
-DEADLINE_S = 30.0
+DEADLINE_S = 15.0
 
 
 class RunningVerb:
@@ -36,9 +36,13 @@ class RunningVerb:
     async def ended(self) -> int:
         """Reads to the end; the exit status."""
         assert self._process.stderr is not None
-        async with asyncio.timeout(DEADLINE_S):
-            self.said += (await self._process.stderr.read()).decode().splitlines()
-            return await self._process.wait()
+        try:
+            async with asyncio.timeout(DEADLINE_S):
+                while line := await self._process.stderr.readline():
+                    self.said.append(line.decode().rstrip())
+                return await self._process.wait()
+        except TimeoutError:
+            raise AssertionError(f"it goes on, and said {self.said}") from None
 
     async def interrupt(self) -> int:
         """Ctrl-C; the exit status."""

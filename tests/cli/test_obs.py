@@ -215,6 +215,7 @@ async def test_obs_may_come_later_and_who_is_disconnected_there_stays_away() -> 
         await verb.until_said("start it and enable its server")
         await obs.start()
         await verb.until_said("captions go to OBS")
+        await shows(obs)  # the first text has arrived: nothing is under way
         await obs.disconnect(4011)
         assert await verb.ended() == 1
     await obs.stop()

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 
 from tests.processes import REPOSITORY
 
-DEADLINE_S = 15.0
+DEADLINE_S = 30.0
 
 
 class RunningVerb:

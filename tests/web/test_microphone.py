@@ -189,3 +189,31 @@ async def test_a_wrong_language_is_refused_in_words_and_may_be_put_right(
         await page.get_by_label("Language spoken").fill("en")
         await page.get_by_role("button", name="Start the session").click()
         await expect(page.locator("#state")).to_have_text("live")
+
+
+async def test_a_page_that_was_closed_goes_on_with_its_session(
+    start_desk: StartDesk, tmp_path: Path
+) -> None:
+    stack = await start_desk(stt=DeafStt())
+    async with _hearing(_tone(tmp_path / "tone.wav")) as browser:
+        page = await _page(browser, stack.url)
+        await page.get_by_role("button", name="Listen to the microphone").click()
+        await page.get_by_label("Title").fill("Harvest")
+        await page.get_by_role("button", name="Start the session").click()
+        await expect(page.locator("#state")).to_have_text("live")
+        await page.close()
+        page = await _page(browser, stack.url)
+        await expect(page.locator("#speaker")).to_contain_text("Nobody speaks into it now")
+        await page.get_by_role("button", name="Listen to the microphone").click()
+        choice = page.locator("#microphone").get_by_role("combobox", name="Session")
+        await choice.select_option(label="Go on with Harvest")
+        await page.get_by_role("button", name="Start the session").click()
+        await expect(page.locator("#speaker")).to_be_empty()
+        await page.get_by_role("button", name="Stop speaking").click()
+        await expect(page.locator("#microphone")).to_contain_text("The session is over")
+        answer = await page.evaluate("fetch('/operator/sessions').then((each) => each.json())")
+        [session] = answer["sessions"]
+        assert session["end_time"]
+    assert not [
+        event for event in await stack.events(session["session_id"]) if event.HasField("audio_gap")
+    ]

@@ -1,9 +1,9 @@
 // Speaking through this browser: which microphone, what is said in which language, and how it goes.
 
+import { keepAwake } from "../shared/wake-lock.js";
 import { Capture, microphones, obstacle } from "./capture.js";
 import { Form } from "./form.js";
 import { SAMPLE_RATE_HERTZ } from "./pcm.js";
-import { keepAwake } from "./wake-lock.js";
 
 const OBSTACLES = {
   INSECURE:
@@ -29,7 +29,6 @@ export class MicrophonePanel {
   #worker = null;
   #report = null; // of the link, the newest
   #isGone = false; // unplugged
-  #letSleep = () => {};
 
   /**
    * host: {meter, onSession(id) when a session of ours opens, openSessions() that have no speaker,
@@ -131,7 +130,7 @@ export class MicrophonePanel {
     this.#worker.onmessage = ({ data }) => this.#take(data);
     this.#worker.postMessage({ start: { url: url.href, config: this.#form.config, chunks: port1 } }, [port1]);
     this.#capture.speak(port2);
-    this.#letSleep = keepAwake();
+    keepAwake(true);
     this.#form.tell("Starting the session.");
     this.#show();
   }
@@ -159,7 +158,7 @@ export class MicrophonePanel {
   #over() {
     this.#worker?.terminate();
     this.#worker = null;
-    this.#letSleep();
+    keepAwake(false);
     this.#form.report("", false, "");
     this.#show();
   }

@@ -14,7 +14,7 @@ import { Painter } from "./painter.js";
 import { loadPreferences, savePreferences } from "./preferences.js";
 import { fillSelect, isSheetOpen, showDownloads, showEngines, showSessions, wireSheet } from "./sheet.js";
 import { Transcript } from "./transcript.js";
-import { keepAwake } from "./wake-lock.js";
+import { keepAwake } from "../shared/wake-lock.js";
 
 const byId = (id) => document.getElementById(id);
 const view = {

@@ -2,7 +2,7 @@
 
 import { element } from "../shared/dom.js";
 import { SIZES } from "./preferences.js";
-import { canKeepAwake } from "./wake-lock.js";
+import { canKeepAwake } from "../shared/wake-lock.js";
 
 const byId = (id) => document.getElementById(id);
 const view = {

@@ -1,4 +1,4 @@
-// Keeps the screen on while somebody reads. Browsers allow it on HTTPS and on localhost alone.
+// Keeps the screen on while somebody reads or speaks. Browsers allow it on HTTPS and on localhost alone.
 
 /** Whether this browser can do it. */
 export const canKeepAwake = () => "wakeLock" in navigator;

@@ -46,6 +46,7 @@ class SseApi:
     async def _events(self, request: web.Request) -> web.StreamResponse:
         query = live_query(request)
         response = web.StreamResponse(headers=_HEADERS)
+        response.force_close()  # who was cut shall see it, not keep a connection that says nothing
         await response.prepare(request)  # HTTP/1.1 sends it in chunks, 1.0 as it comes
         is_chunked = request.version >= HttpVersion11
         wire = Wire(request, sse_chunk if is_chunked else sse_message)

@@ -1,12 +1,12 @@
 // The page for a projector: it commits finals alone, at a pace that can be read, and is steered by its address.
 
-import { keepAwake } from "../microphone/wake-lock.js";
 import { ensureAccess, requestJson } from "../shared/access.js";
 import { Captions } from "../shared/captions.js";
 import { Feed } from "../shared/feed.js";
 import { readParameters } from "../shared/parameters.js";
 import { signInForm } from "../shared/sign-in.js";
-import { fitAnnouncement } from "./announcement.js";
+import { keepAwake } from "../shared/wake-lock.js";
+import { Announcement } from "./announcement.js";
 import { PARAMETERS, Panel, defaultSize } from "./panel.js";
 import { Stage } from "./stage.js";
 
@@ -18,7 +18,6 @@ const REFUSED_RETRY_MS = 30_000;
 
 const byId = (id) => document.getElementById(id);
 const view = {
-  announcement: byId("announcement"),
   join: byId("join"),
   joinCode: byId("join-code"),
   joinUrl: byId("join-url"),
@@ -32,6 +31,7 @@ const { values: choice, problems } = readParameters(location.search, PARAMETERS)
 for (const problem of problems) console.warn(problem);
 
 const captions = new Captions();
+const announcement = new Announcement(byId("announcement"));
 applyChoice();
 const stage = new Stage(view.stage, captions, stageOptions(), paintFrame);
 const panel = new Panel(choice, takeChoice, () => ({ captions, stage, state }));
@@ -108,7 +108,7 @@ function paintFrame() {
   document.body.classList.toggle("waiting", isWaiting);
   document.body.classList.toggle("blank", screens.is_blank);
   setText(view.title, info?.title || "Live captions");
-  fitAnnouncement(view.announcement, screens);
+  announcement.paint(screens);
   const isSaid = isLost || isHeld;
   view.sign.hidden = !isSaid;
   setText(view.sign, isLost ? "⋯ connecting" : isHeld ? "❚❚ paused" : "");
@@ -152,5 +152,5 @@ async function begin() {
   feed.start();
 }
 
-keepAwake();
+keepAwake(true);
 begin();

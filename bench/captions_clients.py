@@ -34,7 +34,7 @@ class Viewer(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)  # uvloop's is no subclass
         self.is_connected = True
-        transport.write(self.request(self.after_sequence))
+        self.transport.write(self.request(self.after_sequence))
 
     def connection_lost(self, error: Exception | None) -> None:
         self.is_connected = False

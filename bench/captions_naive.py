@@ -28,7 +28,8 @@ class NaiveBroadcast:
         self._history: list[Event] = []
 
     async def follow(self, upstream: str) -> None:
-        async for update in Upstream(CaptionsSettings(upstream_address=upstream)).updates():
+        settings = CaptionsSettings.model_validate({"upstream_address": upstream})
+        async for update in Upstream(settings).updates():
             if isinstance(update, Event):
                 if update.sequence:
                     self._history.append(update)

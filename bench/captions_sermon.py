@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import grpc
 
@@ -15,9 +16,8 @@ from glossa.types.v1 import types_pb2 as types
 from services.serving import SERVER_OPTIONS
 
 SESSION = "sermon"
-SEGMENT_UPDATES = (
-    24  # four seconds of speech at six updates/s: 22 partials, a final, its translation
-)
+# Four seconds of speech at six updates/s: 22 partials, a final, its translation.
+SEGMENT_UPDATES = 24
 _TEXT_CHARACTERS = 300
 _SEGMENT_MS = 4000
 _FINAL_REVISION = 99
@@ -101,13 +101,13 @@ class Sermon(gateway_pb2_grpc.JournalServiceServicer):
             if not update.HasField("event") or update.event.sequence > cursor:
                 yield update
 
-    def _append(self, **event: object) -> None:
+    def _append(self, **event: Any) -> None:
         message = gateway.JournalEvent(sequence=self.sequence + 1, session_id=SESSION, **event)
         message.time.GetCurrentTime()
         self._events.append(message)
         self._updates.put_nowait(_response(event=message))
 
-    def _live(self, **update: object) -> None:
+    def _live(self, **update: Any) -> None:
         live = gateway.LiveUpdate(session_id=SESSION, **update)
         self._updates.put_nowait(_response(live=live))
 
@@ -146,5 +146,5 @@ def _text(number: int, characters: int) -> str:
     return stamp + " ".join(_WORDS)[: max(20, characters - len(stamp))]
 
 
-def _response(**payload: object) -> gateway.FollowResponse:
+def _response(**payload: Any) -> gateway.FollowResponse:
     return gateway.FollowResponse(journal_id="bench", **payload)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Literal, Self
 from urllib.parse import urlsplit
@@ -23,7 +24,10 @@ from services.settings import (
 class CaptionsSettings(ServiceSettings):
     """Read from GLOSSA_CAPTIONS_*."""
 
-    model_config = SettingsConfigDict(env_prefix="GLOSSA_CAPTIONS_", frozen=True, extra="ignore")
+    # Compose passes on what nobody set as an empty variable, which is no path.
+    model_config = SettingsConfigDict(
+        env_prefix="GLOSSA_CAPTIONS_", frozen=True, extra="ignore", env_ignore_empty=True
+    )
 
     grpc_port: int = Field(port("captions"), ge=1, le=65535)
     http_port: int = Field(port("captions_http"), ge=1, le=65535)
@@ -127,6 +131,9 @@ class CaptionsSettings(ServiceSettings):
                 "together: set both, or neither"
             )
         for path in (self.web_certificate_file, self.web_key_file):
-            if path is not None and not path.is_file():
-                raise ValueError(f"{path} is not there")
+            if path is not None and not os.access(path, os.R_OK):
+                raise ValueError(
+                    f"{path} is not there, or captions may not read it (in a container it runs as "
+                    "user 10001)"
+                )
         return self

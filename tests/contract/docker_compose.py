@@ -15,7 +15,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from services.settings import port
-from tests.processes import REPOSITORY
+from tests.processes import REPOSITORY, free_port_base
 
 SERVICES = {"stt", "mt", "qe", "gateway", "captions", "collector"}
 BASE = ("docker-compose.yml",)
@@ -75,14 +75,20 @@ def run(*arguments: str) -> Done:
 class ComposedStack:
     """A stack of its own: other volumes, image names and addresses than those of a real one.
 
-    Its ports are not published; containers are reached at their own addresses.
+    Of its ports only the pages' is published, on a port of this stack's own; containers are reached
+    at their own addresses.
     """
 
     def __init__(self, folder: Path) -> None:
         self.project = f"glossa-test-{secrets.token_hex(4)}"
         override = folder / "override.yml"
+        published = f"127.0.0.1:{port('captions_web', free_port_base())}"
+        self.web = f"http://{published}"
+        ports = dict.fromkeys(sorted(SERVICES), "!reset []")
+        ports["captions"] = f"!override ['{published}:{port('captions_web')}']"
         own = "".join(
-            f"  {name}: {{image: !reset null, ports: !reset []}}\n" for name in sorted(SERVICES)
+            f"  {name}: {{image: !reset null, ports: {its_ports}}}\n"
+            for name, its_ports in ports.items()
         )
         override.write_text(f"name: {self.project}\nservices:\n{own}")
         self._files: Files = (*BASE, override)

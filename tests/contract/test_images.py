@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from cli.stack import read_profile
+from services.captions.settings import CaptionsSettings
 from services.mt.engine import RUNTIMES
 from services.settings import port
 from services.stt.engine import ENGINES
@@ -116,6 +117,38 @@ def test_opening_it_publishes_the_gateway_and_the_captions_alone() -> None:
         if entry["host_ip"] == "0.0.0.0"
     }
     assert opened == {port("gateway"), port("captions"), port("captions_web")}
+
+
+@needs_compose
+@pytest.mark.parametrize("variable", ["GLOSSA_PAGES_PUBLISH_HOST", "GLOSSA_PUBLISH_HOST"])
+def test_captions_knows_that_its_pages_are_open(variable: str) -> None:
+    captions = configuration(**{variable: "0.0.0.0"})["captions"]
+    assert captions["environment"]["GLOSSA_CAPTIONS_WEB_PUBLISHED_HOST"] == "0.0.0.0"
+    at_home = configuration()["captions"]["environment"]
+    assert at_home["GLOSSA_CAPTIONS_WEB_PUBLISHED_HOST"] == "127.0.0.1"
+
+
+@needs_compose
+def test_the_pages_can_be_opened_without_the_gateway() -> None:
+    opened = [
+        entry["published"]
+        for service in configuration(GLOSSA_PAGES_PUBLISH_HOST="0.0.0.0").values()
+        for entry in service.get("ports", ())
+        if entry["host_ip"] == "0.0.0.0"
+    ]
+    assert opened == [str(port("captions_web"))]
+
+
+@needs_compose
+def test_captions_finds_the_certificate_in_a_folder_of_the_machine_and_has_files_for_phones(
+    tmp_path: Path,
+) -> None:
+    captions = configuration(GLOSSA_CERTIFICATES_DIR=str(tmp_path))["captions"]
+    (mounted,) = captions["volumes"]
+    assert (mounted["type"], mounted["source"]) == ("bind", str(tmp_path))
+    assert (mounted["target"], mounted["read_only"]) == ("/certificates", True)
+    viewer_limit = CaptionsSettings.model_fields["viewer_limit"].default
+    assert 2 * viewer_limit < captions["ulimits"]["nofile"] <= 20_000
 
 
 @needs_compose

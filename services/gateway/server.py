@@ -111,11 +111,9 @@ class GatewayApp:
                     sessions, Operating(journal, sessions, forgetting, audio_store, status)
                 )
                 self._journal_servicer.ready(journal, audio_store)
-                try:
-                    yield
-                finally:
-                    await models.close()
+                yield
         finally:
+            await models.close()
             journal.close()
             audio_store.close_all()
 

@@ -8,7 +8,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,23 +32,33 @@ BANDS = ("accept", "moderate", "review", "reject")
 class UpStack:
     """`glossa up` as a process of its own."""
 
-    def __init__(self, folder: Path, profile: str = "embedded", **settings: object) -> None:
-        """`settings` are variables over the profile's: `UpStack(f, GLOSSA_MT_RUNTIME="gguf")`."""
+    def __init__(
+        self,
+        folder: Path,
+        profile: str = "embedded",
+        *,
+        options: Sequence[str] = (),
+        **settings: object,
+    ) -> None:
+        """`options` are more of the verb's ("--lan"); `settings` are variables over the profile's:
+        `UpStack(f, GLOSSA_MT_RUNTIME="gguf")`."""
         self._folder = folder
         self._profile = profile
+        self._options = options
         self._settings = {name: str(value) for name, value in settings.items()}
         self._base = free_port_base()
+        self._log_path = folder / "up.log"
         self.datasets = folder / "datasets"
         self._process: subprocess.Popen[bytes]
 
     async def start(self) -> None:
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("GLOSSA_")}
-        log_path = self._folder / "up.log"
-        with log_path.open("wb") as log_file:
+        with self._log_path.open("wb") as log_file:
             self._process = subprocess.Popen(
                 [
                     *(sys.executable, "-m", "cli", "up", "--profile", self._profile),
                     *("--state-dir", str(self._folder), "--port-base", str(self._base)),
+                    *self._options,
                 ],
                 cwd=REPOSITORY,
                 env={**inherited, **self._settings},
@@ -59,7 +69,7 @@ class UpStack:
         async with asyncio.timeout(START_TIMEOUT_S):
             while self.description().get("phase") != "ready":
                 if self._process.poll() is not None:
-                    raise RuntimeError(log_path.read_text())
+                    raise RuntimeError(self.log())
                 await asyncio.sleep(0.1)
 
     def stop(self) -> int:
@@ -70,6 +80,10 @@ class UpStack:
         self._process.kill()
         self._process.wait()
 
+    def log(self) -> str:
+        """What the verb has printed so far."""
+        return self._log_path.read_text()
+
     def description(self) -> dict[str, Any]:
         """stack.json, or {} while there is none."""
         try:
@@ -77,6 +91,10 @@ class UpStack:
         except FileNotFoundError:
             return {}
         return description
+
+    @property
+    def page_url(self) -> str:
+        return str(self.description()["page_url"])
 
     def address(self, service: str) -> str:
         return str(self.description()["addresses"][service])
@@ -125,6 +143,22 @@ class UpStack:
             finally:
                 call.cancel()
         raise AssertionError("the journal's stream ended")
+
+    async def finals(self, session_id: str, count: int) -> dict[str, dict[int, str]]:
+        """Of an open session, by kind as texts() has them, once so many were translated."""
+        async with (
+            asyncio.timeout(SETTLE_TIMEOUT_S),
+            grpc.aio.insecure_channel(self.address("gateway"), options=CHANNEL_OPTIONS) as channel,
+        ):
+            stub = gateway_pb2_grpc.JournalServiceStub(channel)
+            request = gateway_pb2.FollowRequest(session_id=session_id, until_now=True)
+            while True:
+                answers = [each async for each in stub.Follow(request, timeout=20)]
+                events = [each.event for each in answers if each.HasField("event")]
+                found = {kind: texts(events, kind) for kind in ("transcript", "translation")}
+                if all(len(each) >= count for each in found.values()):
+                    return found
+                await asyncio.sleep(0.05)
 
     async def stats_after(self, sequence: int, session_id: str) -> collector_pb2.StatsResponse:
         """The collector's figures of a session, once everything up to `sequence` is in Redis."""

@@ -11,6 +11,7 @@ from itertools import islice
 
 from services.captions.events import (
     Caption,
+    CaptionDropped,
     Event,
     SegmentHidden,
     SessionEnded,
@@ -51,6 +52,15 @@ class SessionRecord:
                 if known is None or caption.revision >= known.revision:
                     newest[caption.segment_id] = caption
         return sorted(newest.values(), key=lambda each: (each.start_offset_ms, each.segment_id))
+
+    def awaited(self, language: str) -> list[Caption]:
+        """What was said and has no final in `language` yet, in the order of speech."""
+        settled = {final.segment_id for final in self.finals(language)}
+        for event in self.events:
+            if isinstance(event.body, CaptionDropped) and event.body.language == language:
+                settled.add(event.body.segment_id)  # it will never be translated
+        said = self.finals(self.source_language)
+        return [final for final in said if final.segment_id not in settled]
 
     def segment(self, segment_id: int) -> tuple[Caption, ...]:
         """The newest final of a segment in each language, hidden or not."""

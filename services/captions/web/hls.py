@@ -76,13 +76,19 @@ class HlsApi:
 
 
 def _piece_count(record: SessionRecord, request: web.Request) -> int:
-    """Pieces to which nothing will be added: those before the newest final, all when it is over."""
-    offset_ms = offset_wanted_ms(request)
-    finals = record.finals(language_wanted(request, record))
+    """Pieces to which nothing will be added; all when it is over.
+
+    Nothing comes before the newest final but what is still awaited: the translation of a long
+    sentence may be overtaken by that of the next one.
+    """
+    offset_ms, language = offset_wanted_ms(request), language_wanted(request, record)
+    finals = record.finals(language)
     if not finals:
         return 0
     if record.is_live:
-        return max(0, (finals[-1].start_offset_ms + offset_ms) // _PIECE_MS)
+        open_ends = (finals[-1], *record.awaited(language))
+        next_ms = min(each.start_offset_ms for each in open_ends)
+        return max(0, (next_ms + offset_ms) // _PIECE_MS)
     return max(1, -(-(finals[-1].end_offset_ms + offset_ms) // _PIECE_MS))
 
 

@@ -14,7 +14,7 @@ from tests.web.browser import PageRecord
 
 _NOTES_TEXTS = Path(__file__).with_name("shown_texts.js")
 PHONE = {"width": 390, "height": 800}
-_SCREEN = {"width": 1280, "height": 720}
+SCREEN = {"width": 1280, "height": 720}
 DESK = {"width": 1400, "height": 900}
 SHOWN_WITHIN_S = 60.0  # a screen for a hall keeps to a pace that can be read
 
@@ -158,11 +158,11 @@ class Congregation:
             "english_phone": (f"/?language=en{viewing}", {"viewport": PHONE}),
             "hall": (
                 f"/audience?language=source,target{viewing}",
-                {"viewport": _SCREEN, "is_rolling": True},
+                {"viewport": SCREEN, "is_rolling": True},
             ),
             "stream": (
                 f"/overlay?clear_after=0&lines=4{viewing}",
-                {"viewport": _SCREEN, "is_rolling": True},
+                {"viewport": SCREEN, "is_rolling": True},
             ),
             "desk": (f"/operator{operating}", {"viewport": DESK}),
             "comparison": (f"/compare{operating}", {"viewport": DESK}),

@@ -5,7 +5,8 @@ window.shownTexts = []; // [segment id, language, is partial, text]; a draft of 
 window.paintsMs = [];
 
 (() => {
-  const UNITS = "article.segment > p, li.segment .cell > .text, tr[data-segment] p.text";
+  // Without the texts of a second runtime (B), which no reader is shown.
+  const UNITS = 'article.segment > p, li.segment .cell > .text, td:not([data-column$="~B"]) > p.text';
   const noted = new WeakMap();
 
   function note(unit, segmentId, language, isPartial) {

@@ -35,10 +35,13 @@ ROLES = ("stt", "mt", "qe", "mt_alternative")
 class DeskStack:
     """Sentence N is translated in 10 * N ms, by the second runtime in 30 * N ms."""
 
-    def __init__(self, folder: Path, *, stt: Stt | None = None, **captions: object) -> None:
-        """`stt` in place of the one that follows the rule; `captions` are settings of that one."""
+    def __init__(
+        self, folder: Path, *, stt: Stt | None = None, mt: Mt | None = None, **captions: object
+    ) -> None:
+        """`stt`, `mt` instead of what follows the rule; `captions` are settings of that one."""
         self._base = base = free_port_base()
         self._stt = stt or Stt()
+        self._mt = mt or _Mt("rule/a", 10)
         self._peers: dict[str, grpc.aio.Server] = {}
         self.gateway_process = ServiceProcess(
             "gateway",
@@ -62,7 +65,7 @@ class DeskStack:
         )
         self.gateway = gateway_pb2_grpc.GatewayServiceStub(self._channel)
         self.journal = gateway_pb2_grpc.JournalServiceStub(self._channel)
-        servicers = {"stt": self._stt, "mt": _Mt("rule/a", 10), "qe": _Qe()}
+        servicers = {"stt": self._stt, "mt": self._mt, "qe": _Qe()}
         for role, servicer in (servicers | {"mt_alternative": _Mt("rule/b", 30)}).items():
             self._peers[role] = await started(role, port(role, self._base), servicer)
         self.gateway_process.start()

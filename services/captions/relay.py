@@ -208,6 +208,8 @@ class Relay:
         body = event.body
         if isinstance(body, Caption | CaptionDropped):
             self._forget_partial(event.session_id, body.segment_id, body.language)
+        elif isinstance(body, SegmentHidden) and body.is_hidden:
+            self._forget_partial(event.session_id, body.segment_id, "")
         elif isinstance(body, SessionEnded | SessionReset):
             self._forget_partials(event.session_id)
         record = self._history.session(event.session_id)
@@ -243,8 +245,11 @@ class Relay:
             # The next segment may use the number again, with revisions from the start.
             self._forget_partial(event.session_id, body.segment_id, body.language)
         elif isinstance(body, Caption):
-            if self._history.session(event.session_id) is None:
+            record = self._history.session(event.session_id)
+            if record is None:
                 return  # its start is not known, so nobody can be watching it
+            if not record.shows(event):
+                return  # a translation of what an operator hid meanwhile
             if self._history.is_stale(event.session_id, body):
                 return
             texts = self._partials.setdefault((event.session_id, body.segment_id), {})

@@ -194,7 +194,7 @@ class Viewer:
             body = event.body
             return (
                 event.session_id == session_id
-                and isinstance(body, Caption)
+                and isinstance(body, Caption | SegmentHidden)  # the latter would bring it back
                 and body.segment_id == segment_id
             )
 

@@ -12,7 +12,7 @@ from glossa.gateway.v1 import gateway_pb2 as gateway
 from tests.captions.browsers import TRANSPORTS, displayed
 from tests.captions.conftest import StartCaptions
 from tests.captions.displays import Display
-from tests.captions.upstream import ScriptedJournal, partial
+from tests.captions.upstream import ScriptedJournal, draft, final, partial
 from tests.processes import ServiceProcess
 
 
@@ -94,6 +94,34 @@ async def test_a_late_joiner_never_sees_what_is_hidden(
             assert not [text for text in all_texts(display) if "secret" in text]
             assert last in display.sequences
             assert hidden in display.sequences  # who has it already takes it off the screen
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+async def test_drafts_of_a_line_are_hidden_with_it(
+    journal: ScriptedJournal, start_captions: StartCaptions, transport: str
+) -> None:
+    journal.start_session()
+    service = await start_captions()
+    async with displayed(service, transport, session_id="sunday") as early:
+        await early.until_caught_up()
+        journal.append("sunday", transcript=final(1, "one"))
+        journal.live(translation=draft(1, 1, "un borrador"))
+        await early.until(lambda event: event.caption.unstable_text == "un borrador")
+        hidden = hide(journal, 1)
+        await early.until_sequence(hidden)
+        seen_count = len(early.events)
+        journal.live(translation=draft(1, 2, "un secreto"))
+        async with displayed(service, transport, session_id="sunday") as late:
+            await late.until_caught_up()
+            journal.live(translation=draft(1, 3, "un secreto mas"))
+            journal.live(transcript=partial(2, 1, "two", ""))
+            for display in (early, late):
+                await display.until(lambda event: event.caption.stable_text == "two")
+            assert all_texts(late) == ["two"]
+        assert [event.caption.stable_text for event in early.events[seen_count:]] == ["two"]
+        hide(journal, 1, is_hidden=False)
+        journal.live(translation=draft(1, 4, "ya no es un secreto"))
+        await early.until(lambda event: event.caption.unstable_text == "ya no es un secreto")
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.captions.events import Caption, Event
+from services.captions.events import Caption, Event, SegmentHidden
 from services.captions.viewer import Query, Viewer
 from services.errors import GlossaError, Unavailable
 
@@ -21,6 +22,7 @@ class Connection:
     def __init__(self) -> None:
         self.taken: list[Event] = []
         self.at_once = 0
+        self.came = asyncio.Event()
         self.room = asyncio.Event()
         self.room.set()
 
@@ -33,7 +35,14 @@ class Connection:
 
     async def write(self, event: Event) -> None:
         self.taken.append(event)
+        self.came.set()
         await self.room.wait()
+
+    async def has(self, event: Event) -> None:
+        """Returns once it was taken."""
+        while event not in self.taken:
+            self.came.clear()
+            await self.came.wait()
 
 
 def caption(sequence: int, segment_id: int, revision: int) -> Event:
@@ -116,3 +125,24 @@ async def test_an_idle_display_is_written_to_at_once_and_a_busy_one_is_not() -> 
     assert idle.at_once == 2
     busy, *_ = await play(["turn", "turn", "no room", "partial", "room", "final"], 10)
     assert busy.at_once == 0
+
+
+@pytest.mark.parametrize("is_known", [True, False], ids=["in the backlog", "in the queue"])
+async def test_what_waits_to_be_shown_again_is_not_when_it_is_hidden_once_more(
+    is_known: bool,
+) -> None:
+    body = caption(1, 7, 9).body
+    assert isinstance(body, Caption)
+    shown = Event(2, "sunday", None, SegmentHidden(7, False, (body,)))
+    hidden = Event(3, "sunday", None, SegmentHidden(7, True))
+    viewer, connection = Viewer(Query(), "journal-1", 10), Connection()
+    viewer.begin([shown] if is_known else [], (), 1)
+    if not is_known:
+        viewer.offer(shown)
+    viewer.offer(hidden)
+    delivery = asyncio.create_task(viewer.deliver(connection.write))
+    await asyncio.wait_for(connection.has(hidden), 10)
+    viewer.cut(Unavailable("SHUTTING_DOWN", "the test is over"))
+    with contextlib.suppress(GlossaError):
+        await delivery
+    assert shown not in connection.taken

@@ -5,6 +5,7 @@ Shared by captions and the collector; needs aiohttp, which only these two instal
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import hmac
 import ipaddress
@@ -72,6 +73,10 @@ _HTTP_STATUS: dict[type[GlossaError], int] = {
 
 # Longer than a WebSocket waits for the answer to its close: aiohttp trips over both at once.
 _SHUTDOWN_TIMEOUT_S = 2.0
+# For the next request to come, whole but for its body: who sends none holds an open file. Longer
+# than proxies keep an idle connection, 60 s by default.
+_REQUEST_TIMEOUT_S = 75.0
+_BODY_TIMEOUT_S = 10.0
 _REASONS = {
     404: "NOT_FOUND",
     405: "METHOD_NOT_ALLOWED",
@@ -91,7 +96,7 @@ def application(*, body_limit_bytes: int, further_policy: str = "") -> web.Appli
     headers = {"Content-Security-Policy": policy, **_HEADERS}
 
     @web.middleware
-    async def errors_and_headers(request: web.Request, handler: Handler) -> web.StreamResponse:
+    async def errors_as_json(request: web.Request, handler: Handler) -> web.StreamResponse:
         try:
             response = await handler(request)
         except GlossaError as error:
@@ -106,12 +111,15 @@ def application(*, body_limit_bytes: int, further_policy: str = "") -> web.Appli
             response = json_answer(body, error.status)
             if "Allow" in error.headers:
                 response.headers["Allow"] = error.headers["Allow"]
-        if not response.prepared:
-            for name, value in headers.items():
-                response.headers.setdefault(name, value)
         return response
 
-    return web.Application(middlewares=[errors_and_headers], client_max_size=body_limit_bytes)
+    async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
+        for name, value in headers.items():
+            response.headers.setdefault(name, value)
+
+    app = web.Application(middlewares=[errors_as_json], client_max_size=body_limit_bytes)
+    app.on_response_prepare.append(add_headers)  # of what is streamed, and of a crash, too
+    return app
 
 
 def add_pages(app: web.Application, folder: Path, pages: Mapping[str, str]) -> frozenset[str]:
@@ -144,7 +152,13 @@ async def listening(
     Args:
         backlog: connections that may wait to be accepted.
     """
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN_TIMEOUT_S)
+    runner = web.AppRunner(
+        app,
+        access_log=None,
+        shutdown_timeout=_SHUTDOWN_TIMEOUT_S,
+        keepalive_timeout=_REQUEST_TIMEOUT_S,
+        auto_decompress=False,  # nobody here sends what is compressed
+    )
     await runner.setup()
     try:
         try:
@@ -219,10 +233,14 @@ def check_json(request: web.Request) -> None:
 
 
 async def json_object(request: web.Request) -> dict[str, Any]:
-    """Raises InvalidInput INVALID_REQUEST for what is no JSON object."""
+    """Raises InvalidInput INVALID_REQUEST: no JSON object; DeadlinePassed BODY_TIMEOUT."""
     try:
-        body = await request.json()
-    except (ValueError, RecursionError):
+        async with asyncio.timeout(_BODY_TIMEOUT_S):
+            body = await request.json()
+    except TimeoutError:
+        raise DeadlinePassed("BODY_TIMEOUT", "the request did not come to its end") from None
+    # LookupError: a charset that nobody knows. RequestPayloadError: broken chunks.
+    except (ValueError, RecursionError, LookupError, web.RequestPayloadError):
         body = None
     if not isinstance(body, dict):
         raise InvalidInput("INVALID_REQUEST", "send one JSON object")

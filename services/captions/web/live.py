@@ -36,7 +36,11 @@ class LiveApi:
         # Captions are small and the same for many: compressing each by itself costs more than it
         # saves.
         socket = web.WebSocketResponse(
-            compress=False, heartbeat=_PING_INTERVAL_S, max_msg_size=4096, timeout=CLOSE_TIMEOUT_S
+            compress=False,
+            autoping=False,
+            heartbeat=_PING_INTERVAL_S,
+            max_msg_size=4096,
+            timeout=CLOSE_TIMEOUT_S,
         )
         await socket.prepare(request)
         async with asyncio.TaskGroup() as tasks:

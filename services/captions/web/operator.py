@@ -70,7 +70,10 @@ class OperatorApi:
     async def _events(self, request: web.Request) -> web.StreamResponse:
         query = live_query(request)
         socket = web.WebSocketResponse(
-            heartbeat=_PING_INTERVAL_S, max_msg_size=4096, timeout=CLOSE_TIMEOUT_S
+            autoping=False,
+            heartbeat=_PING_INTERVAL_S,
+            max_msg_size=4096,
+            timeout=CLOSE_TIMEOUT_S,
         )
         messages = self._gateway.follow(query.session_id, query.after_sequence)
         return await self._sockets.serve(request, socket, partial(self._send, messages))

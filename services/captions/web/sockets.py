@@ -8,7 +8,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 import structlog
-from aiohttp import WSCloseCode, web
+from aiohttp import WSCloseCode, WSMsgType, web
 
 from services.errors import (
     DeadlinePassed,
@@ -23,6 +23,7 @@ from services.web import error_body
 log = structlog.get_logger()
 
 CLOSE_TIMEOUT_S = 1.0
+_PAUSE_S = 0.02
 # 4000 and more are ours to give a meaning (RFC 6455, 7.4.2); the reason travels beside each.
 _CLOSE_REFUSED = 4400
 _CLOSE_NOT_FOUND = 4404
@@ -106,9 +107,17 @@ async def close(request: web.Request, socket: web.WebSocketResponse, error: Glos
 
 
 async def read_until_closed(socket: web.WebSocketResponse) -> None:
-    """Reading is what answers pings and notices a close; what is said is not looked at."""
-    async for _ in socket:
-        pass
+    """Reading is what answers pings and notices a close; what is said is not looked at.
+
+    A message at a time, with a pause: who talks without end has to wait, not everybody else.
+
+    Args:
+        socket: with autoping=False; aiohttp would answer pings without a pause.
+    """
+    async for message in socket:
+        if message.type is WSMsgType.PING:
+            await socket.pong(message.data)
+        await asyncio.sleep(_PAUSE_S)
 
 
 def _close_code(error: GlossaError) -> int:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -20,3 +22,16 @@ def qe_python() -> str:
             pytest.fail(missing)
         pytest.skip(missing)
     return python
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of cert.pem, for localhost, of key.pem, and of locked.pem, a key with password."""
+    folder = tmp_path_factory.mktemp("tls")
+    make = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=x"
+    names = ("-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1")
+    files = ("-keyout", "key.pem", "-out", "cert.pem")
+    lock = "ec -in key.pem -out locked.pem -aes128 -passout pass:secret"
+    for command in ((*make.split(), *names, *files), lock.split()):
+        subprocess.run(("openssl", *command), cwd=folder, check=True, capture_output=True)
+    return folder

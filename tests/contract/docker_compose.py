@@ -7,6 +7,7 @@ import os
 import secrets
 import shutil
 import subprocess
+import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +121,20 @@ class ComposedStack:
         """host:port of a service's gRPC, or of another of its ports."""
         networks = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}"
         return f"{self.inspect(service, networks)}:{port(port_name or service)}"
+
+    def fetch(self, service: str, path: str) -> tuple[int, bytes]:
+        """Status and body of what a service's pages answer. Raises OSError."""
+        address = self.address(service, f"{service}_web")
+        with urllib.request.urlopen(f"http://{address}{path}", timeout=5) as answer:
+            return answer.status, answer.read()
+
+    def captions_are_ready(self) -> bool:
+        address = self.address("captions", "captions_http")
+        try:
+            with urllib.request.urlopen(f"http://{address}/readyz", timeout=2):
+                return True
+        except OSError:
+            return False
 
     def redis(self, user: str | None, password: str | None) -> redis.Redis:
         """A connection to Redis, as a container beside it has one; to be closed."""

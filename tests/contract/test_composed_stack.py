@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import re
 import subprocess
-import time
-import urllib.request
-import wave
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
+import aiohttp
 import pytest
 import redis
 
-from services.audio import SAMPLE_RATE_HERTZ
-from services.collector.bands import BANDS
+from tests.captions.browsers import RefusedError, displayed
+from tests.captions.callers import Caller
 from tests.cli.verb import run_verb
+from tests.contract.composed_session import (
+    REPORTS,
+    pairs_by_band,
+    queued_pairs,
+    speak,
+    wait_for,
+    whole_report,
+)
 from tests.contract.docker_compose import ComposedStack, engine_is_there
-from tests.speech import spoken, with_pauses
 
 pytestmark = [
     pytest.mark.compose,
@@ -29,9 +34,9 @@ pytestmark = [
 ]
 
 SENTENCES = ("The Lord is good to all.", "We believe in one God.", "Let us pray together.")
-REPORTS = "/var/lib/glossa/reports"
 PASSWORDS = ("/run/glossa/collector/password", "/run/glossa/trainer/password")
-SETTLE_TIMEOUT_S = 90.0
+CORRECTION = "Creemos en un solo Dios."
+TOKEN = "an-operators-token-of-this-test"
 
 
 @pytest.fixture(scope="module")
@@ -47,25 +52,15 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ComposedStack]:
 @pytest.fixture(scope="module")
 def session(stack: ComposedStack, tmp_path_factory: pytest.TempPathFactory) -> str:
     """A session that was spoken into the stack, with its audio kept, and is over."""
-    recording = tmp_path_factory.mktemp("speech") / "sermon.wav"
-    with wave.open(str(recording), "wb") as audio:
-        audio.setnchannels(1)
-        audio.setsampwidth(2)
-        audio.setframerate(SAMPLE_RATE_HERTZ)
-        audio.writeframes(with_pauses(*map(spoken, SENTENCES)).tobytes())
-    address = stack.address("gateway")
-    done = run_verb("live", str(recording), "--speed", "0", "--store-audio", "--gateway", address)
-    over = re.search(r"session (\S+) is over", done.stdout + done.stderr)
-    assert over, done.stdout + done.stderr
-    return over[1]
+    return speak(stack, tmp_path_factory.mktemp("speech"), SENTENCES, "--store-audio")
 
 
 def test_it_comes_up_healthy_and_serves_its_pages(stack: ComposedStack) -> None:
     for service in ("captions", "collector"):
-        status, page = _fetch(stack, service, "/")
+        status, page = stack.fetch(service, "/")
         assert status == 200
         assert b"<!doctype html>" in page
-    status, progress = _fetch(stack, "collector", "/api/review/progress")
+    status, progress = stack.fetch("collector", "/api/review/progress")
     assert status == 200
     assert "progress" in json.loads(progress)
     assert stack.said("gateway", "id", "-un").strip() == "glossa"
@@ -79,7 +74,7 @@ def test_what_dies_is_started_again(stack: ComposedStack) -> None:
         pid, health = stack.inspect("mt", "{{.State.Pid}} {{.State.Health.Status}}").split()
         return pid not in ("0", first_pid) and health == "healthy"
 
-    _wait_for(is_back, "mt is not back")
+    wait_for(is_back, "mt is not back")
 
 
 def test_redis_lets_nobody_in_without_a_user_of_its_own(stack: ComposedStack) -> None:
@@ -114,12 +109,12 @@ def test_the_collector_reads_its_password_alone_and_writes_its_keys_alone(
 def test_a_trainer_beside_it_reads_pairs_and_writes_nothing(
     stack: ComposedStack, session: str
 ) -> None:
-    report = _report(stack, session)
+    report = whole_report(stack, session)
     taken = stack.as_trainer(
         "trainer xgroup create glossa:pairs:moderate test 0 mkstream >&2\n"
         "trainer xlen glossa:pairs:moderate"
     )
-    assert taken.stdout == f"{_by_band(report)['moderate']}\n", taken.stderr
+    assert taken.stdout == f"{pairs_by_band(report)['moderate']}\n", taken.stderr
     for refused in (
         "trainer xadd glossa:pairs:moderate '*' text x",
         "trainer xtrim glossa:pairs:moderate maxlen 0",
@@ -138,10 +133,10 @@ def test_a_trainer_beside_it_reads_pairs_and_writes_nothing(
 def test_a_session_ends_with_its_report_and_its_pairs_in_redis(
     stack: ComposedStack, session: str, tmp_path: Path
 ) -> None:
-    report = _report(stack, session)
+    report = whole_report(stack, session)
     assert report["segments"]["finals"] == len(SENTENCES)
-    entries = _entries(stack, session)
-    assert {band: len(found) for band, found in entries.items()} == _by_band(report)
+    entries = queued_pairs(stack, session)
+    assert {band: len(found) for band, found in entries.items()} == pairs_by_band(report)
     assert sum(map(len, entries.values())) > 0
 
     copied = stack.compose("cp", f"collector:{REPORTS}/{session}", str(tmp_path / "copied"))
@@ -161,8 +156,8 @@ def test_its_passwords_pairs_reports_and_audio_outlive_its_containers(
     def kept() -> tuple[object, ...]:
         return (
             [stack.said("redis", "cat", path) for path in PASSWORDS],
-            _entries(stack, session),
-            _report(stack, session),
+            queued_pairs(stack, session),
+            whole_report(stack, session),
             stack.said("gateway", "sh", "-c", "cd /var/lib/glossa/gateway/audio && ls -l *"),
         )
 
@@ -186,47 +181,120 @@ def test_the_review_page_is_not_opened_to_others_without_a_token(
     assert "openssl rand -hex 16" in refused.stdout + refused.stderr
 
 
-def _report(stack: ComposedStack, session: str) -> dict[str, Any]:
-    """The report that the collector wrote, once every pair in it has its score."""
-    found: dict[str, Any] = {}
-
-    def is_whole() -> bool:
-        read = stack.compose("exec", "-T", "collector", "cat", f"{REPORTS}/{session}/report.json")
-        if read.returncode == 0:
-            found.update(json.loads(read.stdout))
-        return bool(found) and not found["pairs"]["owed_scores"]
-
-    _wait_for(is_whole, "there is no whole report")
-    return found
-
-
-def _by_band(report: dict[str, Any]) -> dict[str, int]:
-    bands: dict[str, int] = report["pairs"]["by_language"]["es"]["bands"]
-    return {band: bands[band] for band in BANDS}
+async def test_the_published_port_serves_phones_from_a_container_that_nobody_can_write_to(
+    stack: ComposedStack,
+) -> None:
+    phone = Caller(stack)
+    for path in ("/", "/phone/phone.js", "/join.svg"):
+        assert await phone.status("GET", path) == 200
+    refused = stack.compose("exec", "-T", "captions", "touch", "/app/x", "/certificates/x")
+    assert refused.stderr.count("Read-only file system") == 2
+    assert "uvloop" in stack.said("captions", "cat", "/proc/1/maps")
+    limits = stack.said("captions", "cat", "/proc/1/limits")
+    assert re.search(r"Max open files +16384 +16384 ", limits), limits
 
 
-def _entries(stack: ComposedStack, session: str) -> dict[str, list[dict[str, str]]]:
-    """What each band's stream holds of a session."""
-    password = stack.said("redis", "cat", "/data/operator.password")
-    with contextlib.closing(stack.redis("operator", password)) as connection:
-        return {
-            band: [
-                fields
-                for _, fields in connection.xrange(f"glossa:pairs:{band}")
-                if fields["session_id"] == session
-            ]
-            for band in BANDS
+async def test_a_viewer_reads_what_is_said_and_what_operators_make_of_it(
+    stack: ComposedStack, tmp_path: Path
+) -> None:
+    operator = Caller(stack)
+    async with displayed(stack, "websocket", languages=["en", "es"]) as display:
+        await display.until_caught_up()
+        session = await asyncio.to_thread(speak, stack, tmp_path, SENTENCES[:2])
+        events = await display.until(
+            lambda event: event.session_id == session and event.HasField("session_ended")
+        )
+        finals = {
+            (event.caption.segment_id, event.caption.language)
+            for event in events
+            if event.session_id == session and event.caption.is_final
         }
+        assert finals == {(1, "en"), (1, "es"), (2, "en"), (2, "es")}
+
+        status, answer, _ = await operator.ask("GET", "/operator/status")
+        assert status == 200
+        assert {each["name"] for each in answer["engines"]} == {"stt", "mt", "qe"}
+        assert answer["viewers"] == {"websocket": 1}
+        line = {"session_id": session, "segment_id": 1, "is_hidden": True}
+        assert await operator.status("POST", "/operator/hide", json=line) == 200
+        (*_, hidden) = await display.until(lambda event: event.HasField("segment_hidden"))
+        assert (hidden.segment_hidden.segment_id, hidden.segment_hidden.is_hidden) == (1, True)
+        line = {"session_id": session, "segment_id": 2, "language": "es", "text": CORRECTION}
+        assert await operator.status("POST", "/operator/correct", json=line) == 200
+        (*_, corrected) = await display.until(lambda event: event.caption.is_corrected)
+        assert corrected.caption.stable_text == CORRECTION
+        assert (corrected.session_id, corrected.caption.segment_id) == (session, 2)
 
 
-def _fetch(stack: ComposedStack, service: str, path: str) -> tuple[int, bytes]:
-    address = stack.address(service, f"{service}_web")
-    with urllib.request.urlopen(f"http://{address}{path}", timeout=5) as answer:
-        return answer.status, answer.read()
+async def test_a_viewer_goes_on_where_it_was_after_captions_was_restarted(
+    stack: ComposedStack, session: str
+) -> None:
+    async with displayed(stack, "websocket", session_id=session) as display:
+        await display.until_caught_up()
+        restart = asyncio.to_thread(stack.compose, "restart", "captions")
+        async with asyncio.TaskGroup() as tasks:
+            restarted = tasks.create_task(restart)
+            with pytest.raises(RefusedError, match="SHUTTING_DOWN"):
+                await display.until(lambda event: False)
+    assert restarted.result().returncode == 0
+    await asyncio.to_thread(wait_for, stack.captions_are_ready, "captions is not back")
+    at = len(display.sequences) // 2
+    resumed = {"session_id": session, "after_sequence": display.sequences[at - 1]}
+    async with displayed(stack, "websocket", **resumed) as again:
+        await again.until_caught_up()
+    assert again.sequences == display.sequences[at:] != []
 
 
-def _wait_for(is_so: Callable[[], bool], otherwise: str) -> None:
-    gives_up_at = time.monotonic() + SETTLE_TIMEOUT_S
-    while not is_so():
-        assert time.monotonic() < gives_up_at, otherwise
-        time.sleep(0.5)
+@pytest.fixture
+def captions_with(stack: ComposedStack) -> Iterator[Callable[..., None]]:
+    """Makes the container of captions anew, with these variables."""
+
+    def make(**variables: str) -> None:
+        done = stack.compose("up", "-d", "--no-deps", "captions", **variables)
+        assert done.returncode == 0, done.stderr
+        wait_for(stack.captions_are_ready, "captions does not start")
+
+    yield make
+    make()
+
+
+async def test_nobody_operates_open_pages_that_have_no_token(
+    stack: ComposedStack, captions_with: Callable[..., None]
+) -> None:
+    captions_with(GLOSSA_PUBLISH_HOST="0.0.0.0")
+    anybody = Caller(stack)
+    assert await anybody.status("GET", "/sessions") == 200
+    for method, name, body in (("GET", "status", None), ("POST", "screens", {})):
+        status, answer, _ = await anybody.ask(method, f"/operator/{name}", json=body)
+        assert (status, answer["error"]["reason"]) == (403, "NO_TOKEN_SET")
+        assert "set GLOSSA_CAPTIONS_OPERATOR_TOKEN" in answer["error"]["message"]
+
+
+async def test_with_tokens_and_a_certificate_open_pages_are_operated_over_https(
+    stack: ComposedStack, captions_with: Callable[..., None], certificate: Path
+) -> None:
+    public_url = "https://captions.example.org:7310/"
+    captions_with(
+        GLOSSA_PAGES_PUBLISH_HOST="0.0.0.0",
+        GLOSSA_CAPTIONS_OPERATOR_TOKEN=TOKEN,
+        GLOSSA_CAPTIONS_PUBLIC_URL=public_url,
+        GLOSSA_CERTIFICATES_DIR=_readable_for_all(certificate),
+        GLOSSA_CAPTIONS_WEB_CERTIFICATE_FILE="/certificates/cert.pem",
+        GLOSSA_CAPTIONS_WEB_KEY_FILE="/certificates/key.pem",
+    )
+    caller = Caller(stack)
+    caller.url = stack.web.replace("http://", "https://")
+    _, joined, _ = await caller.ask("GET", "/join")
+    assert joined == {"url": public_url}
+    assert await caller.status("GET", "/operator/status") == 401
+    operator = {"Authorization": f"Bearer {TOKEN}"}
+    assert await caller.status("GET", "/operator/status", headers=operator) == 200
+    with pytest.raises(aiohttp.ClientError):
+        await Caller(stack).status("GET", "/")
+
+
+def _readable_for_all(certificate: Path) -> str:
+    """The folder, once the container's user may read its key."""
+    certificate.chmod(0o755)
+    (certificate / "key.pem").chmod(0o644)
+    return str(certificate)

@@ -1,0 +1,80 @@
+"""Sessions spoken into a composed stack, and what they left: their report, and pairs in Redis."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import time
+import wave
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from services.audio import SAMPLE_RATE_HERTZ
+from services.collector.bands import BANDS
+from tests.cli.verb import run_verb
+from tests.contract.docker_compose import ComposedStack
+from tests.speech import spoken, with_pauses
+
+REPORTS = "/var/lib/glossa/reports"
+_SETTLE_TIMEOUT_S = 90.0
+
+
+def speak(stack: ComposedStack, folder: Path, sentences: Sequence[str], *options: str) -> str:
+    """Speaks into the stack; the id of the session, which is over.
+
+    Args:
+        options: further ones of `./glossa live`.
+    """
+    recording = folder / "sermon.wav"
+    with wave.open(str(recording), "wb") as audio:
+        audio.setnchannels(1)
+        audio.setsampwidth(2)
+        audio.setframerate(SAMPLE_RATE_HERTZ)
+        audio.writeframes(with_pauses(*map(spoken, sentences)).tobytes())
+    gateway = ("--gateway", stack.address("gateway"))
+    done = run_verb("live", str(recording), "--speed", "0", *options, *gateway)
+    over = re.search(r"session (\S+) is over", done.stdout + done.stderr)
+    assert over, done.stdout + done.stderr
+    return over[1]
+
+
+def whole_report(stack: ComposedStack, session: str) -> dict[str, Any]:
+    """The report that the collector wrote, once every pair in it has its score."""
+    found: dict[str, Any] = {}
+
+    def is_whole() -> bool:
+        read = stack.compose("exec", "-T", "collector", "cat", f"{REPORTS}/{session}/report.json")
+        if read.returncode == 0:
+            found.update(json.loads(read.stdout))
+        return bool(found) and not found["pairs"]["owed_scores"]
+
+    wait_for(is_whole, "there is no whole report")
+    return found
+
+
+def pairs_by_band(report: dict[str, Any]) -> dict[str, int]:
+    bands: dict[str, int] = report["pairs"]["by_language"]["es"]["bands"]
+    return {band: bands[band] for band in BANDS}
+
+
+def queued_pairs(stack: ComposedStack, session: str) -> dict[str, list[dict[str, str]]]:
+    """What each band's stream holds of a session."""
+    password = stack.said("redis", "cat", "/data/operator.password")
+    with contextlib.closing(stack.redis("operator", password)) as connection:
+        return {
+            band: [
+                fields
+                for _, fields in connection.xrange(f"glossa:pairs:{band}")
+                if fields["session_id"] == session
+            ]
+            for band in BANDS
+        }
+
+
+def wait_for(is_so: Callable[[], bool], otherwise: str) -> None:
+    gives_up_at = time.monotonic() + _SETTLE_TIMEOUT_S
+    while not is_so():
+        assert time.monotonic() < gives_up_at, otherwise
+        time.sleep(0.5)

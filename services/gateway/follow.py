@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 
 from glossa.gateway.v1 import gateway_pb2
 from services.errors import OutOfRange, Unavailable
@@ -19,7 +19,8 @@ from services.gateway.journal import Journal
 _TAIL_LIMIT = 256  # newest events kept in memory: some minutes of a sermon
 _LIVE_LIMIT = 256  # live updates kept for one follower; the oldest goes first
 
-LiveKey = tuple[str, int, str]  # session, segment, language ("" for the transcript)
+LiveKey = tuple[str, int, str]  # session, segment, language ("" for the transcript) or _DROPPED
+_DROPPED = "-"  # that a segment was dropped; the next one has its number
 
 
 class Followers:
@@ -129,6 +130,8 @@ class _Follower:
         if not self._wants_live or self._session_id not in ("", update.session_id):
             return
         key = _live_key(update)
+        if key[2] == _DROPPED:
+            self._drop(lambda known: known[:2] == key[:2])  # nobody need see it before it goes
         self._live.pop(key, None)
         self._live[key] = update
         while len(self._live) > _LIVE_LIMIT:
@@ -138,7 +141,8 @@ class _Follower:
     def forget(self, event: gateway_pb2.JournalEvent) -> None:
         """A final makes the live updates of its segment stale, forgetting those of its session."""
         if event.WhichOneof("event") == "transcript":
-            self._live.pop((event.session_id, event.transcript.segment_id, ""), None)
+            for part in ("", _DROPPED):
+                self._live.pop((event.session_id, event.transcript.segment_id, part), None)
         elif event.WhichOneof("event") == "translation":
             translation = event.translation
             self._live.pop((event.session_id, translation.segment_id, translation.language), None)
@@ -146,13 +150,16 @@ class _Follower:
             failed = event.translation_failed
             self._live.pop((event.session_id, failed.segment_id, failed.language), None)
         elif event.WhichOneof("event") == "session_forgotten":
-            for key in [key for key in self._live if key[0] == event.session_id]:
-                del self._live[key]
+            self._drop(lambda known: known[0] == event.session_id)
 
     def take_live(self) -> list[gateway_pb2.LiveUpdate]:
         updates = list(self._live.values())
         self._live.clear()
         return updates
+
+    def _drop(self, is_stale: Callable[[LiveKey], bool]) -> None:
+        for key in [key for key in self._live if is_stale(key)]:
+            del self._live[key]
 
 
 def _live_key(update: gateway_pb2.LiveUpdate) -> LiveKey:
@@ -162,4 +169,4 @@ def _live_key(update: gateway_pb2.LiveUpdate) -> LiveKey:
         case "transcript":
             return update.session_id, update.transcript.segment_id, ""
         case _:
-            return update.session_id, update.segment_dropped.segment_id, ""
+            return update.session_id, update.segment_dropped.segment_id, _DROPPED

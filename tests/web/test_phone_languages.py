@@ -189,3 +189,21 @@ async def test_a_session_without_a_translation_shows_the_original_large(
     await page.close_sheet()
     journal.append("sunday", transcript=final(2, "two"))
     await settled(page.announced, ["two"])
+
+
+async def test_a_language_that_nobody_could_have_thought_of_is_one_like_any_other(
+    journal: ScriptedJournal, start_captions: StartCaptions, page: PhonePage
+) -> None:
+    strange = ("constructor", "__proto__", "toString")
+    journal.start_session(targets=strange)
+    journal.append("sunday", transcript=final(1, "one"))
+    for language in strange:
+        journal.append("sunday", translation=translated(1, f"in {language}", language))
+    await start_captions()
+    await page.open()
+    await page.wait_lines("target", ["in constructor"])
+    options = await page.language.locator("option").all_inner_texts()
+    assert options == ["Constructor", "__proto__", "ToString", "English"]
+    await page.language.select_option("__proto__")
+    await page.wait_lines("target", ["in __proto__"])
+    assert page.record.problems == []

@@ -2,6 +2,7 @@
 
 // Where the browser has no Intl.DisplayNames: the languages that churches ask for most.
 const OWN_NAMES = {
+  __proto__: null, // a tag is whatever somebody sends, "constructor" too
   am: "አማርኛ", ar: "العربية", bg: "Български", cs: "Čeština", da: "Dansk", de: "Deutsch", el: "Ελληνικά",
   en: "English", es: "Español", fa: "فارسی", fi: "Suomi", fr: "Français", he: "עברית", hi: "हिन्दी",
   hr: "Hrvatski", hu: "Magyar", id: "Indonesia", it: "Italiano", ja: "日本語", ko: "한국어", nl: "Nederlands",

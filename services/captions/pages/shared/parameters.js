@@ -27,7 +27,7 @@ export const count = (low, high, fallback) => ({
 export const flag = (fallback) => ({
   fallback,
   expects: "1 or 0",
-  parse: (text) => ({ 1: true, true: true, 0: false, false: false })[text.toLowerCase()],
+  parse: (text) => ({ __proto__: null, 1: true, true: true, 0: false, false: false })[text.toLowerCase()],
 });
 
 /** One of some words. */

@@ -293,6 +293,27 @@ async def test_lines_roll_unless_less_motion_is_wanted(
     assert await hall.run("window.rolls") == 1
 
 
+async def test_what_is_not_committed_is_out_of_the_way_while_lines_roll(
+    journal: ScriptedJournal, start_captions: StartCaptions, hall: ScreenPage
+) -> None:
+    await _open_live(journal, start_captions, hall)
+    note_rolls = """() => {
+      window.drafts = [];
+      const animate = Element.prototype.animate;
+      Element.prototype.animate = function (...given) {
+        const rolled = animate.apply(this, given);
+        const seen = () => getComputedStyle(document.querySelector(".draft")).visibility;
+        window.drafts.push(seen());
+        rolled.addEventListener("finish", () => setTimeout(() => window.drafts.push(seen())));
+        return rolled;
+      };
+    }"""
+    await hall.run(note_rolls)
+    journal.say(2, "two", "dos")
+    await hall.wait_text("Bienvenidos. dos")
+    await settled(lambda: hall.run("window.drafts"), ["hidden", "visible"])
+
+
 async def test_the_machine_is_kept_awake(
     journal: ScriptedJournal, start_captions: StartCaptions, hall: ScreenPage
 ) -> None:

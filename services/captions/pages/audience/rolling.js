@@ -54,10 +54,13 @@ export class Rolling {
       return;
     }
     const lineHeight = this.#list.lastElementChild.getBoundingClientRect().height;
+    // The lines come through its place: two texts would stand in one.
+    this.#draft.style.visibility = "hidden";
     const rolled = this.#list.animate(
       [{ transform: `translateY(${count * lineHeight}px)` }, { transform: "none" }],
       { duration: ROLL_MS, easing: "ease-out" },
     );
+    rolled.addEventListener("finish", () => (this.#draft.style.visibility = ""));
     rolled.addEventListener("finish", () => this.#finishLeaving());
   }
 

@@ -67,6 +67,7 @@ class PageLinks:
     audience: str
     overlay: str
     operator: str
+    speaker: str  # the operator's where this machine's browser may hear a microphone
 
 
 def page_links(plan: StackPlan, *, is_lan: bool) -> PageLinks:
@@ -79,6 +80,7 @@ def page_links(plan: StackPlan, *, is_lan: bool) -> PageLinks:
         audience=f"{base}audience{viewing}",
         overlay=f"{base}overlay{viewing}",
         operator=f"{base}operator{operating}",
+        speaker=f"{_secure_base(plan, base)}operator{operating}",
     )
 
 
@@ -89,6 +91,8 @@ def report_links(links: PageLinks, report: Callable[[str], None], *, is_lan: boo
     report(f"stream   {links.overlay}  (?help=1 before any # teaches its parameters)")
     report(f"operator {links.operator}")
     if is_lan:
+        if links.speaker != links.operator:
+            report(f"speaker  {links.speaker}  (this machine's browser, with its microphone)")
         report(
             "everybody in this network can read the captions, and nothing is encrypted: keep the "
             "operator's link to yourself, and do this only in a network that you trust"
@@ -122,6 +126,14 @@ def _lan_url(plan: StackPlan) -> str:
     scheme = "https" if environment.get(_CERTIFICATE) else "http"
     shown = f"[{host}]" if ":" in host else host
     return f"{scheme}://{shown}:{port('captions_web', plan.port_base)}/"
+
+
+def _secure_base(plan: StackPlan, base: str) -> str:
+    """`base`, or this machine's own name for it: browsers give no page a microphone without HTTPS
+    but one of this machine."""
+    if base.startswith("https:"):
+        return base
+    return f"http://localhost:{port('captions_web', plan.port_base)}/"
 
 
 def _fragment(environment: Mapping[str, str], role: str) -> str:

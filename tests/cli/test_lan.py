@@ -58,6 +58,8 @@ def test_the_web_port_alone_is_opened_and_what_was_set_wins(tmp_path: Path) -> N
     assert links.phone == f"http://192.168.4.7:{_WEB}/"
     assert links.audience == f"http://192.168.4.7:{_WEB}/audience"
     assert links.operator == f"http://192.168.4.7:{_WEB}/operator#token={_TOKEN}"
+    # No browser hears a microphone for a page that came from elsewhere without HTTPS.
+    assert links.speaker == f"http://localhost:{_WEB}/operator#token={_TOKEN}"
 
 
 def test_viewers_who_need_a_token_get_it_in_their_link(tmp_path: Path) -> None:
@@ -69,6 +71,7 @@ def test_viewers_who_need_a_token_get_it_in_their_link(tmp_path: Path) -> None:
     links = page_links(open_to_lan(plan), is_lan=True)
     assert links.phone == "https://captions.example.org/#token=a-token-of-viewers"
     assert links.overlay == "https://captions.example.org/overlay#token=a-token-of-viewers"
+    assert links.speaker == links.operator
     assert "viewers" not in links.operator
 
 

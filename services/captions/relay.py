@@ -28,6 +28,7 @@ from services.captions.metrics import (
     UPSTREAM_CONNECTED,
     VIEWERS,
 )
+from services.captions.partials import Partials
 from services.captions.settings import CaptionsSettings
 from services.captions.upstream import Lost, Progress, Restarted, Trimmed, Update, Upstream
 from services.captions.viewer import Query, Viewer
@@ -51,7 +52,7 @@ class Relay:
     def __init__(self, settings: CaptionsSettings) -> None:
         self._settings = settings
         self._history = History(settings.session_limit, settings.session_event_limit)
-        self._partials: dict[tuple[str, int], dict[str, Event]] = {}
+        self._partials = Partials()
         self._audience = Audience()
         self._journal_id = ""
         self._sequence = 0
@@ -61,7 +62,9 @@ class Relay:
         self._forgetters: list[Callable[[], None]] = []
 
     def on_forgotten(self, forget: Callable[[], None]) -> None:
-        """Has `forget` called whenever a session is forgotten: it drops what it made of events."""
+        """Has `forget` called when a session is forgotten, or all of the journal: it drops what it
+        made of events.
+        """
         self._forgetters.append(forget)
 
     async def run(self) -> None:
@@ -147,9 +150,8 @@ class Relay:
     def _viewer(self, query: Query) -> Viewer:
         """The events are the viewer's alone: whoever watches would hold what is forgotten."""
         backlog = self._history.after(query.session_id, query.after_sequence)
-        partials = [event for texts in self._partials.values() for event in texts.values()]
         viewer = Viewer(query, self._journal_id, self._settings.viewer_queue_events)
-        viewer.begin(backlog, partials, self._sequence)
+        viewer.begin(backlog, self._partials.events(), self._sequence)
         return viewer
 
     async def _wait(self, condition: Callable[[], bool], timeout_s: float) -> None:
@@ -186,7 +188,10 @@ class Relay:
             case Trimmed(sequence):
                 self._history.trim_to(sequence)
             case Lost():
-                self._drop_all_partials()
+                # It may come back and count revisions from the start, or never come to a segment
+                # again: a stale partial must not stand in the way.
+                for dropped in self._partials.drop_all():
+                    self._audience.publish(dropped)
 
     def _take_durable(self, event: Event) -> None:
         self._sequence = max(self._sequence, event.sequence)
@@ -203,15 +208,15 @@ class Relay:
         left = self._history.add(event)
         SESSIONS.set(len(self._history.sessions()))
         if left is not None:
-            self._forget_partials(left.session_id)
+            self._partials.forget_session(left.session_id)
             self._audience.cut(_unknown_session(left.session_id), left.session_id)
         body = event.body
         if isinstance(body, Caption | CaptionDropped):
-            self._forget_partial(event.session_id, body.segment_id, body.language)
+            self._partials.forget(event.session_id, body.segment_id, body.language)
         elif isinstance(body, SegmentHidden) and body.is_hidden:
-            self._forget_partial(event.session_id, body.segment_id, "")
+            self._partials.forget(event.session_id, body.segment_id, "")
         elif isinstance(body, SessionEnded | SessionReset):
-            self._forget_partials(event.session_id)
+            self._partials.forget_session(event.session_id)
         record = self._history.session(event.session_id)
         if record is not None and record.shows(event):
             self._audience.publish(event)
@@ -233,9 +238,12 @@ class Relay:
         """Takes a session away, from the displays, too, that have not been sent it yet."""
         self._history.forget(event)
         SESSIONS.set(len(self._history.sessions()))
-        self._forget_partials(event.session_id)
+        self._partials.forget_session(event.session_id)
         for viewer in self._audience:
             viewer.forget(event, _unknown_session(event.session_id))
+        self._forget_what_was_made()
+
+    def _forget_what_was_made(self) -> None:
         for forget in self._forgetters:
             forget()
 
@@ -243,7 +251,7 @@ class Relay:
         body = event.body
         if isinstance(body, CaptionDropped):
             # The next segment may use the number again, with revisions from the start.
-            self._forget_partial(event.session_id, body.segment_id, body.language)
+            self._partials.forget(event.session_id, body.segment_id, body.language)
         elif isinstance(body, Caption):
             record = self._history.session(event.session_id)
             if record is None:
@@ -252,46 +260,21 @@ class Relay:
                 return  # a translation of what an operator hid meanwhile
             if self._history.is_stale(event.session_id, body):
                 return
-            texts = self._partials.setdefault((event.session_id, body.segment_id), {})
-            shown = texts.get(body.language)
-            if (
-                shown is not None
-                and isinstance(shown.body, Caption)
-                and body.revision < shown.body.revision
-            ):
+            if not self._partials.take(event, body):
                 return
-            texts[body.language] = event
         self._audience.publish(event)
-
-    def _forget_partial(self, session_id: str, segment_id: int, language: str) -> None:
-        """Forgets what is shown of a segment in a language, or in all when it is empty."""
-        texts = self._partials.get((session_id, segment_id))
-        if texts is not None:
-            texts.pop(language, None)
-            if not texts or not language:
-                del self._partials[session_id, segment_id]
-
-    def _forget_partials(self, session_id: str) -> None:
-        for key in [key for key in self._partials if key[0] == session_id]:
-            del self._partials[key]
-
-    def _drop_all_partials(self) -> None:
-        # An upstream that comes back may count revisions from the start, or never come to the
-        # segment again: a stale partial must not stand in the way.
-        for session_id, segment_id in self._partials:
-            self._audience.publish(Event(0, session_id, None, CaptionDropped(segment_id)))
-        self._partials.clear()
 
     def _restart(self, journal_id: str) -> None:
         if self._journal_id:
             log.warning("history_cleared", journal_id=journal_id)
         self._journal_id = journal_id
         self._history.clear()
-        self._partials.clear()
+        self._partials.drop_all()
         self._sequence = 0
         self._caught_up = False
         SESSIONS.set(0)
         self._audience.cut(_sequence_ahead(0))
+        self._forget_what_was_made()
 
 
 def _unknown_session(session_id: str) -> NotFound:

@@ -199,3 +199,15 @@ async def test_a_view_token_alone_closes_everything_to_who_has_none(
     assert refusals == dict.fromkeys(_routes_that_want("view"), "TOKEN_REFUSED") | dict.fromkeys(
         _routes_that_want("operate", "ingest"), "NO_TOKEN_SET"
     )
+
+
+async def test_what_is_asked_cannot_steer_the_terminal_that_shows_the_log(
+    journal: ScriptedJournal, start_captions: StartCaptions
+) -> None:
+    captions = await start_captions(**SETTINGS, log_format="console")
+    path = f"/sessions/%1b%5d0;stolen%07/captions.txt?token={WRONG}"
+    assert await Caller(captions).status("GET", path) == 401
+    log = captions.log_path.read_text()
+    assert "stolen" in log
+    assert "\x1b]0" not in log
+    assert WRONG not in log

@@ -9,7 +9,9 @@ from typing import Any
 import aiohttp
 
 from glossa.gateway.v1 import gateway_pb2 as gateway
+from services.settings import port
 from tests.captions.conftest import StartCaptions
+from tests.captions.displays import subscribed
 from tests.captions.subtitle_files import read_subtitles
 from tests.captions.upstream import ScriptedJournal, final, translated
 from tests.processes import ServiceProcess
@@ -311,3 +313,24 @@ async def test_many_people_saving_at_once_all_get_their_file(
     assert expected.count("-->") == 300
     answers = await asyncio.gather(*(saved(captions, path) for _ in range(200)))
     assert set(answers) == {expected}
+
+
+async def test_no_file_of_a_journal_is_given_out_for_the_one_that_replaced_it(
+    base: int, journal: ScriptedJournal, start_captions: StartCaptions
+) -> None:
+    journal.start_session()
+    journal.say(1, "old words", "palabras viejas")
+    captions = await start_captions()
+    assert "viejas" in await saved(captions, "sunday/captions.txt")
+    async with subscribed(captions.address) as display:
+        await display.until_caught_up()
+        await journal.stop()
+        replaced = ScriptedJournal("journal-2")
+        replaced.start_session()
+        last = replaced.say(1, "new words", "palabras nuevas")
+        await replaced.serve(f"127.0.0.1:{port('gateway', base)}")
+        assert (await display.failure()).code()
+    async with subscribed(captions.address) as display:
+        await display.until_sequence(last)
+    assert "nuevas" in await saved(captions, "sunday/captions.txt")
+    await replaced.stop()

@@ -172,7 +172,8 @@ class Access:
         found = self._first(given, [secret.token for secret in self._secrets])
         if found is None:
             self._wrong_tokens.count(peer)
-            log.warning("token_refused", peer=peer, path=request.path[:200])
+            # As it came: what is unescaped could steer the terminal that shows the log.
+            log.warning("token_refused", peer=peer, path=request.rel_url.raw_path[:200])
         return found
 
     def _secret_of_cookie(self, request: web.Request) -> _Secret | None:

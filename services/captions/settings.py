@@ -124,6 +124,16 @@ class CaptionsSettings(ServiceSettings):
         )
 
     @model_validator(mode="after")
+    def _view_token_is_no_others(self) -> Self:
+        """The QR code on the wall has it."""
+        if self.view_token and self.view_token in (self.operator_token, self.ingest_token):
+            raise ValueError(
+                "GLOSSA_CAPTIONS_VIEW_TOKEN is the operator's or the ingest token, too, and is "
+                "shown to everybody as a QR code: set another one (openssl rand -hex 16)"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _certificate_with_its_key(self) -> Self:
         if (self.web_certificate_file is None) != (self.web_key_file is None):
             raise ValueError(

@@ -211,3 +211,10 @@ async def test_what_is_asked_cannot_steer_the_terminal_that_shows_the_log(
     assert "stolen" in log
     assert "\x1b]0" not in log
     assert WRONG not in log
+
+
+@pytest.mark.parametrize("role", ["operator", "ingest"])
+def test_a_token_that_everybody_is_shown_is_good_for_nothing_but_reading(role: str) -> None:
+    tokens = {"view_token": TOKENS["view"], f"{role}_token": TOKENS["view"]}
+    with pytest.raises(ValueError, match="set another one"):
+        CaptionsSettings(**tokens)  # type: ignore[arg-type]

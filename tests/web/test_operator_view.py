@@ -73,14 +73,18 @@ async def test_the_level_lag_engines_and_viewers_are_shown_in_words(
             await asyncio.sleep(0.2)
 
     speaking = asyncio.create_task(keep_speaking())
-    await expect(level).to_have_attribute("aria-valuetext", re.compile(r"dBFS, peak"))
+    await expect(level).to_have_attribute("aria-valuetext", re.compile(r"dBFS, peak .*: silence$"))
     await expect(desk.page.locator("#viewers")).to_contain_text("1 in browsers")
     await expect(desk.page.locator('[data-stage="transcript"]')).to_contain_text("Original")
     speaking.cancel()
     for name in ("stt", "mt", "qe", "mt_alternative"):
         engine = desk.page.locator(f'[data-engine="{name}"]')
         await expect(engine).to_contain_text("works")
+    trouble = desk.page.locator("#trouble")
+    await expect(trouble).to_be_hidden()
     await stack.stop_peer("mt")
+    await expect(trouble).to_contain_text("Translation does not answer")
+    await expect(trouble).to_be_in_viewport()
     engine = desk.page.locator('[data-engine="mt"]')
     await expect(engine).to_contain_text("Translation does not answer")
     await expect(engine).to_contain_text("Screens show the original until it is back")
@@ -89,6 +93,18 @@ async def test_the_level_lag_engines_and_viewers_are_shown_in_words(
     await expect(desk.page.locator("#speaker")).to_contain_text("Nobody speaks into it now")
     await phone.close()
     await expect(desk.page.locator("#viewers")).to_have_text("nobody")
+
+
+async def test_before_the_first_session_the_desk_is_connected_and_says_that_there_is_none(
+    start_desk: StartDesk, new_desk: NewDesk
+) -> None:
+    stack = await start_desk()
+    desk = await new_desk(stack)
+    await expect(desk.connection).to_have_text("connected")
+    await expect(desk.state).to_have_text("no session")
+    speaker = await Speaker(stack).open()
+    await speaker.say(1)
+    await expect(desk.state).to_have_text("live")
 
 
 async def test_hostile_text_stays_text(start_desk: StartDesk, new_desk: NewDesk) -> None:

@@ -14,23 +14,35 @@ const STATES = {
   ENGINE_STATE_NOT_SERVING: ["doubtful", "▲", "is loading, or lost its model"],
   ENGINE_STATE_UNREACHABLE: ["poor", "■", "does not answer"],
 };
+const TROUBLE = new Set(["doubtful", "poor"]);
 const TRANSPORTS = { websocket: "in browsers", sse: "in browsers (fallback)", grpc: "displays over gRPC" };
 
 const byId = (id) => document.getElementById(id);
-const view = { engines: byId("engines"), lags: byId("lags"), viewers: byId("viewers") };
+const view = { engines: byId("engines"), lags: byId("lags"), trouble: byId("trouble"), viewers: byId("viewers") };
 
 /** status: GetStatusResponse; session: its SessionStatus, or null. */
 export function showHealth(status, session) {
   view.engines.replaceChildren(...(status.engines ?? []).map(engineLine));
+  showTrouble(status.engines ?? []);
   view.lags.replaceChildren(...lagRows(session?.lags ?? []));
   const viewers = Object.entries(status.viewers ?? {}).filter(([, count]) => Number(count) > 0);
   view.viewers.textContent =
     viewers.map(([transport, count]) => `${count} ${TRANSPORTS[transport] ?? transport}`).join(", ") || "nobody";
 }
 
-function engineLine({ name, state, detail = "", model = "" }) {
-  const [title, withoutIt] = ENGINES[name] ?? [name, ""];
-  const [level, shape, words] = STATES[state] ?? ["none", "○", "is not known yet"];
+// At the top of the page, where it is seen without scrolling.
+function showTrouble(engines) {
+  const words = engines.filter((each) => TROUBLE.has(stateOf(each)[0])).map((each) => `${titleOf(each)} ${stateOf(each)[2]}`);
+  const text = words.join(", ");
+  if (view.trouble.textContent !== text) view.trouble.textContent = text;
+  view.trouble.hidden = text === "";
+}
+
+function engineLine(engine) {
+  const { name, detail = "", model = "" } = engine;
+  const withoutIt = ENGINES[name]?.[1] ?? "";
+  const title = titleOf(engine);
+  const [level, shape, words] = stateOf(engine);
   const line = element("li");
   line.dataset.engine = name;
   line.dataset.level = level;
@@ -38,12 +50,15 @@ function engineLine({ name, state, detail = "", model = "" }) {
   sign.setAttribute("aria-hidden", "true");
   line.append(sign, " ", element("b", "", title), ` ${words}`);
   if (model) line.append(" ", element("span", "model", model));
-  if (level === "doubtful" || level === "poor") {
+  if (TROUBLE.has(level)) {
     const what = level === "poor" ? "Look whether it runs (./glossa doctor), and start it again." : "Wait a minute; then start it again.";
     line.append(element("p", "hint", [detail, withoutIt, what].filter(Boolean).join(" ")));
   }
   return line;
 }
+
+const titleOf = ({ name }) => ENGINES[name]?.[0] ?? name;
+const stateOf = ({ state }) => STATES[state] ?? ["none", "○", "is not known yet"];
 
 function lagRows(lags) {
   if (lags.length === 0) {

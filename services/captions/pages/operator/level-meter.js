@@ -1,14 +1,16 @@
 // A level meter: from -60 dBFS at its left to 0 at its right.
 
 const LEFT_DBFS = -60;
+const SILENT_DBFS = -90;
 const QUIET_DBFS = -45;
 const LOUD_DBFS = -3;
 
 const share = (dbfs) => Math.max(0, Math.min(1, 1 - dbfs / LEFT_DBFS));
 
-/** {level_dbfs, peak_dbfs} -> "−23 dBFS, peak −9: good" and the like. */
+/** {level_dbfs, peak_dbfs} -> "-23 dBFS, peak -9: good" and the like. */
 export function levelWords({ level_dbfs: level, peak_dbfs: peak }) {
-  const verdict = peak > LOUD_DBFS ? "too loud" : level < QUIET_DBFS ? "very quiet" : "good";
+  const verdict =
+    peak > LOUD_DBFS ? "too loud" : peak < SILENT_DBFS ? "silence" : level < QUIET_DBFS ? "very quiet" : "good";
   return `${level.toFixed(0)} dBFS, peak ${peak.toFixed(0)}: ${verdict}`;
 }
 

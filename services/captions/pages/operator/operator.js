@@ -127,6 +127,7 @@ async function watchStatus() {
 function showStatus() {
   view.age.textContent = "";
   document.body.classList.remove("has-old-status");
+  if (!sessionId) showConnection("live"); // there is no session to follow yet
   const shown = (status.sessions ?? []).find((each) => each.session_id === sessionId);
   showHealth(status, shown);
   screens.show(status.screens);
@@ -140,6 +141,7 @@ function showStale(error) {
   const age = statusAt ? `These figures are ${Math.round((Date.now() - statusAt) / 1000)} s old: ` : "";
   view.age.textContent = age + (error instanceof Refused ? `refused: ${wordsOf(error)}` : wordsOf(error));
   document.body.classList.add("has-old-status");
+  if (!sessionId && !(error instanceof Refused)) showConnection("lost");
   if (!microphone.isHeard) meter.show(null);
 }
 

@@ -106,11 +106,14 @@ async def test_screens_that_are_blank_show_the_announcement_alone(
     journal.append("", screens=gateway.Screens(is_blank=True, announcement="Lunch"))
     await settled(line.is_visible, False)
     assert await banner.inner_text() == "Lunch"
+    reason = page.page.get_by_text("The captions are switched off for the moment.")
+    await settled(reason.is_visible, True)
     journal.say(2, "two", "dos")
     journal.append("", screens=gateway.Screens())
     await page.wait_lines("target", ["uno", "dos"])
     assert await line.is_visible()
     assert await banner.is_hidden()
+    await settled(reason.is_visible, False)
     assert await page.announced() == []  # nothing was read out while the screens were blank
 
 

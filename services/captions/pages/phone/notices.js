@@ -17,6 +17,7 @@ const EMPTY = {
   refused: "",
 };
 const HELD = "The captions are on hold. They go on by themselves.";
+const BLANK = "The captions are switched off for the moment. They come back by themselves.";
 
 const byId = (id) => document.getElementById(id);
 const view = {
@@ -31,13 +32,14 @@ function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
-/** Shows how the connection is; `isHeld`: an operator holds the session. */
-export function showState(state, isHeld) {
+/** Shows how the connection is, and what an operator does: `isHeld` the session, `isBlank` all screens. */
+export function showState(state, isHeld, isBlank) {
   const isOnHold = isHeld && state === "live";
+  const why = state !== "live" ? "" : isBlank ? BLANK : isHeld ? HELD : "";
   view.status.dataset.state = isOnHold ? "held" : state;
   setText(view.status, isOnHold ? "on hold" : STATES[state]);
-  setText(view.held, isOnHold ? HELD : "");
-  view.held.hidden = !isOnHold;
+  setText(view.held, why);
+  view.held.hidden = !why;
   setText(view.empty, EMPTY[state] ?? EMPTY.live);
 }
 

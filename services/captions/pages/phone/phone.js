@@ -51,7 +51,10 @@ function take(event) {
   const change = captions.take(event);
   const session = captions.info?.session_id ?? "";
   if (session !== shownSession) showAnother(session);
-  if (change.screens) showScreens(captions.screens);
+  if (change.screens) {
+    showScreens(captions.screens);
+    showNotices();
+  }
   if (change.info) showSession();
   if (change.all) dirty.add(ALL);
   if (change.segmentId !== undefined) takeSegment(change);
@@ -68,7 +71,7 @@ function takeSegment({ segmentId, final }) {
 
 function takeState(now, message) {
   state = now;
-  showState(state, captions.isHeld);
+  showNotices();
   document.querySelector(".sign-in")?.remove();
   if (state === "refused") {
     showEmpty(true);
@@ -98,12 +101,16 @@ function paint() {
   showEmpty(transcript.isEmpty);
 }
 
+function showNotices() {
+  showState(state, captions.isHeld, captions.screens.is_blank);
+}
+
 function showSession() {
   const { info } = captions;
   const title = info?.title || "Live captions";
   view.title.textContent = title;
   document.title = `${title} · Glossa`;
-  showState(state, captions.isHeld);
+  showNotices();
   chooseLanguages();
 }
 
@@ -211,7 +218,7 @@ addEventListener("pageshow", ({ persisted }) => persisted && feed.start());
 
 applyAppearance(preferences);
 keepAwake(preferences.wake);
-showState(state, false);
+showNotices();
 ensureAccess()
   .catch(() => {}) // the feed says what is the matter
   .then(() => feed.start());

@@ -82,6 +82,9 @@ async def test_what_is_no_sign_in_is_refused_with_a_reason(
     for body, refusal in refusals.items():
         given = await caller.reason("POST", "/sign-in", data=body, headers=json_type)
         assert given == refusal, body[:40]
+    for token, words in (("not it", "not the right one"), ("", "wanted here")):
+        _, answer, _ = await caller.ask("POST", "/sign-in", json={"token": token})
+        assert words in answer["error"]["message"]
     form = {"data": {"token": TOKENS["view"]}}
     assert await caller.reason("POST", "/sign-in", **form) == (415, "JSON_WANTED")
 

@@ -119,7 +119,7 @@ class Access:
         token = text_field(await json_object(request), "token")
         secret = self._secret(request, token) if token else None
         if secret is None:
-            raise _refused()
+            raise _refused(token)
         before = self._secret_of_cookie(request)
         answer = json_answer(_answer(self._without_token(request) | secret.roles))
         # An operator who follows a link for phones stays an operator.
@@ -149,7 +149,7 @@ class Access:
             return
         if roles:
             raise Forbidden("ROLE_REFUSED", f"this token is not good to {wanted.value}")
-        raise _refused()
+        raise _refused(_given_token(request))
 
     def _without_token(self, request: web.Request) -> Roles:
         """What a proxy on this machine passes on comes from elsewhere: it may be read, no more."""
@@ -159,7 +159,7 @@ class Access:
 
     def _roles(self, request: web.Request) -> Roles:
         """What the caller's token or cookie is good for. Raises Overloaded."""
-        token = bearer_token(request) or request.query.get("token", "")
+        token = _given_token(request)
         by_token = self._secret(request, token) if token else None
         by_cookie = self._secret_of_cookie(request)
         return Roles().union(*(each.roles for each in (by_token, by_cookie) if each is not None))
@@ -221,9 +221,15 @@ def _answer(roles: Roles) -> dict[str, Any]:
     }
 
 
-def _refused() -> Unauthenticated:
+def _given_token(request: web.Request) -> str:
+    return bearer_token(request) or request.query.get("token", "")
+
+
+def _refused(token: str) -> Unauthenticated:
+    """`token` is what was given; empty: none."""
+    what = "this token is not the right one" if token else "a token is wanted here"
     return Unauthenticated(
-        "TOKEN_REFUSED", "a token is wanted here; open the link that you were given, or ask for it"
+        "TOKEN_REFUSED", f"{what}; open the link that you were given, or ask for it"
     )
 
 

@@ -27,7 +27,7 @@ export function signInForm(message, onSignedIn) {
       await signIn(field.value);
       onSignedIn();
     } catch (error) {
-      notice.textContent = error instanceof Refused ? error.message : "No connection. Try again.";
+      notice.textContent = error instanceof Refused ? sentence(error.message) : "No connection. Try again.";
       field.value = "";
       field.focus();
     } finally {
@@ -36,3 +36,5 @@ export function signInForm(message, onSignedIn) {
   });
   return form;
 }
+
+const sentence = (text) => `${text[0].toUpperCase()}${text.slice(1)}.`;

@@ -25,6 +25,7 @@ class CaptionScreen:
         self._open: dict[tuple[str, int, str], captions_pb2.Caption] = {}
         self._printed_segments: dict[str, set[int]] = {}  # by session
         self._screens = captions_pb2.Screens()
+        self._waits = True  # nothing was shown, and nobody told why
         self._live = Live(console=self.console, refresh_per_second=8, transient=True)
 
     def __enter__(self) -> CaptionScreen:
@@ -43,6 +44,7 @@ class CaptionScreen:
     def show(self, event: captions_pb2.SubscribeResponse) -> None:
         match event.WhichOneof("event"):
             case "session_started":
+                self._waits = False
                 started = event.session_started
                 languages = ", ".join((started.source_language, *started.target_languages))
                 title = f" {started.title!r}" if started.title else ""
@@ -65,6 +67,9 @@ class CaptionScreen:
             case "session_reset":
                 self._forget_open(event.session_id)  # the open segment comes to nothing
                 self.note(f"session {event.session_id} begins anew: screens are emptied")
+            case "caught_up" if self._waits and not self._printed_segments:
+                self._waits = False
+                self.note("waiting for a session; its captions appear here by themselves")
             case "screens":
                 self._note_screens(event.screens)
         self._refresh()

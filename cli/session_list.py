@@ -45,14 +45,16 @@ async def last_session(gateway: str | None) -> str:
     """The id of the newest one. Raises NotFound: NO_SESSION; GlossaError as above."""
     sessions = await newest_sessions(gateway, 1)
     if not sessions:
-        raise NotFound("NO_SESSION", "there is no session yet: ./glossa demo makes one")
+        raise NotFound(
+            "NO_SESSION", "there is no session yet: ./glossa live FILE, or ./glossa demo, makes one"
+        )
     return str(sessions[0].session_id)
 
 
 def print_sessions(sessions: list[Any]) -> None:
     """A table on stdout."""
     if not sessions:
-        click.echo("There is no session yet: ./glossa demo makes one.")
+        click.echo("There is no session yet: ./glossa live FILE, or ./glossa demo, makes one.")
         return
     table = Table(title="Sessions, newest first", title_justify="left")
     table.add_column("id", no_wrap=True)  # whole: it is what one goes on with

@@ -162,3 +162,20 @@ def test_what_operators_do_is_told_once() -> None:
         "-- screens show captions",
         "-- the announcement is gone from all screens",
     ]
+
+
+def test_before_the_first_session_it_says_once_what_it_waits_for() -> None:
+    out = io.StringIO()
+    caught_up = captions_pb2.SubscribeResponse(caught_up=captions_pb2.CaughtUp())
+    with CaptionScreen(Console(file=out, width=200)) as screen:
+        screen.show(caught_up)
+        screen.show(caught_up)  # the connection came back
+        screen.show(FINAL)
+    waits, said = out.getvalue().splitlines()
+    assert waits == "-- waiting for a session; its captions appear here by themselves"
+    assert said.endswith("Let us pray")
+    out = io.StringIO()
+    with CaptionScreen(Console(file=out, width=200)) as screen:
+        screen.show(FINAL)
+        screen.show(caught_up)
+    assert "waiting" not in out.getvalue()

@@ -26,7 +26,7 @@ _MAKE_TIMEOUT_S = 200.0
 def report(
     session: str | None, out: Path | None, collector: str | None, gateway: str | None, as_json: bool
 ) -> None:
-    """Write the report of SESSION: pairs by band, scores, lag, doubtful sentences, words, reviews.
+    """Write the report of SESSION: pairs by band, scores, lag, flicker, reading speed, reviews.
 
     SESSION is its id, or `last`; without one the sessions are listed. A report is also written by
     itself when a session ends, into reports/ of the running stack's folder.
@@ -100,7 +100,17 @@ def _print(found: dict[str, Any], folder: Path) -> None:
         f"new words: {len(found['terms']['new_words'])}, texts changed by people: "
         f"{found['review']['corrected_texts']}"
     )
+    flicker = {key: each["normalised_erasure"] for key, each in found["flicker"].items()}
+    console.print(f"words taken back for each word of a final: {_listed(flicker, '.2f')}")
+    speed = {key: each["p50_wpm"] for key, each in found["reading"]["by_language"].items()}
+    console.print(f"words a minute to read, median: {_listed(speed, '.0f')}")
     if owed := found["pairs"]["owed_scores"]:
         waiting = "pair still waits for its score" if owed == 1 else "pairs still wait for scores"
         console.print(f"{owed} {waiting}: ask again in a moment")
     click.echo(f"{folder / 'report.html'}", err=True)
+
+
+def _listed(by_language: dict[str, float | None], form: str) -> str:
+    """As in "en 1.20, es 0.84"; what was not measured is left out."""
+    known = {key: value for key, value in by_language.items() if value is not None}
+    return ", ".join(f"{key} {value:{form}}" for key, value in known.items()) or "not measured"

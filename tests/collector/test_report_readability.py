@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
+from cli.report import _print
 from glossa.gateway.v1 import gateway_pb2
 from services.collector.report.figures import figures
 from services.collector.report.page import page
@@ -126,3 +128,12 @@ def test_the_page_draws_the_speed_with_the_line_that_people_follow() -> None:
     assert ">180<" in drawn["reading"]
     assert "commonly kept to 180 words a minute" in page(found, drawn)
     json.dumps(found, allow_nan=False)
+
+
+def test_the_verb_tells_both_in_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    texts = ["one two three four five", "one two three", "the last one"]  # each 5 s apart
+    finals = [final(n, text, erased_word_count=n) for n, text in enumerate(texts, 1)]
+    _print(figures(session(finals=finals), None), Path("reports"))
+    told = capsys.readouterr().err.splitlines()
+    assert "words taken back for each word of a final: en 0.55" in told
+    assert "words a minute to read, median: en 48" in told

@@ -11,6 +11,8 @@ from rich.text import Text
 from glossa.captions.v1 import captions_pb2
 from services.captions.events import matches_language
 
+# C0 and C1: what people or engines wrote must not steer the terminal.
+_CONTROLS = dict.fromkeys((*range(0x20), *range(0x7F, 0xA0)), " ")
 _CLEAR_SCROLLBACK = "\x1b[3J"  # as xterm and its kin understand it
 
 
@@ -85,7 +87,7 @@ class CaptionScreen:
 
     def note(self, text: str) -> None:
         """A line that is not a caption."""
-        self.console.print(Text(f"-- {text}", style="cyan"))
+        self.console.print(Text(f"-- {text.translate(_CONTROLS)}", style="cyan"))
 
     def _forget_session(self, session_id: str) -> None:
         """Wipes a terminal on which a deleted session stands: single lines cannot be taken away."""
@@ -147,10 +149,11 @@ def _line(caption: captions_pb2.Caption) -> Text:
     line = Text.assemble(
         (f"[{minutes:02d}:{seconds:02d}] {caption.language:<3}", "dim"),
         " ",
-        (caption.stable_text, firm),
+        (caption.stable_text.translate(_CONTROLS), firm),
     )
     if caption.unstable_text:
-        line.append(f"{' ' if caption.stable_text else ''}{caption.unstable_text}", "dim italic")
+        unstable_text = caption.unstable_text.translate(_CONTROLS)
+        line.append(f"{' ' if caption.stable_text else ''}{unstable_text}", "dim italic")
     if caption.is_corrected:
         line.append("  (corrected)", "dim")
     return line

@@ -179,3 +179,14 @@ def test_before_the_first_session_it_says_once_what_it_waits_for() -> None:
         screen.show(FINAL)
         screen.show(caught_up)
     assert "waiting" not in out.getvalue()
+
+
+def test_no_text_steers_the_terminal() -> None:
+    out = io.StringIO()
+    screens = captions_pb2.Screens(announcement="Coffee\x1b]0;stolen\x07")
+    with CaptionScreen(Console(file=out)) as screen:
+        screen.show(event(5, language="fr", is_final=True, stable_text="Oui\xa0!\x1b[2J\x9b31m"))
+        screen.show(captions_pb2.SubscribeResponse(sequence=6, screens=screens))
+    assert "Oui\xa0! [2J 31m" in out.getvalue()
+    assert "Coffee" in out.getvalue()
+    assert not {"\x1b", "\x9b", "\x07"} & set(out.getvalue())

@@ -103,11 +103,6 @@ class History:
         self._forgotten: OrderedDict[str, Event] = OrderedDict()  # in the order of their sequences
         self._trimmed_sequence = 0  # trimmed upstream, or with a session that left
         self._upstream_trimmed_sequence = 0
-        self._screens: Event | None = None
-
-    def set_screens(self, event: Event) -> None:
-        """Keeps what all screens show now; what they showed before is nobody's to ask for."""
-        self._screens = event
 
     def trim_to(self, sequence: int) -> None:
         """Notes that the upstream has nothing up to `sequence` any more."""
@@ -202,8 +197,6 @@ class History:
             [event for event in _newer(each.events, after_sequence) if each.shows(event)]
             for each in records
         ]
-        if self._screens is not None and self._screens.sequence > after_sequence:
-            runs.append([self._screens])
         if not session_id:
             runs.append([e for e in self._forgotten.values() if e.sequence > after_sequence])
         return list(merge(*runs, key=lambda each: each.sequence))

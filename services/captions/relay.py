@@ -53,6 +53,7 @@ class Relay:
         self._settings = settings
         self._history = History(settings.session_limit, settings.session_event_limit)
         self._partials = Partials()
+        self._screens: Event | None = None  # what all screens show now
         self._audience = Audience()
         self._journal_id = ""
         self._sequence = 0
@@ -151,7 +152,8 @@ class Relay:
         """The events are the viewer's alone: whoever watches would hold what is forgotten."""
         backlog = self._history.after(query.session_id, query.after_sequence)
         viewer = Viewer(query, self._journal_id, self._settings.viewer_queue_events)
-        viewer.begin(backlog, self._partials.events(), self._sequence)
+        live = [*([self._screens] if self._screens else []), *self._partials.events()]
+        viewer.begin(backlog, live, self._sequence)
         return viewer
 
     async def _wait(self, condition: Callable[[], bool], timeout_s: float) -> None:
@@ -199,8 +201,7 @@ class Relay:
             self._forget(event)
             return
         if isinstance(event.body, Screens):
-            self._history.set_screens(event)
-            self._audience.publish(event)
+            self._take_screens(event)
             return
         if self._history.is_gone(event.session_id):
             return
@@ -247,8 +248,16 @@ class Relay:
         for forget in self._forgetters:
             forget()
 
+    def _take_screens(self, event: Event) -> None:
+        # Kept without its sequence: it is for everyone who joins, whatever they have seen.
+        self._screens = replace(event, sequence=0)
+        self._audience.publish(event)
+
     def _take_live(self, event: Event) -> None:
         body = event.body
+        if isinstance(body, Screens):
+            self._take_screens(event)  # the upstream is a relay, which was joined
+            return
         if isinstance(body, CaptionDropped):
             # The next segment may use the number again, with revisions from the start.
             self._partials.forget(event.session_id, body.segment_id, body.language)
@@ -270,6 +279,7 @@ class Relay:
         self._journal_id = journal_id
         self._history.clear()
         self._partials.drop_all()
+        self._screens = None
         self._sequence = 0
         self._caught_up = False
         SESSIONS.set(0)

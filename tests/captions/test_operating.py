@@ -9,6 +9,7 @@ import pytest
 
 from glossa.captions.v1 import captions_pb2 as captions
 from glossa.gateway.v1 import gateway_pb2 as gateway
+from services.settings import port
 from tests.captions.browsers import TRANSPORTS, displayed
 from tests.captions.conftest import StartCaptions
 from tests.captions.displays import Display
@@ -188,10 +189,27 @@ async def test_screens_reach_who_watches_one_session_and_a_late_joiner_gets_only
         events = await late.until_caught_up()
     (screens,) = [event for event in events if event.HasField("screens")]
     assert screens == captions.SubscribeResponse(
-        sequence=newest,
         time=screens.time,
         journal_id="journal-1",
         screens=captions.Screens(is_blank=True, language="en"),
     )
     async with displayed(service, transport, session_id="sunday", after_sequence=newest) as resumed:
-        assert not [e for e in await resumed.until_caught_up() if e.HasField("screens")]
+        assert [e for e in await resumed.until_caught_up() if e.HasField("screens")] == [screens]
+
+
+async def test_screens_outlive_the_history_and_reach_a_relay_of_a_relay(
+    base: int, journal: ScriptedJournal, start_captions: StartCaptions
+) -> None:
+    journal.start_session()
+    show_screens(journal, "Coffee in the hall")
+    for number in range(1, 12):
+        journal.say(number, f"sentence {number}", f"frase {number}")
+    newest = journal.append("sunday", transcript=final(12, "the last"))
+    await start_captions(session_event_limit=10)
+    relay = await start_captions(
+        upstream_address=f"127.0.0.1:{port('captions', base)}", upstream_kind="captions"
+    )
+    async with displayed(relay, "grpc", session_id="sunday", after_sequence=newest - 1) as display:
+        events = await display.until_caught_up()
+    (screens,) = [event.screens for event in events if event.HasField("screens")]
+    assert screens.announcement == "Coffee in the hall"

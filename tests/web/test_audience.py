@@ -70,6 +70,18 @@ async def test_a_draft_stays_below_and_dim_until_its_final_is_committed(
     assert hall.record.problems == []
 
 
+async def test_a_language_that_the_session_does_not_have_is_named(
+    journal: ScriptedJournal, start_captions: StartCaptions, hall: ScreenPage
+) -> None:
+    await _open_live(journal, start_captions, hall)
+    await hall.open("/audience?language=fr")
+    sign = hall.page.locator("#sign")
+    await settled(sign.inner_text, "no captions in Français")
+    await hall.open("/audience?language=es,source")
+    await hall.wait_text("Bienvenidos.")
+    assert await sign.is_hidden()
+
+
 async def test_a_final_waits_until_the_line_before_could_be_read_and_drafts_wait_with_it(
     journal: ScriptedJournal, start_captions: StartCaptions, hall: ScreenPage
 ) -> None:

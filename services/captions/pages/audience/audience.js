@@ -3,6 +3,7 @@
 import { ensureAccess, requestJson } from "../shared/access.js";
 import { Captions } from "../shared/captions.js";
 import { Feed } from "../shared/feed.js";
+import { languageName } from "../shared/languages.js";
 import { readParameters } from "../shared/parameters.js";
 import { signInForm } from "../shared/sign-in.js";
 import { keepAwake } from "../shared/wake-lock.js";
@@ -109,11 +110,18 @@ function paintFrame() {
   document.body.classList.toggle("blank", screens.is_blank);
   setText(view.title, info?.title || "Live captions");
   announcement.paint(screens);
-  const isSaid = isLost || isHeld;
-  view.sign.hidden = !isSaid;
-  setText(view.sign, isLost ? "⋯ connecting" : isHeld ? "❚❚ paused" : "");
+  const sign = signOf(isHeld);
+  view.sign.hidden = !sign;
+  setText(view.sign, sign);
   view.join.hidden = !hasCode || (!choice.qr && !isWaiting);
   panel.paint();
+}
+
+function signOf(isHeld) {
+  if (isLost) return "⋯ connecting";
+  if (isHeld) return "❚❚ paused";
+  const missing = stage.missingLanguages;
+  return missing.length > 0 ? `no captions in ${missing.map(languageName).join(", ")}` : "";
 }
 
 function setText(element, text) {

@@ -42,6 +42,14 @@ export class Stage {
     return this.#columns.map((column) => column.language);
   }
 
+  /** The tags that were asked for and that this session has no captions in. */
+  get missingLanguages() {
+    const { info } = this.#captions;
+    if (!info) return [];
+    const offered = [info.source_language, ...(info.target_languages ?? [])];
+    return this.languages.filter((tag) => !offered.includes(tag));
+  }
+
   /** Whether nothing is on the screen, and nothing waits to come. */
   get isEmpty() {
     return this.#columns.every((column) => column.isEmpty);

@@ -121,6 +121,7 @@ export class Form {
   refuse(text) {
     for (const part of Object.values(this.#parts)) if (part !== this.#parts.notice) part.hidden = true;
     for (const each of this.#parts.notice.parentElement.querySelectorAll("label")) each.hidden = true;
+    this.#parts.notice.className = "hint"; // nothing went wrong: it is so in this browser
     this.warn(text);
   }
 

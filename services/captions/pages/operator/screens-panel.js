@@ -42,7 +42,6 @@ export class ScreensPanel {
       }
     });
     this.#showPresets();
-    this.setLanguages([]);
   }
 
   /** Screens as the server has them. */

@@ -9,7 +9,6 @@ from dataclasses import replace
 
 import structlog
 
-from services.captions.audience import Audience
 from services.captions.events import (
     Caption,
     CaptionDropped,
@@ -32,6 +31,7 @@ from services.captions.partials import Partials
 from services.captions.settings import CaptionsSettings
 from services.captions.upstream import Lost, Progress, Restarted, Trimmed, Update, Upstream
 from services.captions.viewer import Query, Viewer
+from services.captions.viewers import Viewers
 from services.errors import (
     GlossaError,
     InvalidInput,
@@ -54,7 +54,7 @@ class Relay:
         self._history = History(settings.session_limit, settings.session_event_limit)
         self._partials = Partials()
         self._screens: Event | None = None  # what all screens show now
-        self._audience = Audience()
+        self._viewers = Viewers()
         self._journal_id = ""
         self._sequence = 0
         self._caught_up = False
@@ -71,7 +71,7 @@ class Relay:
     async def run(self) -> None:
         """Follows the upstream until cancelled."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._audience.watch_writes(self._settings.write_timeout_s))
+            tasks.create_task(self._viewers.watch_writes(self._settings.write_timeout_s))
             await self._follow()
 
     async def _follow(self) -> None:
@@ -84,7 +84,7 @@ class Relay:
         """Ends every display with SHUTTING_DOWN and takes no more."""
         self._draining = True
         self._changed.set()
-        self._audience.cut(_shutting_down())
+        self._viewers.cut(_shutting_down())
 
     @property
     def caught_up(self) -> bool:
@@ -129,7 +129,7 @@ class Relay:
             self.session(query.session_id)
         if query.after_sequence > self._sequence:
             raise _sequence_ahead(self._sequence)
-        if len(self._audience) >= self._settings.viewer_limit:
+        if len(self._viewers) >= self._settings.viewer_limit:
             raise Overloaded(
                 "TOO_MANY_VIEWERS",
                 f"this service shows captions to {self._settings.viewer_limit} displays already; "
@@ -137,7 +137,7 @@ class Relay:
                 retry_after_s=5.0,
             )
         viewer = self._viewer(query)
-        self._audience.add(viewer)
+        self._viewers.add(viewer)
         VIEWERS.labels(transport).inc()
         try:
             yield viewer
@@ -145,7 +145,7 @@ class Relay:
             CUTS.labels(error.reason).inc()
             raise
         finally:
-            self._audience.remove(viewer)
+            self._viewers.remove(viewer)
             VIEWERS.labels(transport).dec()
 
     def _viewer(self, query: Query) -> Viewer:
@@ -193,7 +193,7 @@ class Relay:
                 # It may come back and count revisions from the start, or never come to a segment
                 # again: a stale partial must not stand in the way.
                 for dropped in self._partials.drop_all():
-                    self._audience.publish(dropped)
+                    self._viewers.publish(dropped)
 
     def _take_durable(self, event: Event) -> None:
         self._sequence = max(self._sequence, event.sequence)
@@ -210,7 +210,7 @@ class Relay:
         SESSIONS.set(len(self._history.sessions()))
         if left is not None:
             self._partials.forget_session(left.session_id)
-            self._audience.cut(_unknown_session(left.session_id), left.session_id)
+            self._viewers.cut(_unknown_session(left.session_id), left.session_id)
         body = event.body
         if isinstance(body, Caption | CaptionDropped):
             self._partials.forget(event.session_id, body.segment_id, body.language)
@@ -220,7 +220,7 @@ class Relay:
             self._partials.forget_session(event.session_id)
         record = self._history.session(event.session_id)
         if record is not None and record.shows(event):
-            self._audience.publish(event)
+            self._viewers.publish(event)
 
     def _with_captions(self, event: Event) -> Event:
         """A segment that is shown again brings its captions: displays may not have had them."""
@@ -240,7 +240,7 @@ class Relay:
         self._history.forget(event)
         SESSIONS.set(len(self._history.sessions()))
         self._partials.forget_session(event.session_id)
-        for viewer in self._audience:
+        for viewer in self._viewers:
             viewer.forget(event, _unknown_session(event.session_id))
         self._forget_what_was_made()
 
@@ -251,7 +251,7 @@ class Relay:
     def _take_screens(self, event: Event) -> None:
         # Kept without its sequence: it is for everyone who joins, whatever they have seen.
         self._screens = replace(event, sequence=0)
-        self._audience.publish(event)
+        self._viewers.publish(event)
 
     def _take_live(self, event: Event) -> None:
         body = event.body
@@ -271,7 +271,7 @@ class Relay:
                 return
             if not self._partials.take(event, body):
                 return
-        self._audience.publish(event)
+        self._viewers.publish(event)
 
     def _restart(self, journal_id: str) -> None:
         if self._journal_id:
@@ -283,7 +283,7 @@ class Relay:
         self._sequence = 0
         self._caught_up = False
         SESSIONS.set(0)
-        self._audience.cut(_sequence_ahead(0))
+        self._viewers.cut(_sequence_ahead(0))
         self._forget_what_was_made()
 
 

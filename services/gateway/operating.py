@@ -98,7 +98,7 @@ class Operating:
         self, request: gateway_pb2.ResetSessionRequest
     ) -> gateway_pb2.ResetSessionResponse:
         session = await self._sessions.resume(request.session_id)
-        work = session.begin_anew(_name(request.author))
+        work = session.reset(_name(request.author))
         return gateway_pb2.ResetSessionResponse(sequence=await self._whole(work))
 
     async def hide(

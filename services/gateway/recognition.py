@@ -74,7 +74,7 @@ class Recognition:
         async with self._taking:
             yield
 
-    def begin_anew(self) -> None:
+    def reset(self) -> None:
         """Drops the open segment; what comes from now on goes to another stream.
 
         To be called between answers, when the audio until now is settled.

@@ -179,7 +179,7 @@ class Session:
                     self._intake.go_on()
         return sequence
 
-    async def begin_anew(self, author: str) -> int:
+    async def reset(self, author: str) -> int:
         """Gives up what is not recognised yet, and what was said before as a context.
 
         Returns:
@@ -197,7 +197,7 @@ class Session:
                 )
                 self._intake.settle(sample)
                 self._intake.make_safe(sample)
-                self._recognition.begin_anew()
+                self._recognition.reset()
         return sequence
 
     def status(self) -> gateway_pb2.SessionStatus:

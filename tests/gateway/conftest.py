@@ -173,7 +173,7 @@ class Talk:
         )
         return (await self.stack.calls.HoldSession(request, timeout=10)).sequence
 
-    async def begin_anew(self) -> int:
+    async def reset(self) -> int:
         request = gateway_pb2.ResetSessionRequest(session_id=self.session_id, author="operator")
         return (await self.stack.calls.ResetSession(request, timeout=10)).sequence
 

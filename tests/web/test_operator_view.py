@@ -35,6 +35,30 @@ async def test_quality_has_words_and_a_shape_beside_its_colour(
     assert levels == ["good", "doubtful", "poor", "doubtful", "none"]
 
 
+async def test_rules_alone_find_faults_and_praise_nothing(
+    start_desk: StartDesk, new_desk: NewDesk
+) -> None:
+    desk = await new_desk(await start_desk())
+
+    async def label(rules: float, **others: float) -> str:
+        values = {"heuristic_quality": rules, **others}
+        signals = [{"name": name, "value": value, "model": ""} for name, value in values.items()]
+        text: str = await desk.page.evaluate(
+            "async (signals) => {"
+            "  const { quality } = await import('/operator/quality.js');"
+            "  const { shape, label } = quality(signals);"
+            "  return `${shape} ${label}`;"
+            "}",
+            signals,
+        )
+        return text
+
+    assert await label(1.0) == "○ rules found no fault"
+    assert await label(0.6) == "▲ doubtful 0.60"
+    assert await label(1.0, negation_parity=0.0) == "▲ doubtful 1.00"
+    assert await label(1.0, translation_qe=0.9) == "● good 0.90"
+
+
 async def test_both_runtimes_stand_side_by_side_with_their_percentiles(
     start_desk: StartDesk, new_desk: NewDesk
 ) -> None:

@@ -4,8 +4,10 @@
 // The bands of services/collector/bands.py.
 const GOOD = 0.7;
 const DOUBTFUL = 0.5;
-// The learned estimate, or what stands in for it where that is not installed.
-const ESTIMATES = ["translation_qe", "heuristic_quality"];
+// The learned estimate, and what stands in for it where that is not installed: rules, which find faults and
+// know nothing of a sentence without any.
+const LEARNED = "translation_qe";
+const ESTIMATES = [LEARNED, "heuristic_quality"];
 // As docs/architecture.md caps a pair.
 const CHECKS = [
   ["negation_parity", 1, "a “not” was lost or won"],
@@ -38,11 +40,14 @@ export function quality(signals, flags = []) {
     if (value(name) !== null && value(name) < least) doubts.add(words);
   }
   const level = levelOf(estimate ? value(estimate) : null, doubts.size > 0);
+  if (level === "good" && estimate !== LEARNED) {
+    return { level: "none", shape: SHAPES.none, label: "rules found no fault", detail: detailOf(signals), doubts: [] };
+  }
   return {
     level,
     shape: SHAPES[level],
     label: labelOf(level, signals, estimate ? value(estimate) : null),
-    detail: (signals ?? []).map(signalText).join("\n"),
+    detail: detailOf(signals),
     doubts: [...doubts],
   };
 }
@@ -58,6 +63,8 @@ function labelOf(level, signals, estimate) {
   const state = signals ? "not measured" : "not scored yet";
   return level === "none" ? state : `${level}, ${state}`;
 }
+
+const detailOf = (signals) => (signals ?? []).map(signalText).join("\n");
 
 const signalText = ({ name, value, model }) =>
   `${name}: ${typeof value === "number" ? value.toFixed(2) : "not measured"} (${model})`;

@@ -12,7 +12,7 @@ from services.captions.viewer import Query, Viewer
 from services.errors import GlossaError
 
 
-class Audience:
+class Viewers:
     """Hands each event to who wants it: what a thousand phones ask alike is decided once."""
 
     def __init__(self) -> None:

@@ -36,7 +36,7 @@ async def test_an_open_segment_comes_to_nothing_and_its_audio_is_a_gap(stack: St
     await talk.say(sermon([2])[:SPEECH_SAMPLES])
     while (await following.read()).live.transcript.segment_id != 2:
         pass
-    sequence = await talk.begin_anew()
+    sequence = await talk.reset()
     while not (response := await following.read()).live.HasField("segment_dropped"):
         pass
     assert response.live.segment_dropped.segment_id == 2
@@ -58,7 +58,7 @@ async def test_what_was_said_before_is_no_context_any_more(stack: Stack) -> None
     for number in (1, 2):
         await talk.say(sermon([number]))
         await talk.until(lambda events, n=number: len(of_kind(events, "translation")) == n)
-    await talk.begin_anew()
+    await talk.reset()
     for number in (3, 4):
         await talk.say(sermon([number]))
         await talk.until(lambda events, n=number: len(of_kind(events, "translation")) == n)
@@ -71,7 +71,7 @@ async def test_a_held_session_that_begins_anew_stays_held(stack: Stack) -> None:
     held_from = talk.position
     await talk.hold()
     await talk.say(sermon([2]))
-    await talk.begin_anew()
+    await talk.reset()
     await talk.say(sermon([3]))
     held_until = talk.position
     await talk.hold(False)
@@ -89,7 +89,7 @@ async def test_again_and_again_it_loses_nothing_that_was_final(stack: Stack) -> 
         await talk.say(sermon([number]))
         await talk.finals(number)
         await talk.say(sermon([number + 100])[:SPEECH_SAMPLES])
-        await talk.begin_anew()
+        await talk.reset()
     events = await talk.end()
     assert said(events) == [sentence(number) for number in range(1, 7)]
     assert [each.segment_id for each in of_kind(events, "session_reset")] == list(range(1, 7))

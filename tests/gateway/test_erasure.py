@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections import defaultdict
 
 import grpc
@@ -22,6 +24,7 @@ from tests.gateway.test_sessions import of_kind
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 _CHUNK = 1_600
+_DRAFT_DEADLINE_S = 5.0  # longer than mt has for one (GLOSSA_GATEWAY_DRAFT_TIMEOUT_S)
 
 
 class Reader:
@@ -30,6 +33,30 @@ class Reader:
     def __init__(self) -> None:
         self.shown: dict[tuple[int, str], list[str]] = defaultdict(list)
         self.erased: dict[tuple[int, str], int] = defaultdict(int)
+        self.partial_revision = 0
+        self.draft_revision = 0
+        self._seen = asyncio.Event()
+
+    async def follow(self, following: grpc.aio.UnaryStreamCall) -> None:
+        """Sees all there is, as it comes, until the session is over."""
+        async for response in following:
+            self.take(response)
+            self._seen.set()
+            if response.event.HasField("session_ended"):
+                return
+
+    async def until_drafted(self, after_revision: int) -> None:
+        """Waits for a partial after a revision and for its draft: no update replaces another.
+
+        Not for ever: a draft that took mt too long on a busy machine is never shown.
+        """
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_DRAFT_DEADLINE_S):
+                while self.partial_revision <= after_revision or (
+                    self.draft_revision < self.partial_revision
+                ):
+                    self._seen.clear()
+                    await self._seen.wait()
 
     def see(self, segment_id: int, language: str, text: str) -> None:
         key, words = (segment_id, language), text.split()
@@ -44,9 +71,13 @@ class Reader:
             if part.HasField("transcript"):
                 said = part.transcript
                 self.see(said.segment_id, "", f"{said.stable_text} {said.unstable_text}")
+                if not said.is_final:
+                    self.partial_revision = said.revision
             elif part.HasField("translation"):
                 translated = part.translation
                 self.see(translated.segment_id, translated.language, translated.text)
+                if not translated.is_final:
+                    self.draft_revision = translated.revision
         if response.live.HasField("segment_dropped"):
             dropped = response.live.segment_dropped.segment_id
             for segment_id, language in list(self.shown):
@@ -62,25 +93,19 @@ async def test_a_reader_counts_the_words_that_the_finals_say_were_taken_back(
         gateway_pb2.FollowRequest(session_id=talk.session_id, live=True), timeout=60
     )
     reader = Reader()
+    reading = asyncio.create_task(reader.follow(following))
     numbers = [SUPPRESSED_SENTENCE, WAVERING_SENTENCE, UNSETTLED_SENTENCE, 1]
     for number in numbers:
         pcm = sermon([number])
         for start in range(0, SPEECH_SAMPLES, _CHUNK):
+            revision = reader.partial_revision
+            if start == 0:  # the next segment counts its revisions from the start
+                revision = reader.partial_revision = reader.draft_revision = 0
             await talk.say(pcm[start : start + _CHUNK])
-            revision = 0  # of the partial, whose draft is waited for: no update replaces another
-            while True:
-                response = await following.read()
-                reader.take(response)
-                live = response.live
-                revision = max(revision, live.transcript.revision)
-                if revision and live.translation.revision == revision:
-                    break
+            await reader.until_drafted(revision)
         await talk.say(pcm[SPEECH_SAMPLES:])
     await talk.call.done_writing()
-    while (response := await following.read()) is not grpc.aio.EOF:
-        reader.take(response)
-        if response.event.HasField("session_ended"):
-            break
+    await reading
     following.cancel()
     events = await stack.events(talk.session_id)
     told = {(t.segment_id, ""): t.erased_word_count for t in of_kind(events, "transcript")}

@@ -17,7 +17,8 @@ from tests.web.browser import CHROMIUM, PageRecord, require_chromium, settled
 from tests.web.desk_fixtures import StartDesk
 from tests.web.desk_stack import DeafStt, DeskStack
 
-TONE_HERTZ = 440
+TONE_HERTZ = 437  # of which neither 10 nor 100 ms hold whole periods: what is lost shows
+_ATTEMPTS = 3
 RECORDING_RATE_HERTZ = 48_000
 _BROWSER_HOST = "glossa.test"  # a name that is no secure context
 
@@ -46,7 +47,7 @@ async def _hearing(recording: Path) -> AsyncIterator[Browser]:
 
 
 def _tone(path: Path, duration_s: float = 10.0, level: float = 0.25) -> Path:
-    """A tone of 440 Hz that goes on without a seam when the recording begins again."""
+    """A tone of TONE_HERTZ that goes on without a seam when the recording begins again."""
     times_s = np.arange(int(duration_s * RECORDING_RATE_HERTZ)) / RECORDING_RATE_HERTZ
     samples = (np.sin(2 * np.pi * TONE_HERTZ * times_s) * level * 32767).astype("<i2")
     with wave.open(str(path), "wb") as audio:
@@ -101,17 +102,22 @@ async def test_a_tone_arrives_as_it_was_played(
     start_desk: StartDesk, tmp_path: Path, init_script: str
 ) -> None:
     stack = await start_desk(stt=DeafStt())
-    async with _hearing(_tone(tmp_path / "tone.wav")) as browser:
-        page = await _page(browser, stack.url, _OWN_RATE if init_script else "")
-        record = PageRecord(page)
-        session_id = await _speak_tone(stack, page, duration_s=4)
-        if init_script:
-            assert await page.evaluate("window.ownRates") == [48_000]
-    kept = (await stack.audio(session_id)).astype(np.float64)
-    assert len(kept) >= 4 * SAMPLE_RATE_HERTZ
-    events = await stack.events(session_id)
-    assert not [event for event in events if event.HasField("audio_gap")]
-    tone = kept[SAMPLE_RATE_HERTZ // 10 :]
+    for _ in range(_ATTEMPTS):
+        async with _hearing(_tone(tmp_path / "tone.wav")) as browser:
+            page = await _page(browser, stack.url, _OWN_RATE if init_script else "")
+            record = PageRecord(page)
+            session_id = await _speak_tone(stack, page, duration_s=4)
+            if init_script:
+                assert await page.evaluate("window.ownRates") == [48_000]
+        kept = (await stack.audio(session_id)).astype(np.float64)
+        assert len(kept) >= 4 * SAMPLE_RATE_HERTZ
+        events = await stack.events(session_id)
+        assert not [event for event in events if event.HasField("audio_gap")]
+        tone = kept[SAMPLE_RATE_HERTZ // 10 :]
+        # Chromium's pretended device itself loses a buffer of 10 ms now and then on a machine that
+        # is busy. What the page lost, it would lose every time.
+        if _phase_steps(tone).max() < 0.1:
+            break
     spectrum = np.abs(np.fft.rfft(tone * np.hanning(len(tone))))
     loudest_hertz = np.argmax(spectrum) * SAMPLE_RATE_HERTZ / len(tone)
     assert abs(loudest_hertz - TONE_HERTZ) < 1

@@ -75,7 +75,8 @@ function takeState(next) {
     view.signIn.hidden = true;
     findTheWayIn();
   }
-  noteEnd(next === "ended" || next === "waiting");
+  if (next === "live") noteLive();
+  if (next === "ended" || next === "waiting") noteEnd();
   if (next === "refused") askForToken();
   paintFrame();
 }
@@ -85,10 +86,15 @@ function noteLost(lost) {
   paintFrame();
 }
 
-function noteEnd(ended) {
+function noteLive() {
   clearTimeout(overTimer);
-  isOver = isOver && ended;
-  if (ended) overTimer = setTimeout(takeEnd, AFTER_END_MS);
+  overTimer = 0;
+  isOver = false;
+}
+
+// Once: a connection that comes and goes after the end does not begin the time anew.
+function noteEnd() {
+  if (!isOver && !overTimer) overTimer = setTimeout(takeEnd, AFTER_END_MS);
 }
 
 // What waits is still read out first.
@@ -97,6 +103,7 @@ function takeEnd() {
     overTimer = setTimeout(takeEnd, stage.delayMs + AFTER_END_MS);
     return;
   }
+  overTimer = 0;
   isOver = true;
   paintFrame();
 }

@@ -115,17 +115,15 @@ def _token_variable(role: str) -> str:
 
 
 def _lan_url(plan: StackPlan) -> str:
-    from services.captions.web.lan_address import lan_address
+    from services.captions.web.lan_address import reached_host
 
     environment = plan.environment
     if environment.get(_PUBLIC_URL):
         return environment[_PUBLIC_URL].rstrip("/") + "/"
-    host = environment.get(_HOST, "")
-    if host in ("", "0.0.0.0", "::"):  # noqa: S104 - looked for, not listened on
-        host = lan_address() or "127.0.0.1"
+    number = port("captions_web", plan.port_base)
+    host = reached_host(environment.get(_HOST) or "::", number) or f"127.0.0.1:{number}"
     scheme = "https" if environment.get(_CERTIFICATE) else "http"
-    shown = f"[{host}]" if ":" in host else host
-    return f"{scheme}://{shown}:{port('captions_web', plan.port_base)}/"
+    return f"{scheme}://{host}/"
 
 
 def _secure_base(plan: StackPlan, base: str) -> str:

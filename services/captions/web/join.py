@@ -10,12 +10,11 @@ import segno
 from aiohttp import web
 
 from services.captions.settings import CaptionsSettings
-from services.captions.web.lan_address import lan_address
+from services.captions.web.lan_address import reached_host
 from services.web import json_answer
 
 # Modules of light around the code (ISO/IEC 18004, 9.1).
 _QUIET_ZONE_MODULES = 4
-_EVERY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104 - looked for, not listened on
 
 
 class JoinApi:
@@ -82,9 +81,4 @@ def _reached_host(settings: CaptionsSettings) -> str:
     # A container knows neither its machine's addresses nor its published port.
     if settings.web_published_host:
         return ""
-    host = settings.web_host or settings.host
-    if host in _EVERY_ADDRESS:
-        host = lan_address()
-    if not host:
-        return ""
-    return f"[{host}]:{settings.web_port}" if ":" in host else f"{host}:{settings.web_port}"
+    return reached_host(settings.web_host or settings.host, settings.web_port)

@@ -14,6 +14,16 @@ _TOWARDS = ("192.168.255.254", "10.255.255.254", "172.31.255.254", "224.0.0.251"
 # Never spoken to: a UDP socket that is connected sends nothing, it only learns its own address.
 _DISCARD_PORT = 9
 _SIOCGIFADDR = 0x8915  # netdevice(7)
+_EVERY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104 - looked for, not listened on
+
+
+def reached_host(host: str, port: int) -> str:
+    """host:port at which others reach a server that listens on `host`; empty when unknown."""
+    if host in _EVERY_ADDRESS:
+        host = lan_address()
+    if not host:
+        return ""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def lan_address() -> str:

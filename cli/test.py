@@ -42,7 +42,7 @@ def test(
     checks: dict[str, list[str]] = {
         "lint": ["ruff", "check", "."],
         "format": ["ruff", "format", "--check", "."],
-        "types": ["mypy", "services"],
+        "types": ["mypy", "services", "training"],
         "imports": ["lint-imports"],
         "protos": ["buf", "lint"],
     }

@@ -1,0 +1,51 @@
+"""How every job begins: its command line, and an error as one line that says what to do.
+
+@click.command(cls=Job)
+def bible(...): ...
+
+if __name__ == "__main__":
+    bible()
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from services.errors import GlossaError, InvalidInput
+
+
+class Job(click.Command):
+    """A command whose GlossaError is a message and exit status 2 (wrong input) or 1."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        options.setdefault("context_settings", {"show_default": True, "max_content_width": 100})
+        super().__init__(*arguments, **options)
+
+    def invoke(self, context: click.Context) -> Any:
+        try:
+            return super().invoke(context)
+        except GlossaError as error:
+            click.echo(f"{context.command.name}: {error}", err=True)
+            sys.exit(2 if isinstance(error, InvalidInput) else 1)
+
+
+out_option = click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    required=True,
+    help="A new folder for what comes out.",
+)
+seed_option = click.option("--seed", type=int, default=1, help="Of everything that is drawn.")
+resume_option = click.option(
+    "--resume", is_flag=True, help="Go on with the unfinished run in --out."
+)
+data_option = click.option(
+    "--data",
+    type=click.Path(path_type=Path, file_okay=False),
+    required=True,
+    help="The folder of public texts (docs/training.md).",
+)

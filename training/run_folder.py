@@ -1,0 +1,171 @@
+"""A run of a job: its folder, and the manifest in it that says what was done with what.
+
+    <out>/run.json        the manifest: job, options, seed, inputs with hashes, versions, metrics
+    <out>/tensorboard/    curves, where the job draws some
+
+The manifest is written when the run begins, at each step worth keeping, and when it ends, each time
+in one step: a killed run says "running", and whoever resumes it reads on what.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+import os
+import platform
+import subprocess
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from services.errors import InvalidInput, WrongState
+
+MANIFEST = "run.json"
+SCHEMA = "glossa-run"
+_REPOSITORY = Path(__file__).resolve().parent.parent
+_LIBRARIES = (
+    *("torch", "transformers", "peft", "trl", "accelerate", "datasets", "bitsandbytes"),
+    *("ctranslate2", "sentencepiece", "sacrebleu", "numpy", "pocketsphinx"),
+)
+
+
+class RunFolder:
+    """A run under way; a context manager that notes how it ended.
+
+    Args:
+        out: its folder; made, unless `resumes` and it is there.
+        job: the job's name, as in `python -m training.<job>`.
+        options: what it was told, as JSON can say it.
+        inputs: files and folders that it reads; hashed into the manifest.
+        resumes: go on in a folder that holds an unfinished run of the same job and options.
+
+    Raises:
+        WrongState: FOLDER_EXISTS; RUN_DIFFERS when it was begun with other options or inputs.
+        InvalidInput: FOLDER_UNUSABLE, ROWS_MISSING for an input that is not there.
+    """
+
+    def __init__(
+        self,
+        out: Path,
+        job: str,
+        options: Mapping[str, Any],
+        *,
+        inputs: Mapping[str, Path] | None = None,
+        resumes: bool = False,
+    ) -> None:
+        self.path = out
+        options = json.loads(json.dumps(options, default=str))
+        hashes = {name: fingerprint(path) for name, path in (inputs or {}).items()}
+        if resumes and (out / MANIFEST).exists():
+            self.manifest = _read(out / MANIFEST)
+            for name, value in (("job", job), ("options", options), ("inputs", hashes)):
+                if self.manifest[name] != value:
+                    raise WrongState(
+                        "RUN_DIFFERS",
+                        f"{out} holds a run with other {name}; resume it with what it was begun "
+                        "with, or name another folder",
+                    )
+        else:
+            if out.exists() and any(out.iterdir()):
+                raise WrongState(
+                    "FOLDER_EXISTS", f"{out} is not empty; name another folder, or --resume"
+                )
+            self.manifest = {
+                "schema": SCHEMA,
+                "job": job,
+                "options": options,
+                "inputs": hashes,
+                "git_revision": git_revision(),
+                "versions": versions(),
+                "machine": {"processor_count": os.cpu_count(), "system": platform.platform()},
+                "metrics": {},
+            }
+        self.manifest |= {"started": _now(), "status": "running"}
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+            self.save()
+        except OSError as error:
+            raise InvalidInput("FOLDER_UNUSABLE", f"cannot write {out}: {error}") from error
+
+    def note(self, **metrics: Any) -> None:
+        """Adds to the manifest's metrics and saves it."""
+        self.manifest["metrics"] |= metrics
+        self.save()
+
+    def save(self) -> None:
+        write_json(self.path / MANIFEST, self.manifest)
+
+    def __enter__(self) -> RunFolder:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        status = "failed" if kind else "done"
+        if kind is KeyboardInterrupt:
+            status = "interrupted"
+        self.manifest |= {"ended": _now(), "status": status}
+        self.save()
+
+
+def fingerprint(path: Path) -> str:
+    """SHA-256 of a file, or of the names and hashes of a folder's files. Raises InvalidInput."""
+    try:
+        if path.is_dir():
+            files = sorted(file for file in path.rglob("*") if file.is_file())
+            lines = [f"{file.relative_to(path)} {fingerprint(file)}\n" for file in files]
+            return hashlib.sha256("".join(lines).encode()).hexdigest()
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise InvalidInput("ROWS_MISSING", f"cannot read {path}: {error.strerror}") from error
+
+
+def git_revision() -> str:
+    """The commit of this checkout, with "+" when files differ from it; "" where there is no git."""
+    try:
+        described = subprocess.run(
+            ["git", "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty=+"],
+            cwd=_REPOSITORY,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=30,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return described.stdout.strip()
+
+
+def versions() -> dict[str, str]:
+    """Python's version and those of the libraries that are installed."""
+    found = {"python": platform.python_version()}
+    for name in _LIBRARIES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Puts a JSON file in its place in one step."""
+    part = path.with_name(f".{path.name}.new")
+    with part.open("w", encoding="utf-8") as file:
+        json.dump(value, file, ensure_ascii=False, indent=2)
+        file.write("\n")
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InvalidInput("FOLDER_UNUSABLE", f"cannot read {path}: {error}") from error
+    return manifest
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

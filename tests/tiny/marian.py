@@ -1,11 +1,10 @@
-"""A Marian model of the shape that OPUS-MT has, small, over-fitted, converted for CTranslate2."""
+"""A Marian model of OPUS-MT's shape, small, over-fitted; and the same for CTranslate2."""
 
 from __future__ import annotations
 
 import io
 import json
 import sys
-import tempfile
 from pathlib import Path
 
 from tests.tiny import pairs
@@ -18,9 +17,15 @@ MULTILINGUAL = "en-mul"
 
 def marian_ct2(pair: str = "en-es") -> Path:
     """The folder of an int8 model: "en-es", "es-en" or MULTILINGUAL. About 20 s the first time."""
-    return built(
-        f"marian-{pair}", lambda folder: _build(pair, folder), Path(__file__), Path(pairs.__file__)
-    )
+    return built(f"marian-{pair}", lambda folder: _convert(marian_hf(pair), folder), *_SOURCES)
+
+
+def marian_hf(pair: str = "en-es") -> Path:
+    """The same model as transformers saves it."""
+    return built(f"marian-hf-{pair}", lambda folder: _build(pair, folder), *_SOURCES)
+
+
+_SOURCES = (Path(__file__), Path(pairs.__file__))
 
 
 def examples(pair: str) -> list[tuple[str, str]]:
@@ -35,54 +40,56 @@ def examples(pair: str) -> list[tuple[str, str]]:
     return english_first
 
 
-def _build(pair: str, folder: Path) -> None:
-    import torch
+def _convert(trained: Path, folder: Path) -> None:
     from ctranslate2.converters import TransformersConverter
+
+    TransformersConverter(str(trained), copy_files=["source.spm", "target.spm"]).convert(
+        str(folder), quantization="int8", force=True
+    )
+
+
+def _build(pair: str, trained: Path) -> None:
+    import torch
     from transformers import MarianConfig, MarianMTModel
 
     torch.manual_seed(0)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # on a busy machine, two that wait for each other take thrice as long
-    with tempfile.TemporaryDirectory() as name:
-        trained = Path(name)
-        encode_source, encode_target, size = _tokenizers(pair, trained)
-        end, padding = 0, size - 1
-        model = MarianMTModel(
-            MarianConfig(
-                vocab_size=size,
-                decoder_vocab_size=size,
-                d_model=128,
-                encoder_layers=2,
-                decoder_layers=2,
-                encoder_ffn_dim=256,
-                decoder_ffn_dim=256,
-                encoder_attention_heads=4,
-                decoder_attention_heads=4,
-                max_position_embeddings=512,
-                pad_token_id=padding,
-                eos_token_id=end,
-                decoder_start_token_id=padding,
-                forced_eos_token_id=end,
-                activation_function="swish",
-                scale_embedding=True,
-                static_position_embeddings=True,
-                share_encoder_decoder_embeddings=True,
-                tie_word_embeddings=True,
-                dropout=0.0,
-                num_beams=1,
-            )
+    encode_source, encode_target, size = _tokenizers(pair, trained)
+    end, padding = 0, size - 1
+    model = MarianMTModel(
+        MarianConfig(
+            vocab_size=size,
+            decoder_vocab_size=size,
+            d_model=128,
+            encoder_layers=2,
+            decoder_layers=2,
+            encoder_ffn_dim=256,
+            decoder_ffn_dim=256,
+            encoder_attention_heads=4,
+            decoder_attention_heads=4,
+            max_position_embeddings=512,
+            pad_token_id=padding,
+            eos_token_id=end,
+            decoder_start_token_id=padding,
+            forced_eos_token_id=end,
+            activation_function="swish",
+            scale_embedding=True,
+            static_position_embeddings=True,
+            share_encoder_decoder_embeddings=True,
+            tie_word_embeddings=True,
+            dropout=0.0,
+            num_beams=1,
         )
-        # Recognisers write without capitals and full stops; a model for them has seen such text.
-        rows = [
-            (encode_source(text), encode_target(target))
-            for source, target in examples(pair)
-            for text in (source, source.lower().rstrip("."))
-        ]
-        _train(model, rows, padding)
-        model.eval().save_pretrained(trained)
-        TransformersConverter(str(trained), copy_files=["source.spm", "target.spm"]).convert(
-            str(folder), quantization="int8", force=True
-        )
+    )
+    # Recognisers write without capitals and full stops; a model for them has seen such text.
+    rows = [
+        (encode_source(text), encode_target(target))
+        for source, target in examples(pair)
+        for text in (source, source.lower().rstrip("."))
+    ]
+    _train(model, rows, padding)
+    model.eval().save_pretrained(trained)
     torch.set_num_threads(threads)
 
 

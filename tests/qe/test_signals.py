@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services import parity
 from services.qe import signals
 
 REFERENCE_LIKE = (
@@ -31,9 +32,9 @@ def test_every_signal_is_missing_or_between_0_and_1(
     for value in (
         signals.length_ratio(source, target),
         signals.copied_through(source, target),
-        signals.number_parity(source, target, source_language, target_language),
-        signals.negation_parity(source, target, source_language, target_language),
-        signals.bible_references(source, target, source_language, target_language),
+        parity.number_parity(source, target, source_language, target_language),
+        parity.negation_parity(source, target, source_language, target_language),
+        parity.bible_references(source, target, source_language, target_language),
         signals.repetition(source, target),
     ):
         assert value is None or 0.0 <= value <= 1.0  # NaN would fail here
@@ -43,9 +44,9 @@ def test_every_signal_is_missing_or_between_0_and_1(
 def test_a_text_agrees_with_itself_but_counts_as_copied(text: str, language: str) -> None:
     assert signals.length_ratio(text, text) in (None, 1.0)
     assert signals.copied_through(text, text) in (None, 0.0)
-    assert signals.number_parity(text, text, language, language) == 1.0
-    assert signals.negation_parity(text, text, language, language) in (None, 1.0)
-    assert signals.bible_references(text, text, language, language) in (None, 1.0)
+    assert parity.number_parity(text, text, language, language) == 1.0
+    assert parity.negation_parity(text, text, language, language) in (None, 1.0)
+    assert parity.bible_references(text, text, language, language) in (None, 1.0)
     assert signals.repetition(text, text) == 1.0
 
 
@@ -54,8 +55,8 @@ def test_parities_and_lengths_do_not_depend_on_the_direction(
     one: str, other: str, its_language: str, other_language: str
 ) -> None:
     assert signals.length_ratio(one, other) == signals.length_ratio(other, one)
-    for parity in (signals.number_parity, signals.negation_parity, signals.bible_references):
-        assert parity(one, other, its_language, other_language) == parity(
+    for shared in (parity.number_parity, parity.negation_parity, parity.bible_references):
+        assert shared(one, other, its_language, other_language) == shared(
             other, one, other_language, its_language
         )
 
@@ -80,7 +81,7 @@ def test_parities_and_lengths_do_not_depend_on_the_direction(
     ],
 )
 def test_the_same_numbers_agree_however_they_are_written(source: str, target: str) -> None:
-    assert signals.number_parity(source, target, "en", "es") == 1.0
+    assert parity.number_parity(source, target, "en", "es") == 1.0
 
 
 @pytest.mark.parametrize(
@@ -94,12 +95,12 @@ def test_the_same_numbers_agree_however_they_are_written(source: str, target: st
     ],
 )
 def test_lost_and_changed_numbers_are_seen(source: str, target: str, expected: float) -> None:
-    assert signals.number_parity(source, target, "en", "es") == pytest.approx(expected)
+    assert parity.number_parity(source, target, "en", "es") == pytest.approx(expected)
 
 
 def test_number_words_of_an_unknown_language_are_not_guessed() -> None:
-    assert signals.number_parity("three days", "trois jours", "en", "fr") == 1.0
-    assert signals.number_parity("3 days", "4 jours", "en", "fr") == 0.0
+    assert parity.number_parity("three days", "trois jours", "en", "fr") == 1.0
+    assert parity.number_parity("3 days", "4 jours", "en", "fr") == 0.0
 
 
 @pytest.mark.parametrize(
@@ -118,11 +119,11 @@ def test_number_words_of_an_unknown_language_are_not_guessed() -> None:
     ],
 )
 def test_a_lost_or_added_negation_is_seen(source: str, target: str, expected: float) -> None:
-    assert signals.negation_parity(source, target, "en", "es") == expected
+    assert parity.negation_parity(source, target, "en", "es") == expected
 
 
 def test_negation_without_a_word_list_is_missing() -> None:
-    assert signals.negation_parity("he did not come", "il n'est pas venu", "en", "fr") is None
+    assert parity.negation_parity("he did not come", "il n'est pas venu", "en", "fr") is None
 
 
 def test_copied_words_are_told_from_translated_ones() -> None:
@@ -193,8 +194,8 @@ def test_loops_that_the_source_does_not_have_are_seen(
 def test_lost_and_changed_references_are_seen(
     source: str, target: str, expected: float | None
 ) -> None:
-    assert signals.bible_references(source, target, "en", "es") == expected
+    assert parity.bible_references(source, target, "en", "es") == expected
 
 
 def test_references_without_the_names_of_the_books_are_missing() -> None:
-    assert signals.bible_references("John 3:16", "Jean 3:16", "en", "fr") is None
+    assert parity.bible_references("John 3:16", "Jean 3:16", "en", "fr") is None

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.qe.bible_books import BOOKS
-from services.qe.bible_references import Reference, references
+from services.bible_books import BOOKS
+from services.bible_references import Reference, references
 
 JOHN = Reference("john", 3, 16)
 FIRST_JOHN = Reference("1 letters of john", 3, 16)

@@ -1,7 +1,7 @@
 """Signals that need no model to download: checks of the texts, and Apertium's way back.
 
-The checks are those of services.qe.signals; the way back is a second tier, of all pairs, of
-doubtful ones or of none.
+The checks are those of services.qe.signals and services.parity; the way back is a second tier, of
+all pairs, of doubtful ones or of none.
 
 The translation is translated back by Apertium's other direction and compared with the source by
 chrF (Popović 2015, the settings of sacrebleu), letters and digits alone. That tells a translation
@@ -35,7 +35,7 @@ from typing import TYPE_CHECKING, Literal
 import structlog
 from sacrebleu.metrics.chrf import CHRF
 
-from services import apertium
+from services import apertium, parity
 from services.errors import GlossaError, InvalidInput
 from services.qe import metrics, signals
 from services.qe.engine import ENGINES, Pair, Signal
@@ -219,15 +219,15 @@ class _Measured:
 
     @cached_property
     def number_parity(self) -> float | None:
-        return signals.number_parity(*_in_order(self.pair))
+        return parity.number_parity(*_in_order(self.pair))
 
     @cached_property
     def negation_parity(self) -> float | None:
-        return signals.negation_parity(*_in_order(self.pair))
+        return parity.negation_parity(*_in_order(self.pair))
 
     @cached_property
     def bible_references(self) -> float | None:
-        return signals.bible_references(*_in_order(self.pair))
+        return parity.bible_references(*_in_order(self.pair))
 
     @cached_property
     def glossary_terms(self) -> float | None:

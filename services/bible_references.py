@@ -12,8 +12,8 @@ import unicodedata
 from dataclasses import dataclass
 from functools import cache
 
-from services.qe import spoken_numbers
-from services.qe.bible_books import BOOKS, LANGUAGES, Book
+from services import spoken_numbers
+from services.bible_books import BOOKS, LANGUAGES, Book
 
 # The most that a chapter has: Psalm 119.
 _MOST_VERSES = 176

@@ -30,6 +30,7 @@ class Manifest:
     Args:
         revision: the hub's commit; empty for a copy that was brought in.
         files: by their path in the folder.
+        lineage: of a model that training exported: what it was made of; empty for others.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Manifest:
     revision: str
     licence: str
     files: dict[str, KeptFile] = field(default_factory=dict)
+    lineage: dict[str, Any] = field(default_factory=dict)
 
     @property
     def bytes(self) -> int:

@@ -226,7 +226,7 @@ class Model:
         """What `text` is translated in. A committed translation is gone on from as a whole: its
         sentences need not be those of the source."""
         units: list[Unit] = []
-        for sentence in [text] if committed_text else _sentences(text):
+        for sentence in [text] if committed_text else sentences(text):
             pieces = list(_pieces(self._source.encode(sentence, out_type=str)))
             units += [Unit(piece, is_whole=len(pieces) == 1) for piece in pieces]
         if units and committed_text:
@@ -294,7 +294,8 @@ def _source_vocabulary(folder: Path) -> list[str]:
     return []
 
 
-def _sentences(text: str) -> Iterator[str]:
+def sentences(text: str) -> Iterator[str]:
+    """The sentences of a text, which such a model translates one at a time."""
     start = 0
     for end in _SENTENCE_END.finditer(text):
         if not _ABBREVIATED.search(text, start, end.end()):

@@ -1,0 +1,24 @@
+"""Marian and Whisper for CTranslate2, as services.marian and faster-whisper load them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from services.errors import InvalidInput
+
+# Beside what CTranslate2 writes itself. A model's own recogniser of languages and its alignment
+# heads come with its configuration.
+_COPIED = ("source.spm", "target.spm", "tokenizer.json", "preprocessor_config.json")
+
+
+def convert(source: Path, out: Path, quantization: str) -> None:
+    from ctranslate2.converters import TransformersConverter
+
+    copied = [name for name in _COPIED if (source / name).exists()]
+    if not copied:
+        raise InvalidInput(
+            "MODEL_MISSING", f"{source} has no tokenizer: neither source.spm nor tokenizer.json"
+        )
+    TransformersConverter(str(source), copy_files=copied).convert(
+        str(out), quantization=quantization
+    )

@@ -1,0 +1,74 @@
+"""Where a model comes from: its licence, the run that trained it, the model that it began as."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from cli.catalogue import catalogue
+from cli.model_folder import read_manifest
+from services.errors import InvalidInput
+from training import run_folder
+
+
+def lineage_of(source: Path, adapter: Path | None, base: str) -> dict[str, Any]:
+    """What `training.registry` keeps of a model's origin, as JSON says it.
+
+    Args:
+        source: a trainer's <out>/model, or the base model of `adapter`.
+        base: the model that it was fine-tuned from; empty where the run or the adapter tells it.
+    """
+    trained = adapter or source
+    manifest = _json(trained.parent / run_folder.MANIFEST)
+    known = _base_of(manifest, adapter, source)
+    return {
+        "base": base or known,
+        "model_sha256": run_folder.fingerprint(source),
+        "adapter_sha256": run_folder.fingerprint(adapter) if adapter else None,
+        "run": manifest,
+        "exported_by": {
+            "git_revision": run_folder.git_revision(),
+            "versions": run_folder.versions(),
+        },
+    }
+
+
+def licence_of(source: Path, base: str, given: str) -> str:
+    """The licence that a model is under: as told, as its manifest says, or as its base's is.
+
+    Raises:
+        InvalidInput: LICENCE_UNKNOWN.
+    """
+    if given:
+        return given
+    for folder in (source, Path(base)):
+        manifest = read_manifest(folder) if base or folder == source else None
+        if manifest is not None:
+            return manifest.licence
+    for model in catalogue():
+        if base and base in (model.name, model.repo):
+            return model.licence
+    raise InvalidInput(
+        "LICENCE_UNKNOWN",
+        f"nothing tells the licence of {source}; say it with --licence, as in "
+        '--licence "Apache-2.0", or name the model that it began as with --base',
+    )
+
+
+def _base_of(manifest: dict[str, Any] | None, adapter: Path | None, source: Path) -> str:
+    if adapter is not None:
+        return str(
+            (_json(adapter / "adapter_config.json") or {}).get("base_model_name_or_path", "")
+        )
+    return str(((manifest or {}).get("options") or {}).get("base") or "")
+
+
+def _json(path: Path) -> dict[str, Any] | None:
+    try:
+        value: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise InvalidInput("FOLDER_UNUSABLE", f"cannot read {path}: {error}") from error
+    return value

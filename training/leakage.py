@@ -1,0 +1,60 @@
+"""Whether a text that is to be trained on stands in what a model is judged with.
+
+    leakage = Leakage(text for row in test for text in (row.source, row.target))
+    leakage.is_leaked("...")
+
+Words are compared without case and punctuation. A text is leaked when it
+
+- is one of the evaluation's texts,
+- shares a run of 13 words with one (Brown et al. 2020, appendix C, count these as contamination),
+- holds a whole one of 8 to 12 words, or
+- has half of its runs of 8 words from them: a near copy.
+
+What is shorter is everyday language ("I don't know."): only the same text counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from services.collector.filters import words
+
+SHORT_RUN_WORDS = 8
+LONG_RUN_WORDS = 13
+NEAR_COPY_SHARE = 0.5
+
+
+class Leakage:
+    """The evaluation's texts, to be asked about others; in any language, both sides of a pair."""
+
+    def __init__(self, evaluation_texts: Iterable[str]) -> None:
+        self._texts: set[str] = set()
+        self._short_runs: set[str] = set()
+        self._whole_or_long_runs: set[str] = set()
+        for text in evaluation_texts:
+            said = words(text)
+            if not said:
+                continue
+            self._texts.add(" ".join(said))
+            self._short_runs.update(_runs(said, SHORT_RUN_WORDS))
+            length = min(len(said), LONG_RUN_WORDS)
+            if length >= SHORT_RUN_WORDS:
+                self._whole_or_long_runs.update(_runs(said, length))
+
+    def is_leaked(self, text: str) -> bool:
+        said = words(text)
+        if " ".join(said) in self._texts:
+            return True
+        short = list(_runs(said, SHORT_RUN_WORDS))
+        known_count = sum(run in self._short_runs for run in short)
+        if not known_count:
+            return False
+        return known_count >= NEAR_COPY_SHARE * len(short) or any(
+            run in self._whole_or_long_runs
+            for length in range(SHORT_RUN_WORDS, LONG_RUN_WORDS + 1)
+            for run in _runs(said, length)
+        )
+
+
+def _runs(said: Sequence[str], length: int) -> Iterable[str]:
+    return (" ".join(said[start : start + length]) for start in range(len(said) - length + 1))

@@ -12,6 +12,7 @@ import click
 
 from cli.collector_client import collector_option
 from cli.options import json_option
+from cli.question import answer_to
 
 if TYPE_CHECKING:
     from cli.session_deletion import Addresses, Known
@@ -151,28 +152,18 @@ def _confirmed(known: Known) -> bool:
         f"{_counted(known.final_count, 'final')}, {_counted(known.pair_count, 'pair')}; {audio}.",
         err=True,
     )
-    try:
-        return bool(
-            click.prompt(
-                "Delete it everywhere, for ever? [y/N]",
-                default="n",
-                show_default=False,
-                value_proc=_yes_or_no,
-                err=True,
-            )
-        )
-    except click.Abort:
-        if sys.stdin.isatty():  # Ctrl-C, or Ctrl-D
+    while True:
+        answer = answer_to("Delete it everywhere, for ever? [y/N]")
+        if answer is None and sys.stdin.isatty():  # Ctrl-C, or Ctrl-D
             click.echo(err=True)
             return False
-        raise click.UsageError("nobody is there to say yes: give --yes to delete it") from None
-
-
-def _yes_or_no(answer: str) -> bool:
-    word = answer.strip().lower()
-    if word not in ("y", "yes", "n", "no"):
-        raise click.BadParameter("type y to delete it, or n to keep it")
-    return word.startswith("y")
+        if answer is None:
+            raise click.UsageError("nobody is there to say yes: give --yes to delete it")
+        if answer.lower() in ("y", "yes"):
+            return True
+        if answer.lower() in ("", "n", "no"):
+            return False
+        _say("type y to delete it, or n to keep it")
 
 
 def without_repeated_sound(known: Known, state_dir: Path) -> Known:

@@ -108,6 +108,8 @@ _ORDINALS = frozenset((
 # Words that multiply what stands before them; every other number word adds.
 _MULTIPLIERS = {"hundred", "thousand", "million", "billion", "mil", "millón", "millones"}
 _JOINING_WORDS = {"en": "and", "es": "y"}
+# "Tres por ciento" is three of something, like "three percent".
+_PERCENT = re.compile(r"\bpor\s+cien(?:to)?\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -141,6 +143,7 @@ def numbers(text: str, language: str) -> Iterator[Number]:
     joining_word = _JOINING_WORDS.get(language)
     spoken: _Spoken | None = None
     joined = False  # whether the last token was an "and" that may stand inside a number
+    text = _PERCENT.sub(lambda percent: "%" * len(percent[0]), text)
     for match in _TOKEN.finditer(text):
         token = match[0].casefold()
         if spoken is not None and token == joining_word:

@@ -74,6 +74,7 @@ def test_parities_and_lengths_do_not_depend_on_the_direction(
         ("one billion", "mil millones"),
         ("1,000 talents", "1.000 talentos"),
         ("3.5", "3,5"),
+        ("3 percent", "3 por ciento"),
         ("one man and a house", "un hombre y una casa"),
         ("once upon a time", "había una vez"),
         ("five and six", "cinco y seis"),

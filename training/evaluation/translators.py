@@ -1,0 +1,133 @@
+"""A translation model to be judged, as the service loads it or as a trainer wrote it.
+
+apertium                     the runtimes of services/mt, and their models:
+marian:models/en-es-int8     a folder of CTranslate2
+gguf:models/gemma.gguf       ...
+transformers:run/model       a Marian or Gemma folder of a trainer; or a LoRA adapter's
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Protocol
+
+from services.errors import InvalidInput
+from services.mt.engine import RUNTIMES, Engine, EngineOptions, Job, LanguagePair, loader
+from services.mt.glossary import Glossary
+from services.mt.task import TextTask
+
+TRANSFORMERS = "transformers"
+_BATCH = 16
+
+
+class Translator(Protocol):
+    """One model.
+
+    Args:
+        model: runtime and model: "marian/en-es-int8".
+        size_bytes: of its files; None where it has none of its own.
+    """
+
+    model: str
+    size_bytes: int | None
+
+    def translate(self, texts: Sequence[str], *, draft: bool = False) -> list[str]:
+        """A translation of each text; of a blank one "". Raises GlossaError."""
+
+    def close(self) -> None:
+        """Gives everything back."""
+
+
+def load_translator(spec: str, pair: LanguagePair, *, threads: int = 1) -> Translator:
+    """The translator that RUNTIME[:PATH] names.
+
+    Raises:
+        InvalidInput: UNKNOWN_ENGINE, MODEL_MISSING.
+        Unavailable: as loaders of services.mt do, saying what to install or to get.
+    """
+    runtime, _, model = spec.partition(":")
+    if runtime == TRANSFORMERS:
+        from training.evaluation.transformers_models import load_folder
+
+        return load_folder(existing_folder(model), pair, threads)
+    if runtime not in RUNTIMES:
+        raise InvalidInput(
+            "UNKNOWN_ENGINE",
+            f"there is no translator {spec!r}; it is RUNTIME or RUNTIME:PATH, with a runtime of "
+            f"{', '.join(sorted([*RUNTIMES, TRANSFORMERS]))}",
+        )
+    options = EngineOptions(
+        model=model or RUNTIMES[runtime].model, threads=threads, max_batch=_BATCH, pairs=(pair,)
+    )
+    load = loader(runtime)
+    if runtime == "marian" and (Path(model) / "model.bin").is_file():
+        # Its folder's name tells the service the direction; what is judged may be called anything.
+        with tempfile.TemporaryDirectory(prefix="glossa-evaluate-") as folder:
+            link = Path(folder) / f"{Path(model).resolve().name}-{pair.source}-{pair.target}"
+            link.symlink_to(Path(model).resolve(), target_is_directory=True)
+            engine = load(replace(options, model=str(link)))
+        return EngineTranslator(engine, pair, f"marian/{Path(model).resolve().name}", Path(model))
+    engine = load(options)
+    if pair not in engine.capabilities.pairs:
+        engine.close()
+        raise InvalidInput(
+            "UNSUPPORTED_LANGUAGE_PAIR", f"{spec} does not translate {pair.source} to {pair.target}"
+        )
+    return EngineTranslator(engine, pair, engine.model(pair), Path(model) if model else None)
+
+
+def existing_folder(path: str) -> Path:
+    """Raises InvalidInput."""
+    if not (path and Path(path).is_dir()):
+        raise InvalidInput(
+            "MODEL_MISSING",
+            f"there is no folder {path!r}; name what a trainer wrote, as in "
+            f"{TRANSFORMERS}:var/runs/sunday/model",
+        )
+    return Path(path)
+
+
+def size_bytes(path: Path) -> int:
+    """Of a file, or of all files of a folder."""
+    if path.is_file():
+        return path.stat().st_size
+    return sum(
+        (Path(folder) / name).stat().st_size
+        for folder, _, names in os.walk(path, followlinks=True)
+        for name in names
+    )
+
+
+class EngineTranslator:
+    """A runtime of the service, asked as the service asks it, without glossary and context.
+
+    Args:
+        files: where the model lies; None for one without files of its own.
+    """
+
+    def __init__(self, engine: Engine, pair: LanguagePair, model: str, files: Path | None) -> None:
+        self.model = model
+        self.size_bytes = size_bytes(files) if files is not None and files.exists() else None
+        self._engine = engine
+        self._pair = pair
+
+    def translate(self, texts: Sequence[str], *, draft: bool = False) -> list[str]:
+        answers = [""] * len(texts)  # the service asks no engine about a blank text
+        asked = [at for at, text in enumerate(texts) if text.strip()]
+        size = self._engine.capabilities.max_batch
+        for first in range(0, len(asked), size):
+            batch = asked[first : first + size]
+            tasks = [self._task(texts[at], draft) for at in batch]
+            for at, rendering in zip(batch, self._engine.translate(tasks), strict=True):
+                answers[at] = rendering.text
+        return answers
+
+    def close(self) -> None:
+        self._engine.close()
+
+    def _task(self, text: str, draft: bool) -> TextTask:
+        return TextTask(Job(text, self._pair, draft=draft), Glossary(), deadline=None)

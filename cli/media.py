@@ -93,6 +93,11 @@ class AudioFile:
             return None
         return float(self._container.duration / av.time_base)
 
+    @property
+    def sample_rate_hertz(self) -> int:
+        """As it was recorded, before it is resampled."""
+        return int(self._stream.rate)
+
     def close(self) -> None:
         self._container.close()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 _LONG_PARTS = ("engines", "training", "compose", "slow")
+_AGAIN = 10
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
@@ -18,6 +19,13 @@ _LONG_PARTS = ("engines", "training", "compose", "slow")
     type=click.IntRange(1, 16),
     help="Files of tests at once.  [default: 2; 1 for a choice of tests and for the longer parts]",
 )
+@click.option(
+    "--again",
+    type=click.IntRange(0),
+    metavar="COUNT",
+    help="Failed tests that run a second time, alone; none when more failed.  [default: "
+    f"{_AGAIN}; 0 for a choice of tests with one job]",
+)
 @click.argument("pytest_arguments", nargs=-1, type=click.UNPROCESSED)
 def test(
     engines: bool,
@@ -26,16 +34,23 @@ def test(
     everything: bool,
     no_checks: bool,
     jobs: int | None,
+    again: int | None,
     pytest_arguments: tuple[str, ...],
 ) -> None:
     """Check the code and run its tests; other arguments go to pytest.
 
-    Exits with pytest's status.
+    On a busy machine a test may fail that is right. A few that fail run again at the end, with
+    nothing beside them, and those that pass then are named as such. Exits with pytest's status.
+
+    \b
+    ./glossa test
+    ./glossa test tests/cli/test_forget.py -k question
     """
     import subprocess
     import sys
     from pathlib import Path
 
+    from cli import suite
     from cli.stack import REPOSITORY
 
     tools = Path(sys.executable).parent
@@ -67,8 +82,6 @@ def test(
     # Most tests wait for a process, a socket or a browser. A file stays together: its tests share
     # what is dear to start. The longer parts fill the machine one by one.
     jobs = jobs or (1 if pytest_arguments or everything or any(wanted.values()) else 2)
-    spread = ["-n", str(jobs), "--dist", "loadfile"] if jobs > 1 else []
-    status = subprocess.call(
-        [sys.executable, "-P", "-m", "pytest", *spread, *marks, *pytest_arguments], cwd=REPOSITORY
-    )
-    raise SystemExit(status)
+    if again is None:
+        again = 0 if pytest_arguments and jobs == 1 else _AGAIN
+    raise SystemExit(suite.run([*marks, *pytest_arguments], jobs, again, REPOSITORY))

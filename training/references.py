@@ -16,12 +16,14 @@ _TENS = ("", "", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eigh
 _ORDINALS = {"1": "First", "2": "Second", "3": "Third"}
 _MOST_VERSES = 40
 
+# "Romans eight twenty-eight", as it is said in passing.
+_SAID = ("{b} {C} {V}", "{b} {c}:{v}")
 # English, Spanish: {b} book, {c} chapter, {v} verse, {w} a later verse; {C}, {V} in words.
 _PLACES = (
     ("{b} {c}:{v}", "{b} {c}:{v}"),
     ("{b} {c}:{v}", "{b} {c}:{v}"),
     ("{b} {c}:{v}-{w}", "{b} {c}:{v}-{w}"),
-    ("{b} {C} {V}", "{b} {c}:{v}"),
+    _SAID,
     ("{b} chapter {c}, verse {v}", "{b} capítulo {c}, versículo {v}"),
     ("{b} chapter {c} verse {v}", "{b} capítulo {c}, versículo {v}"),
     ("{b} chapter {C}, verse {V}", "{b} capítulo {c}, versículo {v}"),
@@ -75,7 +77,8 @@ def reference_rows(
 def _place(english: str, spanish: str, chapters: int, rng: random.Random) -> tuple[str, str]:
     chapter, verse = rng.randint(1, chapters), rng.randint(1, _MOST_VERSES)
     later = rng.randint(verse + 1, verse + 9)
-    source, target = rng.choice(_PLACES)
+    places = [form for form in _PLACES if form != _SAID or not _runs_together(chapter, verse)]
+    source, target = rng.choice(places)
     if rng.random() < 0.5 and english[0] in _ORDINALS:
         english = f"{_ORDINALS[english[0]]}{english[1:]}"
     if english == "Psalms" and rng.random() < 0.8:
@@ -83,6 +86,11 @@ def _place(english: str, spanish: str, chapters: int, rng: random.Random) -> tup
     numbers = {"c": chapter, "v": verse, "w": later}
     words = {"C": number_in_words(chapter), "V": number_in_words(verse)}
     return source.format(b=english, **numbers, **words), target.format(b=spanish, **numbers)
+
+
+def _runs_together(chapter: int, verse: int) -> bool:
+    """Whether both numbers, said one after the other, are one: "twenty two", "one hundred five"."""
+    return chapter >= 20 and chapter % 10 == 0 and (verse < 10 or chapter >= 100)
 
 
 def number_in_words(number: int) -> str:

@@ -1,0 +1,265 @@
+"""Mixes rows of many origins by a recipe into what a trainer reads.
+
+    python -m training.mix --recipe base --bible var/runs/bible --data ../data --out var/runs/base
+    python -m training.mix --recipe first --bible var/runs/bible --sermons var/datasets/november \\
+        --out var/runs/first
+
+Whatever stands in dev.jsonl or test.jsonl is left out of train.jsonl, also in near copies.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from services.errors import InvalidInput
+from training.augmentation import Augmentation, general_passes, heard, number_passes
+from training.curriculum import ORDERS, Order, ordered
+from training.data_folder import DataFolder
+from training.job import Job, out_option, seed_option
+from training.leakage import Leakage
+from training.mix_table import print_table, table
+from training.recipes import RECIPES, Recipe
+from training.rows import KINDS, Kind, Row, read_rows, write_rows
+from training.run_folder import RunFolder
+from training.verse_text import spoken
+
+_TRAIN, _DEV, _TEST = "train.jsonl", "dev.jsonl", "test.jsonl"
+# Copies of the few rows with numbers, each with other numbers.
+_NUMBER_COPIES = 3
+
+
+@click.command(cls=Job)
+@click.option(
+    "--recipe",
+    "recipe_name",
+    type=click.Choice(list(RECIPES)),
+    required=True,
+    help="base: all of everything, to train from nothing. first: 70/25/5 % Bible, sermons, "
+    "glossary. later: 50/40/10 % sermons, Bible, glossary.",
+)
+@click.option(
+    "--bible",
+    "bible_folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    required=True,
+    help="What `python -m training.bible` wrote.",
+)
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="The folder of public texts, for everyday language; base needs it.",
+)
+@click.option(
+    "--sermons",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    help="A dataset's folder (`python -m training.snapshot`), or a JSONL file of rows.",
+)
+@click.option(
+    "--extra",
+    type=click.Path(path_type=Path, dir_okay=False),
+    multiple=True,
+    help="A JSONL file of more rows, all of which are taken: distilled ones, say.",
+)
+@click.option("--pairs", type=click.IntRange(1), default=20_000, help="Rows; base takes all.")
+@click.option(
+    "--replay",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="The folder of an earlier mix.",
+)
+@click.option(
+    "--replay-share",
+    type=click.FloatRange(0, 0.9),
+    default=0.1,
+    help="Of the rows, drawn from --replay, against forgetting.",
+)
+@click.option(
+    "--general-copies",
+    type=click.IntRange(1),
+    default=2,
+    help="base: passes over everyday language, each told otherwise.",
+)
+@click.option(
+    "--unpunctuated-share",
+    type=click.FloatRange(0, 1),
+    default=0.07,
+    help="Sources in lower case without punctuation, as small recognisers give them.",
+)
+@click.option(
+    "--order",
+    type=click.Choice(ORDERS),
+    default="shuffled",
+    help="curriculum: from clean and short to hard; for a trainer that keeps the order.",
+)
+@click.option(
+    "--dev-rows", type=click.IntRange(1), default=150, help="Of each origin in dev.jsonl."
+)
+@out_option
+@seed_option
+def mix(
+    recipe_name: str,
+    bible_folder: Path,
+    data: Path | None,
+    sermons: tuple[Path, ...],
+    extra: tuple[Path, ...],
+    pairs: int,
+    replay: Path | None,
+    replay_share: float,
+    general_copies: int,
+    unpunctuated_share: float,
+    order: Order,
+    dev_rows: int,
+    out: Path,
+    seed: int,
+) -> None:
+    """Writes train.jsonl, dev.jsonl and test.jsonl by a recipe.
+
+    \b
+    Example: everything, to train a model from nothing
+      python -m training.mix --recipe base --bible var/runs/bible --data ../data --out var/runs/base
+    """
+    options = {name: value for name, value in locals().items() if name != "out"}
+    recipe = RECIPES[recipe_name]
+    if recipe.shares is None and data is None:
+        raise InvalidInput("DATA_MISSING", "the recipe base needs --data for everyday language")
+    sermon_files = [_rows_file(path) for path in sermons]
+    inputs = {name: bible_folder / name for name in (_TRAIN, _DEV, _TEST)}
+    inputs |= {f"sermons {index}": path for index, path in enumerate(sermon_files)}
+    inputs |= {f"extra {index}": path for index, path in enumerate(extra)}
+    if data:
+        inputs["tatoeba"] = data / "tatoeba"
+    if replay:
+        inputs["replay"] = replay / _TRAIN
+
+    with RunFolder(out, "mix", options, inputs=inputs) as run:
+        rng = random.Random(seed)
+        folder = DataFolder(data) if data else None
+        dev = list(read_rows(bible_folder / _DEV)) + _general(folder, "dev")
+        test = list(read_rows(bible_folder / _TEST)) + _general(folder, "test")
+        leakage = Leakage(text for row in dev + test for text in (row.source, row.target))
+
+        found = list(read_rows(bible_folder / _TRAIN))
+        if recipe.shares is None:  # all of Tatoeba is here already
+            found = [row for row in found if row.kind != "general"] + _general(folder, "train")
+        found += [row for path in sermon_files for row in read_rows(path)]
+        clean, leaked = _parted(found, leakage)
+        more, leaked_more = _parted((row for path in extra for row in read_rows(path)), leakage)
+        old, leaked_old = _parted(read_rows(replay / _TRAIN) if replay else (), leakage)
+
+        if recipe.shares is None:
+            chosen = _everything(clean, general_copies, rng)
+        else:
+            chosen = _by_shares(clean, recipe, pairs, rng)
+        chosen = [
+            replace(row, weight=row.weight * recipe.weights.get(row.kind, 1.0))
+            for row in chosen + more
+        ]
+        # The rows of an earlier mix carry its weights.
+        chosen += _drawn(old, round(len(chosen) * replay_share / (1 - replay_share)), rng)
+        rows = ordered(list(heard(chosen, unpunctuated_share, rng)), order, rng)
+        if not rows:
+            raise InvalidInput("NOTHING_TO_MIX", "no row is left; are --bible and --sermons right?")
+
+        write_rows(out / _TRAIN, rows)
+        shown_dev = _of_each_origin(dev, dev_rows, rng)
+        write_rows(out / _DEV, shown_dev)
+        write_rows(out / _TEST, test)
+        leaked_count = leaked + leaked_more + leaked_old
+        run.note(
+            rows={"train": len(rows), "dev": len(shown_dev), "test": len(test)},
+            leaked_count=leaked_count,
+            augmentation=vars(Augmentation()) | {"unpunctuated": unpunctuated_share},
+            table=table(rows),
+        )
+        print_table(rows)
+        click.echo(f"{leaked_count} rows left out as they stand in dev or test; {out}")
+
+
+def _everything(rows: Sequence[Row], general_copies: int, rng: random.Random) -> list[Row]:
+    """All rows, everyday language several times, and those with numbers with other ones."""
+    general = [row for row in rows if row.kind == "general"]
+    others = [row for row in rows if row.kind != "general"]
+    return [
+        *others,
+        *general_passes(general, general_copies, rng),
+        *number_passes(general, _NUMBER_COPIES, rng),
+    ]
+
+
+def _by_shares(rows: Sequence[Row], recipe: Recipe, pairs: int, rng: random.Random) -> list[Row]:
+    """So many rows in the recipe's shares; fewer, in the same shares, where a kind has too few.
+
+    Of the glossary rows may come again; a sermon that is not there is a mistake.
+    """
+    assert recipe.shares is not None  # noqa: S101
+    by_kind: dict[Kind, list[Row]] = {kind: [] for kind in KINDS}
+    for row in rows:
+        by_kind[row.kind].append(row)
+    empty = [kind for kind in recipe.shares if not by_kind[kind]]
+    if empty:
+        raise InvalidInput(
+            "KIND_MISSING",
+            f"the recipe wants rows of {', '.join(empty)} and there are none; --sermons names a "
+            "dataset, and `python -m training.bible` writes Bible and glossary",
+        )
+    most = min(
+        pairs,
+        *(
+            int(len(by_kind[kind]) / share)
+            for kind, share in recipe.shares.items()
+            if kind != "glossary"
+        ),
+    )
+    chosen: list[Row] = []
+    for kind, share in recipe.shares.items():
+        wanted = max(1, round(most * share))
+        while wanted > len(by_kind[kind]):  # the glossary's
+            chosen += by_kind[kind]
+            wanted -= len(by_kind[kind])
+        chosen += rng.sample(by_kind[kind], wanted)
+    return chosen
+
+
+def _general(folder: DataFolder | None, split: str) -> list[Row]:
+    if folder is None:
+        return []
+    return [Row(spoken(en), spoken(es), "general", "tatoeba") for en, es in folder.tatoeba(split)]
+
+
+def _rows_file(path: Path) -> Path:
+    """A dataset's pairs, a mix's rows, or the file itself."""
+    for name in ("en-es/pairs.jsonl", _TRAIN):
+        if (path / name).is_file():
+            return path / name
+    return path
+
+
+def _parted(rows: Iterable[Row], leakage: Leakage) -> tuple[list[Row], int]:
+    """The rows that may be trained on, and how many may not."""
+    kept, leaked_count = [], 0
+    for row in rows:
+        if leakage.is_leaked(row.source) or leakage.is_leaked(row.target):
+            leaked_count += 1
+        else:
+            kept.append(row)
+    return kept, leaked_count
+
+
+def _drawn(rows: Sequence[Row], count: int, rng: random.Random) -> list[Row]:
+    return rng.sample(rows, min(count, len(rows)))
+
+
+def _of_each_origin(rows: Sequence[Row], most: int, rng: random.Random) -> list[Row]:
+    by_origin: dict[str, list[Row]] = {}
+    for row in rows:
+        by_origin.setdefault(row.origin, []).append(row)
+    return [row for found in by_origin.values() for row in _drawn(found, most, rng)]
+
+
+if __name__ == "__main__":
+    mix()

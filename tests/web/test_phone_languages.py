@@ -12,6 +12,10 @@ from tests.web.browser import settled
 from tests.web.phone_page import PhonePage
 
 _TEXTS = {"es": "uno", "fr": "un", "ar": "واحد", "he": "אחד"}
+_BUSY = """setTimeout(() => {
+  const until = performance.now() + 2000;
+  while (performance.now() < until);
+})"""
 
 
 def _speak(journal: ScriptedJournal) -> None:
@@ -47,6 +51,24 @@ async def test_every_language_is_offered_by_its_own_name_and_comes_alone(
     journal.append("sunday", translation=translated(2, "deux", "fr"))
     await page.wait_lines("target", ["uno", "dos"])
     assert page.record.problems == []
+
+
+async def test_a_reader_who_came_early_is_sent_no_other_language_either(
+    journal: ScriptedJournal, start_captions: StartCaptions, page: PhonePage
+) -> None:
+    frames: list[str] = []
+
+    def note(frame: str | bytes) -> None:
+        frames.append(str(frame))
+
+    page.page.on("websocket", lambda socket: socket.on("framereceived", note))
+    await start_captions()
+    await page.open("?language=fr")
+    await page.wait_status("waiting for a service")
+    await page.run(_BUSY)  # all was said before the page can say what it wants of this session
+    _speak(journal)
+    await page.wait_lines("target", ["un"])
+    assert set(_texts(frames)) == {"one", "un"}
 
 
 def _texts(frames: list[str]) -> list[str]:

@@ -11,6 +11,9 @@ const ASLEEP_MS = 15_000;
 // The same for a network that went away while the page was looked at. Speech is rarely silent so long.
 const QUIET_MS = 60_000;
 const FAILURES_BEFORE_EVENTS = 2;
+// Which languages a session has is known when it begins; until then no captions are wanted. The tag says "no
+// language" (BCP 47), as an empty list would ask for all of them.
+const NO_LANGUAGE = "zxx";
 
 /** The sessions that can be followed, newest first. Throws as requestJson does. */
 export const listSessions = async () => (await requestJson("sessions")).sessions;
@@ -136,7 +139,8 @@ export class Feed {
   #open() {
     this.#disconnect();
     this.#refusal = null;
-    const query = new URLSearchParams({ language: this.#languages.join(",") });
+    const languages = this.#info ? this.#languages : [NO_LANGUAGE];
+    const query = new URLSearchParams({ language: languages.join(",") });
     if (this.#isFollowingAll) query.set("finals_only", "1");
     else query.set("session", this.#info.session_id);
     query.set("after", this.#sequence);

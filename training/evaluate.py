@@ -16,14 +16,18 @@ import functools
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from services.errors import InvalidInput
 from services.mt.engine import LanguagePair
 from training.job import Job, out_option, seed_option
-from training.run_folder import RunFolder, write_json
+from training.run_folder import RunFolder, fingerprint, write_json
+
+if TYPE_CHECKING:
+    from training.evaluation.recognisers import Recogniser
+    from training.evaluation.translators import Translator
 
 EVALUATION = "evaluation.json"
 PAGE = "evaluation.html"
@@ -184,11 +188,7 @@ def _judge_translators(options: dict[str, Any], run: RunFolder, evaluation: dict
                     )
         finally:
             translator.close()
-        evaluation["systems"][name] = {
-            "spec": spec,
-            "model": translator.model,
-            "size_bytes": translator.size_bytes,
-        }
+        evaluation["systems"][name] = _system(spec, translator)
 
     results = [
         translation.SetResult(
@@ -246,11 +246,7 @@ def _judge_recognisers(options: dict[str, Any], evaluation: dict[str, Any]) -> N
             }
         finally:
             recogniser.close()
-        evaluation["systems"][f"stt_{system}"] = {
-            "spec": spec,
-            "model": recogniser.model,
-            "size_bytes": recogniser.size_bytes,
-        }
+        evaluation["systems"][f"stt_{system}"] = _system(spec, recogniser)
     results = [
         recognition.SpeechResult(
             name, tuple(clips), texts["new"][name], texts["old"][name] if "old" in texts else None
@@ -258,6 +254,18 @@ def _judge_recognisers(options: dict[str, Any], evaluation: dict[str, Any]) -> N
         for name, clips in sets.items()
     ]
     evaluation["recognition"] = recognition.figures(results) | {"heard": recognition.heard(results)}
+
+
+def _system(spec: str, loaded: Translator | Recogniser) -> dict[str, Any]:
+    """Which model was judged; `sha256` of its files, so that no other is deployed for it."""
+    files = Path(spec.partition(":")[2] or os.devnull)
+    is_there = files.is_dir() or files.is_file()
+    return {
+        "spec": spec,
+        "model": loaded.model,
+        "size_bytes": loaded.size_bytes,
+        "sha256": fingerprint(files) if is_there else None,
+    }
 
 
 def _summary(evaluation: dict[str, Any]) -> dict[str, Any]:

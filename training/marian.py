@@ -1,0 +1,293 @@
+r"""Trains a small Marian model, from nothing or on from one that is there (full fine-tuning).
+
+    python -m training.marian --data var/training/mix --out var/training/en-es
+    python -m training.marian --data var/training/mix --out var/training/better \
+        --model var/models/opus-mt-en-es --steps 3000 --learning-rate 0.00003 --no-muon
+    accelerate launch -m training.marian ...          # several GPUs
+
+It reads train.jsonl and dev.jsonl, and writes <out>/model, a transformers MarianMTModel, which
+`python -m training.export` makes quick. The best weights on dev.jsonl by chrF++ are kept.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from training.job import Job, out_option, resume_option, seed_option
+from training.rows import Row, read_rows
+from training.run_folder import RunFolder
+
+MODEL, CHECKPOINT, CURVE = "model", "checkpoint.pt", "curve.jsonl"
+
+
+@click.command(cls=Job)
+@click.option(
+    "--data",
+    "data_folders",
+    type=click.Path(path_type=Path, file_okay=False),
+    required=True,
+    multiple=True,
+    help="A folder with train.jsonl and dev.jsonl. Of several, each pass takes the next one's "
+    "train.jsonl, so that each can be augmented in another way; the first one's dev.jsonl judges.",
+)
+@out_option
+@click.option(
+    "--model",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Go on from this model instead of from nothing.",
+)
+@click.option("--steps", type=click.IntRange(1), default=20_000, help="Steps of the optimiser.")
+@click.option("--batch-tokens", type=click.IntRange(16), default=2000, help="Of one batch, padded.")
+@click.option("--accumulate", type=click.IntRange(1), default=2, help="Batches a step.")
+@click.option("--learning-rate", type=click.FloatRange(0, min_open=True), default=0.003)
+@click.option(
+    "--muon-learning-rate", type=click.FloatRange(0, min_open=True), default=0.02, help="Matrices'."
+)
+@click.option("--no-muon", is_flag=True, help="AdamW for all weights: for fine-tuning.")
+@click.option("--weight-decay", type=click.FloatRange(0), default=0.01)
+@click.option("--warmup-steps", type=click.IntRange(0), default=400)
+@click.option("--decay-share", type=click.FloatRange(0, 1), default=0.5, help="Of all steps.")
+@click.option("--average-decay", type=click.FloatRange(0, 1), default=0.998)
+@click.option("--max-tokens", type=click.IntRange(8, 500), default=128, help="Longer: left out.")
+@click.option("--evaluate-every", type=click.IntRange(1), default=1000, help="Steps.")
+@click.option("--model-width", type=click.IntRange(16), default=256, help="New models only.")
+@click.option("--feed-forward-width", type=click.IntRange(16), default=1024)
+@click.option("--encoder-layers", type=click.IntRange(1), default=6)
+@click.option("--decoder-layers", type=click.IntRange(1), default=2)
+@click.option("--vocabulary-size", type=click.IntRange(64), default=8000)
+@click.option("--dropout", type=click.FloatRange(0, 1), default=0.1)
+@click.option(
+    "--precision",
+    type=click.Choice(["bfloat16", "float32"]),
+    default="bfloat16",
+    help="To compute in.",
+)
+@seed_option
+@resume_option
+def marian(data_folders: tuple[Path, ...], out: Path, resume: bool, **options: Any) -> None:
+    """Train a small Marian model on train.jsonl and keep what is best on dev.jsonl.
+
+    Ctrl-C keeps a checkpoint; --resume with the same options goes on from it.
+    """
+    import accelerate
+    import torch
+    from rich.progress import Progress
+    from torch.utils.tensorboard import SummaryWriter
+
+    from training.marian_loss import summed_loss, token_weight
+    from training.marian_model import MarianTokens, Size, new_model, new_tokenizer, read_model
+    from training.optimiser import Optimiser, rate_factor
+    from training.token_batches import encode, padded, passes
+
+    inputs = {f"data_{index}": folder / "train.jsonl" for index, folder in enumerate(data_folders)}
+    inputs["dev"] = data_folders[0] / "dev.jsonl"
+    if options["model"]:
+        inputs["model"] = options["model"]
+    accelerator = accelerate.Accelerator()
+    is_first = accelerator.is_main_process
+    told = options | {"data": [str(folder) for folder in data_folders]}
+    run = RunFolder(out, "marian", told, inputs=inputs, resumes=resume or not is_first)
+    seed = options["seed"]
+    torch.manual_seed(seed)
+
+    with run:
+        train = [list(read_rows(folder / "train.jsonl")) for folder in data_folders]
+        dev = list(read_rows(inputs["dev"]))
+        tokenizer_folder = options["model"] or out / "tokenizer"
+        if options["model"]:
+            model = read_model(options["model"])
+        else:
+            size = Size(**{field.name: options[field.name] for field in dataclasses.fields(Size)})
+            model = new_model(size)
+            if is_first and not (out / "tokenizer" / "vocab.json").exists():
+                tags = {row.tag for rows in train for row in rows if row.tag}
+                texts = (text for row in train[0] for text in (row.source, row.target))
+                new_tokenizer(out / "tokenizer", texts, size.vocabulary_size, tags)
+            accelerator.wait_for_everyone()
+        tokens = MarianTokens(tokenizer_folder)
+        encoded = [encode(rows, tokens, max_tokens=options["max_tokens"]) for rows in train]
+        run.note(
+            parameters=sum(weight.numel() for weight in model.parameters()),
+            train_rows=[len(rows) for rows in train],
+            too_long_rows=[one.dropped_count for one in encoded],
+        )
+
+        model.to(accelerator.device, getattr(torch, options["precision"])).train()
+        optimiser = Optimiser(
+            model,
+            learning_rate=options["learning_rate"],
+            muon_learning_rate=None if options["no_muon"] else options["muon_learning_rate"],
+            weight_decay=options["weight_decay"],
+            average_decay=options["average_decay"],
+        )
+        computing = accelerator.prepare(model)
+        writer = SummaryWriter(str(out / "tensorboard")) if is_first else None
+        step, best, target_tokens, trained_s = 0, -1.0, 0, 0.0
+        if resume and (out / CHECKPOINT).exists():
+            kept = torch.load(out / CHECKPOINT, weights_only=True, map_location="cpu")
+            optimiser.load_state(kept["optimiser"])
+            step, best, target_tokens = kept["step"], kept["best"], kept["target_tokens"]
+            trained_s = kept["trained_s"]
+
+        def save_checkpoint() -> None:
+            state = {
+                "optimiser": optimiser.state(),
+                "step": step,
+                "best": best,
+                "target_tokens": target_tokens,
+                "trained_s": trained_s,
+            }
+            torch.save(state, out / f".{CHECKPOINT}.new")
+            (out / f".{CHECKPOINT}.new").replace(out / CHECKPOINT)
+
+        def judge() -> None:
+            """Translates dev.jsonl with the averaged weights; keeps them when they are best."""
+            nonlocal best
+            with optimiser.averaged():
+                scores = dev_scores(model, tokens, dev, options["max_tokens"])
+                line = {"step": step, "target_tokens": target_tokens, "minutes": trained_s / 60}
+                with (out / CURVE).open("a", encoding="utf-8") as curve:
+                    curve.write(json.dumps(line | scores) + "\n")
+                for name, value in scores.items():
+                    if writer:
+                        writer.add_scalar(f"dev/{name}", value, step)
+                shown = ", ".join(f"{name} {value:.2f}" for name, value in scores.items())
+                click.echo(f"step {step}, {trained_s / 60:.0f} min: {shown}")
+                if scores["chrf"] > best:
+                    best = scores["chrf"]
+                    model.save_pretrained(out / MODEL)
+                    tokens.copy_to(out / MODEL)
+                    run.note(best={"step": step, **scores})
+
+        workers = accelerator.num_processes
+        batches = passes(
+            encoded,
+            options["batch_tokens"],
+            seed,
+            first_batch=step * options["accumulate"] * workers,
+        )
+        loss_sum = weight_sum = 0.0
+        with Progress(transient=True) as progress:
+            bar = progress.add_task("training", total=options["steps"], completed=step)
+            try:
+                while step < options["steps"]:
+                    started = time.monotonic()
+                    # A step's randomness is its own, so that a resumed run draws the same.
+                    torch.manual_seed(seed * 1_000_003 + step * workers + accelerator.process_index)
+                    chosen = [next(batches) for _ in range(options["accumulate"] * workers)]
+                    mine = [
+                        padded(one, indexes, tokens.pad_id).to(accelerator.device)
+                        for one, indexes in chosen[accelerator.process_index :: workers]
+                    ]
+                    total = accelerator.reduce(
+                        torch.tensor(sum(map(token_weight, mine)), device=accelerator.device)
+                    ).item()
+                    for batch in mine:
+                        loss, log_loss = summed_loss(computing, batch)
+                        # Gradients are averaged over the workers: times their number, a sum.
+                        accelerator.backward(loss * workers / total)
+                        loss_sum += log_loss
+                    factor = rate_factor(
+                        step,
+                        options["steps"],
+                        warmup_steps=options["warmup_steps"],
+                        decay_share=options["decay_share"],
+                    )
+                    optimiser.step(factor, clip_norm=1.0)
+                    step += 1
+                    weight_sum += total / workers
+                    target_tokens += int(total)
+                    trained_s += time.monotonic() - started
+                    progress.update(bar, completed=step)
+                    if step % 100 == 0 or step == options["steps"]:
+                        if writer:
+                            writer.add_scalar("train/log_loss", loss_sum / weight_sum, step)
+                            writer.add_scalar("train/rate_factor", factor, step)
+                        run.note(
+                            train_log_loss=loss_sum / weight_sum,
+                            target_tokens_per_s=round(target_tokens / trained_s),
+                        )
+                        loss_sum = weight_sum = 0.0
+                    if is_first and (
+                        step % options["evaluate_every"] == 0 or step == options["steps"]
+                    ):
+                        judge()
+                        save_checkpoint()
+            except KeyboardInterrupt:
+                if is_first:
+                    save_checkpoint()
+                    click.echo(f"stopped at step {step}; --resume goes on from there", err=True)
+                raise
+        run.note(step=step, target_tokens=target_tokens, minutes=round(trained_s / 60, 1))
+        click.echo(f"best chrF++ {best:.2f}; the model is in {out / MODEL}")
+
+
+def dev_scores(model: Any, tokens: Any, rows: Sequence[Row], max_tokens: int) -> dict[str, float]:
+    """chrF++ of greedy translations by kind of row; `chrf` is their mean."""
+    import sacrebleu
+
+    translations = translate(
+        model, tokens, [row.tagged_source for row in rows], max_tokens=max_tokens
+    )
+    by_kind: dict[str, tuple[list[str], list[str]]] = defaultdict(lambda: ([], []))
+    for row, translation in zip(rows, translations, strict=True):
+        by_kind[row.kind][0].append(translation)
+        by_kind[row.kind][1].append(row.target)
+    scores = {
+        f"chrf_{kind}": sacrebleu.corpus_chrf(outputs, [references], word_order=2).score
+        for kind, (outputs, references) in sorted(by_kind.items())
+    }
+    return {"chrf": sum(scores.values()) / len(scores), **scores}
+
+
+def translate(
+    model: Any,
+    tokens: Any,
+    texts: Sequence[str],
+    *,
+    max_tokens: int = 128,
+    beam_size: int = 1,
+    batch_size: int = 64,
+) -> list[str]:
+    """Translations of `texts`, in order; longer texts than `max_tokens` are cut."""
+    import torch
+
+    sources = [ids[: max_tokens - 1] + ids[-1:] for ids in tokens.encode_sources(texts)]
+    order = sorted(range(len(sources)), key=lambda index: len(sources[index]))
+    translations = [""] * len(sources)
+    was_training = model.training
+    model.eval()
+    with torch.inference_mode():
+        for start in range(0, len(order), batch_size):
+            chosen = order[start : start + batch_size]
+            longest = max(len(sources[index]) for index in chosen)
+            ids = torch.tensor(
+                [
+                    sources[index] + [tokens.pad_id] * (longest - len(sources[index]))
+                    for index in chosen
+                ],
+                device=model.device,
+            )
+            generated = model.generate(
+                input_ids=ids,
+                attention_mask=(ids != tokens.pad_id).long(),
+                max_new_tokens=min(max_tokens, 2 * longest + 8),
+                num_beams=beam_size,
+                do_sample=False,
+            )
+            for index, row in zip(chosen, generated.tolist(), strict=True):
+                translations[index] = tokens.decode(row)
+    model.train(was_training)
+    return translations
+
+
+if __name__ == "__main__":
+    marian()

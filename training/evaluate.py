@@ -26,7 +26,8 @@ from training.job import Job, out_option, seed_option
 from training.run_folder import RunFolder, fingerprint, write_json
 
 if TYPE_CHECKING:
-    from training.evaluation.recognisers import Recogniser
+    from training.evaluation.recognisers import Clip, Recogniser
+    from training.evaluation.sets import EvaluationSet
     from training.evaluation.translators import Translator
 
 EVALUATION = "evaluation.json"
@@ -98,6 +99,8 @@ def evaluate(**options: Any) -> None:
         --speech church=var/datasets/november/audio/en
     """
     _check(options)
+    sets = _sets(options) if options["new_spec"] else []
+    clips = _clips(options) if options["stt_new"] else {}
     files = [name.partition("=")[2] for name in (*options["set_names"], *options["speech_names"])]
     inputs = {file: Path(file) for file in files if file}
     with RunFolder(options["out"], "evaluate", options, inputs=inputs) as run:
@@ -110,9 +113,9 @@ def evaluate(**options: Any) -> None:
             "systems": {},
         }
         if options["new_spec"]:
-            _judge_translators(options, run, evaluation)
+            _judge_translators(options, sets, run, evaluation)
         if options["stt_new"]:
-            _judge_recognisers(options, evaluation)
+            _judge_recognisers(options, clips, evaluation)
 
         from training.evaluation.page import page
         from training.evaluation.tables import print_tables
@@ -133,19 +136,40 @@ def _check(options: dict[str, Any]) -> None:
         raise InvalidInput("NOTHING_TO_JUDGE", "name a set to judge by: --set REGISTER=FILE")
 
 
-def _judge_translators(options: dict[str, Any], run: RunFolder, evaluation: dict[str, Any]) -> None:
+def _pair(options: dict[str, Any]) -> LanguagePair:
+    return LanguagePair(options["source_language"], options["target_language"])
+
+
+def _sets(options: dict[str, Any]) -> list[EvaluationSet]:
+    from training.evaluation.sets import read_sets
+
+    return read_sets(
+        options["set_names"],
+        _pair(options),
+        with_own=options["own_sermon"],
+        limit=options["limit"],
+        seed=options["seed"],
+    )
+
+
+def _clips(options: dict[str, Any]) -> dict[str, list[Clip]]:
+    from training.evaluation.recognisers import read_speech
+
+    return read_speech(options["speech_names"], options["source_language"], options["limit"])
+
+
+def _judge_translators(
+    options: dict[str, Any],
+    sets: list[EvaluationSet],
+    run: RunFolder,
+    evaluation: dict[str, Any],
+) -> None:
     from training.evaluation import comet, differences, edge_cases, latency, measures, translation
     from training.evaluation.kept import TermCheck
-    from training.evaluation.sets import OWN_SERMON, Variant, read_set, sources
+    from training.evaluation.sets import Variant, sources
     from training.evaluation.translators import load_translator
 
-    pair = LanguagePair(options["source_language"], options["target_language"])
-    read = functools.partial(read_set, pair=pair, seed=options["seed"])
-    sets = [read(name, limit=options["limit"]) for name in options["set_names"]]
-    if options["own_sermon"] and (pair.source, pair.target) == ("en", "es"):
-        sets.append(read(f"own-sermon:sermon={OWN_SERMON}"))
-    if len({each.name for each in sets}) < len(sets):
-        raise InvalidInput("BAD_SET", "two sets have one name; name them NAME:REGISTER=FILE")
+    pair = _pair(options)
     variants: tuple[Variant, ...] = ("plain", "as_heard") if options["as_heard"] else ("plain",)
     cases = edge_cases.read_cases(edge_cases.OWN, pair)
     measured = latency.suitable([row.source for each in sets for row in each.rows])
@@ -222,17 +246,13 @@ def _judge_translators(options: dict[str, Any], run: RunFolder, evaluation: dict
     _write(run.path / _TRANSLATIONS, "".join(f"{line}\n" for line in lines))
 
 
-def _judge_recognisers(options: dict[str, Any], evaluation: dict[str, Any]) -> None:
+def _judge_recognisers(
+    options: dict[str, Any], clips: dict[str, list[Clip]], evaluation: dict[str, Any]
+) -> None:
     from training.evaluation import recognition
-    from training.evaluation.recognisers import load_recogniser, read_clips
+    from training.evaluation.recognisers import load_recogniser
 
     language = options["source_language"]
-    sets = {}
-    for named in options["speech_names"]:
-        name, _, path = named.partition("=")
-        if not (name and path):
-            raise InvalidInput("BAD_SPEECH", f"{named!r} is not NAME=FOLDER")
-        sets[name] = read_clips(Path(path), language)[: options["limit"]]
     texts: dict[str, dict[str, tuple[str, ...]]] = {}
     for system in ("new", "old"):
         if not (spec := options[f"stt_{system}"]):
@@ -241,17 +261,17 @@ def _judge_recognisers(options: dict[str, Any], evaluation: dict[str, Any]) -> N
         recogniser = load_recogniser(spec, threads=options["threads"])
         try:
             texts[system] = {
-                name: recognition.hear_all(recogniser, clips, language)
-                for name, clips in sets.items()
+                name: recognition.hear_all(recogniser, found, language)
+                for name, found in clips.items()
             }
         finally:
             recogniser.close()
         evaluation["systems"][f"stt_{system}"] = _system(spec, recogniser)
     results = [
         recognition.SpeechResult(
-            name, tuple(clips), texts["new"][name], texts["old"][name] if "old" in texts else None
+            name, tuple(found), texts["new"][name], texts["old"][name] if "old" in texts else None
         )
-        for name, clips in sets.items()
+        for name, found in clips.items()
     ]
     evaluation["recognition"] = recognition.figures(results) | {"heard": recognition.heard(results)}
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -99,6 +99,19 @@ def read_clips(path: Path, language: str) -> list[Clip]:
             f"{path} holds no speech in {language!r}: a folder with {METADATA} (file_name, text) "
             f"or {_MANIFEST} (file, text, lang), or one of these files",
         )
+    return clips
+
+
+def read_speech(
+    named: Sequence[str], language: str, limit: int | None = None
+) -> dict[str, list[Clip]]:
+    """The clips of each "NAME=FOLDER". Raises InvalidInput: BAD_SPEECH."""
+    clips = {}
+    for each in named:
+        name, _, path = each.partition("=")
+        if not (name and path):
+            raise InvalidInput("BAD_SPEECH", f"{each!r} is not NAME=FOLDER")
+        clips[name] = read_clips(Path(path), language)[:limit]
     return clips
 
 

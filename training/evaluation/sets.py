@@ -18,6 +18,7 @@ Register = Literal["biblical", "modern", "sermon"]
 REGISTERS: tuple[Register, ...] = get_args(Register)
 Variant = Literal["plain", "as_heard"]
 OWN_SERMON = Path(__file__).with_name("sermon.en-es.jsonl")
+_OWN_PAIR = LanguagePair("en", "es")
 # Fewer groups than this say nothing about how groups differ.
 LEAST_GROUPS = 5
 
@@ -90,6 +91,27 @@ def read_set(
         kept = sorted(random.Random(seed).sample(range(len(rows)), limit))
         rows = [rows[at] for at in kept]
     return EvaluationSet(name, found, tuple(rows), fingerprint(path))
+
+
+def read_sets(
+    named: Sequence[str],
+    pair: LanguagePair,
+    *,
+    with_own: bool = True,
+    limit: int | None = None,
+    seed: int = 1,
+) -> list[EvaluationSet]:
+    """The sets that are named, and Glossa's own fifty sentences where it has some for `pair`.
+
+    Raises:
+        InvalidInput: as `read_set` does; BAD_SET for two of one name.
+    """
+    sets = [read_set(each, pair, limit=limit, seed=seed) for each in named]
+    if with_own and pair == _OWN_PAIR:
+        sets.append(read_set(f"own-sermon:sermon={OWN_SERMON}", pair))
+    if len({each.name for each in sets}) < len(sets):
+        raise InvalidInput("BAD_SET", "two sets have one name; name them NAME:REGISTER=FILE")
+    return sets
 
 
 def sources(rows: Sequence[Row], variant: Variant) -> list[str]:

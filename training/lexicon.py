@@ -15,6 +15,7 @@ from collections.abc import Sequence
 _STEM_CHARACTERS = 5
 # The most frequent stems are articles, pronouns and auxiliaries: they fit everywhere.
 _STOP_STEMS = 80
+_STOP_SHARE = 0.05
 _WORD = re.compile(r"[^\W_]+")
 
 
@@ -61,8 +62,9 @@ class Lexicon:
 def _stems_of(texts: Sequence[str]) -> list[frozenset[str]]:
     stems = [frozenset(_stems(text)) for text in texts]
     counts = Counter(stem for found in stems for stem in found)
-    # Of a few texts even an article is rare: only what stands in a tenth of many is none to count.
-    stop = {stem for stem, count in counts.most_common(_STOP_STEMS) if count > len(texts) / 50}
+    stop = {
+        stem for stem, count in counts.most_common(_STOP_STEMS) if count > _STOP_SHARE * len(texts)
+    }
     return [found - stop for found in stems]
 
 

@@ -42,10 +42,15 @@ def as_engine_failed(kind: str, engine: str, doing: str) -> Iterator[None]:
     except Exception as error:
         said = str(error).strip().partition("\n")[0] or type(error).__name__
         message = f"the {kind} {engine} could not {doing}: {said}"
-        if isinstance(error, MemoryError) or any(
-            words in str(error).lower() for words in _OUT_OF_MEMORY
-        ):
+        if is_out_of_memory(error):
             # The frames that failed hold what filled the memory for as long as the error is held.
             traceback.clear_frames(error.__traceback__)
             raise OutOfMemory(message, engine=engine) from error
         raise EngineFailed(message, engine=engine) from error
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether a library says that there was no room."""
+    return isinstance(error, MemoryError) or any(
+        words in str(error).lower() for words in _OUT_OF_MEMORY
+    )

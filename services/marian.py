@@ -142,6 +142,7 @@ class Unit:
         is_whole: False for a piece of a sentence that is too long for the model.
         prefix: tokens that its translation begins with.
         tokens: what was generated after them.
+        log_probability: mean of the generated tokens, the end's included; 0.0 before decoding.
     """
 
     source: list[str]
@@ -149,6 +150,7 @@ class Unit:
     prefix: list[str] = field(default_factory=list)
     tokens: list[str] = field(default_factory=list)
     is_ended: bool = False
+    log_probability: float = 0.0
 
     @property
     def token_limit(self) -> int:
@@ -236,7 +238,7 @@ class Model:
     def decode(
         self, units: Sequence[Unit], target: str, *, beam_size: int, callback: Any = None
     ) -> None:
-        """Fills in the tokens of `units`. `callback` needs a beam of 1."""
+        """Fills in the tokens of `units` and how likely they are. `callback` needs a beam of 1."""
         self.open()
         first = [self._target_tokens[target]] if target in self._target_tokens else []
         results = self._translator.translate_batch(
@@ -246,10 +248,14 @@ class Model:
             max_decoding_length=max(unit.token_limit for unit in units),
             disable_unk=True,
             return_end_token=True,
+            return_scores=True,
             callback=callback,
         )
         for unit, result in zip(units, results, strict=True):
             tokens = result.hypotheses[0][len(unit.prefix) :]
+            # CTranslate2 adds up what it generated and divides by the prefix's tokens as well.
+            share = len(result.hypotheses[0]) / max(1, len(tokens))
+            unit.log_probability = result.scores[0] * share
             unit.is_ended = tokens[-1:] == [END]
             unit.tokens = tokens[:-1] if unit.is_ended else tokens
 
@@ -279,6 +285,15 @@ class Model:
             for word in words
             if not self._vocabulary.issuperset(word)
         )
+
+
+def mean_log_probability(units: Sequence[Unit]) -> float:
+    """Of all their tokens together, as `Unit.log_probability` is of one's."""
+    token_counts = [len(unit.tokens) + unit.is_ended for unit in units]
+    total = sum(
+        unit.log_probability * count for unit, count in zip(units, token_counts, strict=True)
+    )
+    return total / max(1, sum(token_counts))
 
 
 def _as_engine_failed(doing: str) -> AbstractContextManager[None]:

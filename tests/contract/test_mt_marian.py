@@ -53,9 +53,9 @@ def test_each_sentence_of_a_text_is_translated(engine: Engine) -> None:
 
 
 def test_an_abbreviation_ends_no_sentence(engine: Engine) -> None:
-    from services.marian import _sentences
+    from services.marian import sentences
 
-    assert list(_sentences("As St. Paul wrote to J. Smith. Amen! ¿Y tú?")) == [
+    assert list(sentences("As St. Paul wrote to J. Smith. Amen! ¿Y tú?")) == [
         "As St. Paul wrote to J. Smith.",
         "Amen!",
         "¿Y tú?",

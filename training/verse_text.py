@@ -14,7 +14,8 @@ from typing import Literal, get_args
 DivineName = Literal["tagged", "senor", "jehova", "as-is"]
 DIVINE_NAMES: tuple[DivineName, ...] = get_args(DivineName)
 
-_CLOSING_SINGLE = re.compile(r"(?<=[.,;:!?])['’]+(?=\s|$)")
+# An apostrophe ends a word only behind an s: "the disciples' house".
+_CLOSING_SINGLE = re.compile(r"(?<=[.,;:!?])['’]+(?=\s|$)|(?<=[^\Ws])’(?!\w)")
 _OPENING_SINGLE = re.compile(r"(?<!\w)['‘](?=\w)(?!tis\b|twas\b)")
 _DASH = re.compile(r"\s*[—–]+\s*")
 _HAS_JEHOVAH = re.compile(r"\bJehov[áa]")

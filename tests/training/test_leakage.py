@@ -1,0 +1,53 @@
+"""What stands in an evaluation is found again in a text to be trained on."""
+
+from __future__ import annotations
+
+import pytest
+
+from training.leakage import Leakage
+
+VERSE = (
+    "In the days when the judges judged, there was a famine in the land, and a certain man went "
+    "to live in the country of Moab."
+)
+SENTENCE = "He sold the old house near the river."
+
+
+@pytest.fixture(scope="module")
+def leakage() -> Leakage:
+    return Leakage([VERSE, SENTENCE, "I don't know."])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        VERSE,
+        VERSE.lower().replace(",", ""),
+        f"So it is written. {VERSE} That is where it begins.",
+        VERSE.replace("certain man", "man of Bethlehem"),
+        f"My brother wrote to me that {SENTENCE.lower()}",
+        "I don't know!",
+    ],
+    ids=["same", "bare", "within", "near copy", "whole sentence within", "short and the same"],
+)
+def test_text_of_the_evaluation_is_leaked(leakage: Leakage, text: str) -> None:
+    assert leakage.is_leaked(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I don't know what to say about it.",
+        "Once upon a time there was a famine in the land, and people left their towns.",
+        "He sold the old house near the harbour.",
+        "",
+    ],
+    ids=["short within", "a phrase in common", "another end", "empty"],
+)
+def test_other_text_is_not(leakage: Leakage, text: str) -> None:
+    assert not leakage.is_leaked(text)
+
+
+def test_nothing_is_leaked_without_an_evaluation() -> None:
+    assert not Leakage([]).is_leaked(VERSE)
+    assert not Leakage(["", "..."]).is_leaked("...")

@@ -1,0 +1,277 @@
+"""Recipes: how much of what ends up in a mix, how it is told, and what must not be in it."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from tests.training import mini_data
+from training.augmentation import general_passes, heard, joined
+from training.bible import bible
+from training.curriculum import difficulty
+from training.heard import unpunctuated
+from training.mix import mix
+from training.rows import Row, read_rows, write_rows
+from training.substitution import renamed, renumbered
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return mini_data.write(tmp_path_factory.mktemp("data"))
+
+
+@pytest.fixture(scope="module")
+def bible_folder(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("bible") / "out"
+    arguments = ["--data", str(data), "--pair", "WEB-BES", "--pair", "WEB-RV1909"]
+    result = CliRunner().invoke(bible, [*arguments, "--out", str(out)])
+    assert result.exit_code == 0, result.output
+    return out
+
+
+@pytest.fixture(scope="module")
+def sermons(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A dataset's folder, as ./glossa queue snapshot lays it out."""
+    folder = tmp_path_factory.mktemp("sermons")
+    (folder / "en-es").mkdir()
+    with (folder / "en-es/pairs.jsonl").open("w") as lines:
+        for number in range(100):
+            fields = {"en": f"Sermon {number} is said.", "es": f"Se dice el sermón {number}."}
+            own = {"tier": "accepted", "weight": 1.5, "session_id": f"s{number % 3}"}
+            languages = {"source_language": "en", "target_language": "es"}
+            lines.write(json.dumps(fields | own | languages) + "\n")
+    return folder
+
+
+def run(recipe: str, bible_folder: Path, out: Path, *options: str | Path) -> Result:
+    arguments = ["--recipe", recipe, "--bible", bible_folder, "--out", out, *options]
+    return CliRunner().invoke(mix, [str(argument) for argument in arguments])
+
+
+def made(recipe: str, bible_folder: Path, out: Path, *options: str | Path) -> list[Row]:
+    result = run(recipe, bible_folder, out, *options)
+    assert result.exit_code == 0, result.output
+    return list(read_rows(out / "train.jsonl"))
+
+
+def metrics(folder: Path) -> dict[str, Any]:
+    loaded: dict[str, Any] = json.loads((folder / "run.json").read_text())["metrics"]
+    return loaded
+
+
+def test_base_takes_everything(data: Path, bible_folder: Path, tmp_path: Path) -> None:
+    rows = made("base", bible_folder, tmp_path / "out", "--data", data)
+    own = Counter(row.kind for row in read_rows(bible_folder / "train.jsonl"))
+    counts = Counter(row.kind for row in rows)
+    assert counts["bible"] == own["bible"]
+    assert counts["glossary"] == own["glossary"]
+    sentences = (data / "tatoeba/train.tsv").read_text().splitlines()
+    assert counts["general"] > 1.5 * len(sentences)
+    assert all(row.weight == 1 for row in rows)
+    assert sum(entry["rows"] for entry in metrics(tmp_path / "out")["table"]) == len(rows)
+
+
+def test_base_needs_everyday_language(bible_folder: Path, tmp_path: Path) -> None:
+    result = run("base", bible_folder, tmp_path / "out")
+    assert result.exit_code == 2
+    assert "--data" in result.output
+
+
+@pytest.mark.parametrize(
+    ("recipe", "shares"),
+    [
+        ("first", {"bible": 0.70, "sermon": 0.25, "glossary": 0.05}),
+        ("later", {"sermon": 0.50, "bible": 0.40, "glossary": 0.10}),
+    ],
+)
+def test_recipe_mixes_in_its_shares(
+    bible_folder: Path, sermons: Path, tmp_path: Path, recipe: str, shares: dict[str, float]
+) -> None:
+    rows = made(recipe, bible_folder, tmp_path / "out", "--sermons", sermons, "--pairs", 150)
+    counts = Counter(row.kind for row in rows)
+    assert len(rows) == pytest.approx(150, abs=2)
+    assert {kind: counts[kind] / len(rows) for kind in counts} == pytest.approx(shares, abs=0.01)
+
+
+def test_sermons_and_terms_count_twice(bible_folder: Path, sermons: Path, tmp_path: Path) -> None:
+    rows = made("first", bible_folder, tmp_path / "out", "--sermons", sermons)
+    weights = {row.kind: row.weight for row in rows}
+    assert weights == {"bible": 1.0, "sermon": 3.0, "glossary": 2.0}  # a sermon had 1.5
+
+
+def test_too_few_sermons_make_a_smaller_mix(
+    bible_folder: Path, sermons: Path, tmp_path: Path
+) -> None:
+    rows = made("later", bible_folder, tmp_path / "out", "--sermons", sermons)
+    assert len(rows) == 200
+    assert len({row.source for row in rows if row.kind == "sermon"}) == 100
+
+
+def test_recipe_without_its_sermons_says_so(bible_folder: Path, tmp_path: Path) -> None:
+    result = run("first", bible_folder, tmp_path / "out")
+    assert result.exit_code == 2
+    assert "sermon" in result.output
+    assert "--sermons" in result.output
+
+
+def test_what_is_judged_with_is_never_trained_on(
+    data: Path, bible_folder: Path, tmp_path: Path
+) -> None:
+    judged = [row for name in ("dev", "test") for row in read_rows(bible_folder / f"{name}.jsonl")]
+    verse = next(row for row in judged if row.group == "RUT")
+    sentence = (data / "tatoeba/test.tsv").read_text().splitlines()[0].split("\t")
+    extra = tmp_path / "extra.jsonl"
+    planted = [
+        Row(f"He read to us: {verse.source}", "Nos leyó.", "sermon", "planted"),
+        Row(sentence[0].upper(), "Otra cosa.", "general", "planted"),
+        Row("Something else is in here.", verse.target, "sermon", "planted"),
+        Row("This one may stay in here.", "Esta puede quedarse aquí.", "sermon", "planted"),
+    ]
+    write_rows(extra, planted)
+    rows = made("base", bible_folder, tmp_path / "out", "--data", data, "--extra", extra)
+    kept = [row.target for row in rows if row.origin == "planted"]
+    assert kept == [planted[3].target]
+    assert metrics(tmp_path / "out")["leaked_count"] >= 3
+
+
+def test_dev_and_test_come_along(data: Path, bible_folder: Path, tmp_path: Path) -> None:
+    made("base", bible_folder, tmp_path / "out", "--data", data, "--dev-rows", "20")
+    dev = Counter(row.origin for row in read_rows(tmp_path / "out/dev.jsonl"))
+    assert dev == {"WEB-BES": 20, "WEB-RV1909": 20, "tatoeba": 20}
+    test = list(read_rows(tmp_path / "out/test.jsonl"))
+    whole = list(read_rows(bible_folder / "test.jsonl"))
+    assert len(test) == len(whole) + len((data / "tatoeba/test.tsv").read_text().splitlines())
+
+
+def test_earlier_mix_is_replayed(bible_folder: Path, sermons: Path, tmp_path: Path) -> None:
+    earlier = tmp_path / "earlier"
+    old = [
+        Row(f"Old number {number}.", f"Viejo {number}.", "sermon", "old", weight=1.7)
+        for number in range(100)
+    ]
+    write_rows(earlier / "train.jsonl", old)
+    options = ("--sermons", sermons, "--pairs", 80, "--replay", earlier, "--replay-share", "0.2")
+    rows = made("first", bible_folder, tmp_path / "out", *options)
+    replayed = [row for row in rows if row.origin == "old"]
+    assert len(replayed) / len(rows) == pytest.approx(0.2, abs=0.01)
+    assert {row.weight for row in replayed} == {1.7}  # as it was; not doubled again
+
+
+def test_curriculum_goes_from_clean_to_hard(
+    bible_folder: Path, sermons: Path, tmp_path: Path
+) -> None:
+    options = ("--sermons", sermons, "--order", "curriculum")
+    rows = made("first", bible_folder, tmp_path / "out", *options)
+    stages = [difficulty(row) for row in rows]
+    assert stages == sorted(stages)
+    assert rows[0].kind == "glossary"
+    assert rows[-1].kind == "sermon"
+
+
+def test_same_seed_makes_the_same_mix(data: Path, bible_folder: Path, tmp_path: Path) -> None:
+    one = made("base", bible_folder, tmp_path / "one", "--data", data)
+    assert made("base", bible_folder, tmp_path / "same", "--data", data) == one
+    assert made("base", bible_folder, tmp_path / "other", "--data", data, "--seed", "2") != one
+
+
+def test_numbers_stay_the_same_in_both_texts(
+    data: Path, bible_folder: Path, tmp_path: Path
+) -> None:
+    rows = made("base", bible_folder, tmp_path / "out", "--data", data)
+    numbered = [row for row in rows if row.kind == "general" and re.search(r"\d", row.source)]
+    seen = set()
+    for row in numbered:
+        digits = [re.findall(r"\d+", re.sub(r"(?<=\d)[.,](?=\d)", "", text))
+                  for text in (row.source, row.target)]  # fmt: skip
+        assert digits[0] == digits[1], row
+        seen.update(digits[0])
+    assert len(seen) > 100  # the sentences themselves have 8 different ones
+
+
+@pytest.mark.parametrize(
+    ("source", "target"),
+    [
+        ("It cost $10,000.", "Costó 10.000 dólares."),
+        ("About 450,000 words in 1987.", "Unas 450 000 palabras en 1987."),
+        ("It weighs 3.5 kilos.", "Pesa 3,5 kilos."),
+        ("He paid 5,000 yen.", "Pagó 5,000 yenes."),
+    ],
+)
+def test_number_is_replaced_as_it_was_written(source: str, target: str) -> None:
+    def form(text: str) -> str:
+        return re.sub(r"\d", "#", text)
+
+    rng = random.Random(1)
+    changed = [renumbered(source, target, rng) for _ in range(20)]
+    assert {(form(one), form(other)) for one, other in changed} == {(form(source), form(target))}
+    assert len(set(changed)) > 10
+    for one, other in changed:
+        assert re.sub(r"\D", "", one) == re.sub(r"\D", "", other)
+
+
+@pytest.mark.parametrize(
+    ("source", "target"),
+    [
+        ("I have 3 of 5.", "Tengo 3."),
+        ("We leave at 7:30.", "Salimos a las 7:30."),
+        ("There are 12.", "Hay doce."),
+        ("There is 1 left.", "Queda 1."),
+    ],
+    ids=["not the same numbers", "a time", "one in words", "one is singular"],
+)
+def test_number_is_left_where_another_would_be_wrong(source: str, target: str) -> None:
+    assert renumbered(source, target, random.Random(1)) == (source, target)
+
+
+def test_names_are_replaced_in_both_texts_or_in_none() -> None:
+    rng = random.Random(1)
+    new = {renamed("Tom and Mary left.", "Tom y Mary se fueron.", rng) for _ in range(50)}
+    assert len(new) > 40
+    for source, target in new:
+        one, other = source.removesuffix(" left.").split(" and ")
+        assert target == f"{one} y {other} se fueron."
+        assert one != other
+    alone = ("Tom left.", "Se fue.")
+    assert renamed(*alone, rng) == alone
+    tomorrow = ("Tomorrow he leaves.", "Tomorrow se va.")
+    assert renamed(*tomorrow, rng) == tomorrow
+
+
+def test_joined_sentences_stay_side_by_side() -> None:
+    rows = [Row(f"a{n}.", f"b{n}.", "general", "t") for n in range(200)]
+    together = list(joined(rows, 0.35, random.Random(1)))
+    assert {row.source.count(".") for row in together} == {1, 2, 3}
+    assert sum(row.source.count(".") for row in together) == 200
+    assert all(row.source.replace("a", "b") == row.target for row in together)
+
+
+def test_first_pass_keeps_sentences_alone() -> None:
+    rows = [Row(f"Word {chr(97 + n)}.", f"Palabra {n}.", "general", "t") for n in range(20)]
+    assert list(general_passes(rows, 1, random.Random(1))) == rows
+
+
+def test_some_sources_have_no_punctuation() -> None:
+    rows = [Row(f"Is it you, {n}?", f"¿Eres tú, {n}?", "general", "t") for n in range(1000)]
+    told = list(heard(rows, 0.07, random.Random(1)))
+    bare = [row for row in told if "?" not in row.source]
+    assert len(bare) / len(told) == pytest.approx(0.07, abs=0.02)
+    assert all(row.target.endswith("?") for row in told)
+
+
+@pytest.mark.parametrize(
+    ("text", "bare"),
+    [
+        ("In Romans 8:28, Paul says: 'Yes!'", "in romans 8:28 paul says yes"),
+        ("It's well-known; 3.5 or 1,000.", "it's well-known 3.5 or 1,000"),
+        ("The people's house - here.", "the people's house here"),
+    ],
+)
+def test_recogniser_text_keeps_words_and_numbers(text: str, bare: str) -> None:
+    assert unpunctuated(text) == bare

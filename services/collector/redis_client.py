@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import quote, urlsplit
 
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
@@ -25,6 +27,16 @@ def open_redis(url: str, timeout_s: float) -> Redis:
         socket_connect_timeout=timeout_s,
         retry=Retry(NoBackoff(), 0),
     )
+
+
+def url_with_password(url: str, password_file: Path) -> str:
+    """The URL with the password that a file holds. Raises OSError."""
+    password = password_file.read_text(encoding="utf-8").strip()
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    return parts._replace(
+        netloc=f"{parts.username or ''}:{quote(password, safe='')}@{host}"
+    ).geturl()
 
 
 @contextlib.contextmanager

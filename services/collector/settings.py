@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated, Self
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
@@ -12,6 +12,7 @@ from pydantic_settings import NoDecode, SettingsConfigDict
 from services.collector.bands import Thresholds
 from services.collector.calibration import IDENTITY, Calibration, read_calibration
 from services.collector.composite import Weights
+from services.collector.redis_client import url_with_password
 from services.settings import (
     NO_TOKEN,
     Origins,
@@ -158,12 +159,7 @@ class CollectorSettings(ServiceSettings):
         url = self.redis_url.get_secret_value()
         if self.redis_password_file is None:
             return url
-        password = self.redis_password_file.read_text(encoding="utf-8").strip()
-        parts = urlsplit(url)
-        host = parts.netloc.rpartition("@")[2]
-        return parts._replace(
-            netloc=f"{parts.username or ''}:{quote(password, safe='')}@{host}"
-        ).geturl()
+        return url_with_password(url, self.redis_password_file)
 
     def thresholds(self) -> Thresholds:
         """Where the bands begin: as set here, else as calibrated, else the defaults."""

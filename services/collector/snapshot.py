@@ -2,6 +2,7 @@
 
     <folder>/manifest.json
     <folder>/<source>-<target>/pairs.jsonl         a row a line
+    <folder>/<source>-<target>.<split>/pairs.jsonl what a trainer judges with, see training/
     <folder>/audio/<source>/train/...              with audio: see audio_folder.py
 
 It is written beside its place and renamed when it is whole. docs/datasets.md has every field.
@@ -46,6 +47,8 @@ def being_written(out: Path) -> Iterator[Path]:
         )
     part = out.with_name(f".{out.name}.{os.getpid()}.part")
     try:
+        with contextlib.suppress(FileNotFoundError), _held(part):
+            shutil.rmtree(part)  # of a dead process with this id: in a container all have the same
         part.mkdir(parents=True)
         with _held(part):  # so that forgetting waits for it
             try:
@@ -55,7 +58,8 @@ def being_written(out: Path) -> Iterator[Path]:
                         _sync(Path(folder, name))
                     _sync(Path(folder))
                 part.rename(out)
-                _sync(out.parent)
+                for above in (out.parent, out.parent.parent):  # which may be new, too
+                    _sync(above)
             finally:
                 shutil.rmtree(part, ignore_errors=True)
     except OSError as error:
@@ -64,9 +68,11 @@ def being_written(out: Path) -> Iterator[Path]:
         ) from error
 
 
-def write_pairs(folder: Path, languages: tuple[str, str], rows: Iterable[Row]) -> None:
-    """Writes the rows of one language pair."""
-    path = folder / "-".join(languages) / PAIRS
+def write_pairs(
+    folder: Path, languages: tuple[str, str], rows: Iterable[Row], split: str = ""
+) -> None:
+    """Writes the rows of one language pair; `split`: "dev" or "test", not to be trained on."""
+    path = folder / ".".join(filter(None, ["-".join(languages), split])) / PAIRS
     path.parent.mkdir()
     _write_lines(path, (_as_object(row, languages) for row in rows))
 
@@ -99,7 +105,7 @@ def check(folder: Path) -> dict[str, Any]:
         WrongState: DATASET_DAMAGED, naming the first file that is missing, changed or too many.
     """
     try:
-        manifest = _read_manifest(folder / MANIFEST)
+        manifest = read_manifest(folder / MANIFEST)
     except ValueError:
         manifest = None
     if manifest is None:
@@ -161,8 +167,8 @@ def forget_session(folder: Path, session_id: str) -> int:
 def _forget(folder: Path, session_id: str) -> int:
     """Rows deleted from one dataset. Raises ValueError when its manifest is no JSON."""
     manifest_path = folder / MANIFEST
-    manifest = _read_manifest(manifest_path)
-    if manifest is None or session_id not in manifest["counts"]["sessions"]:
+    manifest = read_manifest(manifest_path)
+    if manifest is None or not any(session_id in each for each in _by_session(manifest)):
         return 0
     for clips in folder.glob(f"audio/*/train/{session_folder(session_id)}"):
         shutil.rmtree(clips)
@@ -175,12 +181,22 @@ def _forget(folder: Path, session_id: str) -> int:
         for name, fingerprint in manifest["files"].items()
         if (folder / name).exists() or not _may_go(name, session_id)
     }
-    manifest["counts"] = _counts(folder)
     manifest["forgotten_session_count"] += 1
-    for sessions in manifest.get("audio", {}).get("skipped", {}).values():
+    for sessions in _by_session(manifest):
         sessions.pop(session_id, None)
+    manifest["counts"] = _counts(folder)
     _replace(manifest_path, [json.dumps(manifest, ensure_ascii=False, indent=2)])
     return deleted
+
+
+def _by_session(manifest: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What a manifest tells session by session; training/snapshot.py tells the last two."""
+    return [
+        manifest["counts"]["sessions"],
+        *manifest.get("audio", {}).get("skipped", {}).values(),
+        manifest.get("splits", {}),
+        *manifest.get("dropped", {}).values(),
+    ]
 
 
 def _row_files(folder: Path) -> list[Path]:
@@ -265,7 +281,7 @@ def _counts(folder: Path) -> dict[str, Any]:
     }
 
 
-def _read_manifest(path: Path) -> dict[str, Any] | None:
+def read_manifest(path: Path) -> dict[str, Any] | None:
     """The manifest; None when there is none of a dataset. Raises ValueError for what is no JSON."""
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))

@@ -174,7 +174,7 @@ def marian(data_folders: tuple[Path, ...], out: Path, resume: bool, **options: A
             seed,
             first_batch=step * options["accumulate"] * workers,
         )
-        loss_sum = weight_sum = 0.0
+        loss_sum = weight_sum = last_log_loss = 0.0
         with Progress(transient=True) as progress:
             bar = progress.add_task("training", total=options["steps"], completed=step)
             try:
@@ -207,15 +207,12 @@ def marian(data_folders: tuple[Path, ...], out: Path, resume: bool, **options: A
                     target_tokens += int(total)
                     trained_s += time.monotonic() - started
                     progress.update(bar, completed=step)
-                    if step % 100 == 0 or step == options["steps"]:
-                        if writer:
-                            writer.add_scalar("train/log_loss", loss_sum / weight_sum, step)
-                            writer.add_scalar("train/rate_factor", factor, step)
-                        run.note(
-                            train_log_loss=loss_sum / weight_sum,
-                            target_tokens_per_s=round(target_tokens / trained_s),
-                        )
+                    if step % 10 == 0 or step == options["steps"]:
+                        last_log_loss = loss_sum / weight_sum
                         loss_sum = weight_sum = 0.0
+                        if writer:
+                            writer.add_scalar("train/log_loss", last_log_loss, step)
+                            writer.add_scalar("train/rate_factor", factor, step)
                     if is_first and (
                         step % options["evaluate_every"] == 0 or step == options["steps"]
                     ):
@@ -226,7 +223,13 @@ def marian(data_folders: tuple[Path, ...], out: Path, resume: bool, **options: A
                     save_checkpoint()
                     click.echo(f"stopped at step {step}; --resume goes on from there", err=True)
                 raise
-        run.note(step=step, target_tokens=target_tokens, minutes=round(trained_s / 60, 1))
+        run.note(
+            last_log_loss=last_log_loss,
+            step=step,
+            target_tokens=target_tokens,
+            target_tokens_per_s=round(target_tokens / max(trained_s, 1e-9)),
+            minutes=round(trained_s / 60, 1),
+        )
         click.echo(f"best chrF++ {best:.2f}; the model is in {out / MODEL}")
 
 

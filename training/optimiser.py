@@ -64,9 +64,7 @@ class Optimiser:
                     matrices, lr=muon_learning_rate, weight_decay=weight_decay, momentum=0.95
                 )
             )
-        self._rates = [
-            (group, group["lr"]) for one in self._optimisers for group in one.param_groups
-        ]
+        self._rates = [one.param_groups[0]["lr"] for one in self._optimisers]
 
     def step(self, rate_factor: float, *, clip_norm: float) -> float:
         """Moves the weights by their gradients, which are cleared; the gradients' norm before.
@@ -79,9 +77,8 @@ class Optimiser:
                 master.grad = weight.grad.to(torch.float32)
                 weight.grad = None
         norm = float(torch.nn.utils.clip_grad_norm_(self.masters, clip_norm))
-        for group, rate in self._rates:
-            group["lr"] = rate * rate_factor
-        for one in self._optimisers:
+        for one, rate in zip(self._optimisers, self._rates, strict=True):
+            one.param_groups[0]["lr"] = rate * rate_factor
             one.step()
             one.zero_grad(set_to_none=True)
         self._steps += 1

@@ -141,9 +141,8 @@ def sentences(
                 "references": sum(row.origin != origin for row in mixed),
             },
         )
-        click.echo(
-            f"{len(kept)} of {len(taught)} translations kept; refused: {dict(judge.refused)}"
-        )
+        refused = ", ".join(f"{name} {count}" for name, count in judge.refused.most_common())
+        click.echo(f"{len(kept)} of {len(taught)} translations kept; refused: {refused or 'none'}")
         click.echo(f"{run.manifest['metrics']['rows']} in {out / 'train.jsonl'}")
 
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import get_args
 
 import click
 
 from services.errors import InvalidInput
 from training.data_folder import DataFolder
+from training.general_rows import LICENCE, ORIGIN, general_rows
 from training.glossary_rows import glossary_rows
 from training.job import Job, data_option, out_option, seed_option
 from training.leakage import Leakage
@@ -26,7 +26,7 @@ from training.rows import Row, write_rows
 from training.run_folder import RunFolder
 from training.spanish_articles import ArticleMender
 from training.verse_pairs import ARCHAIC, VERSIONS, Verse, VersionPair, aligned
-from training.verse_text import DivineName, spoken
+from training.verse_text import DIVINE_NAMES, DivineName
 
 DEFAULT_PAIRS = ("BBE-BES", "BSB-BES", "WEB-BES", "WEB-RV1909", "KJV-RV1909")
 SPLITS = ("train", "dev", "test")
@@ -64,7 +64,7 @@ SPLITS = ("train", "dev", "test")
 )
 @click.option(
     "--divine-name",
-    type=click.Choice(get_args(DivineName)),
+    type=click.Choice(DIVINE_NAMES),
     default="tagged",
     help='"Jehová" under the tag <archaic> alone and "el Señor" elsewhere; one of them everywhere; '
     "or as each version has it.",
@@ -108,7 +108,7 @@ def bible(
     Example: modern Spanish alone
       python -m training.bible --data ../data --pair BBE-BES --pair BSB-BES --out var/runs/modern
     """
-    options = {k: v for k, v in locals().items() if k not in ("out",)}
+    options = {name: value for name, value in locals().items() if name != "out"}
     pairs = [VersionPair.parse(name) for name in dict.fromkeys(pair_names)]
     refuse_share_alike(pairs, allow_share_alike)
     folder = DataFolder(data)
@@ -142,16 +142,14 @@ def bible(
             ]
             for split in SPLITS
         }
-        leakage = Leakage(
-            text for split in SPLITS[1:] for row in rows[split] for text in (row.source, row.target)
-        )
-        clean = [row for row in rows["train"] if not leaks(leakage, row)]
-        leaked_count = len(rows["train"]) - len(clean)
+        leakage = Leakage.of_rows(row for split in SPLITS[1:] for row in rows[split])
+        clean, leaked_count = leakage.parted(rows["train"])
         train = balanced(clean, modern_share, rng)
         train += glossary_rows(folder.table("core_en_es"), glossary_copies, rng)
         train += reference_rows(folder.table("book_names"), reference_copies, rng)
         wanted = round(len(train) * general_share / (1 - general_share))
-        train += general_rows(folder, "train", wanted, rng)
+        general = general_rows(folder, "train")
+        train += rng.sample(general, min(wanted, len(general)))
         rng.shuffle(train)
         for split in SPLITS:
             write_rows(out / f"{split}.jsonl", train if split == "train" else rows[split])
@@ -165,7 +163,7 @@ def bible(
                 for pair in pairs
                 for name in (pair.source, pair.target)
             }
-            | {"tatoeba": "CC BY 2.0 FR, tatoeba.org"},
+            | {ORIGIN: LICENCE},
             rows={split: len(rows[split]) for split in SPLITS[1:]} | {"train": len(train)},
             table=table(train),
         )
@@ -206,10 +204,6 @@ def pair_rows(
         )
 
 
-def leaks(leakage: Leakage, row: Row) -> bool:
-    return leakage.is_leaked(row.source) or leakage.is_leaked(row.target)
-
-
 def balanced(rows: Sequence[Row], modern_share: float, rng: random.Random) -> list[Row]:
     """The rows without as many of one register as there are too many, by words of Spanish."""
     by_register = {
@@ -233,14 +227,6 @@ def word_share(rows: Sequence[Row]) -> float:
     verses = [row for row in rows if row.kind == "bible"]
     modern = [row for row in verses if row.tag != ARCHAIC]
     return _target_words(modern) / (_target_words(verses) or 1)
-
-
-def general_rows(folder: DataFolder, split: str, most: int | None, rng: random.Random) -> list[Row]:
-    """Everyday language; all of it, or so many rows drawn from it."""
-    pairs = list(folder.tatoeba(split))
-    if most is not None and most < len(pairs):
-        pairs = rng.sample(pairs, most)
-    return [Row(spoken(en), spoken(es), "general", "tatoeba") for en, es in pairs]
 
 
 def _target_words(rows: Sequence[Row]) -> int:

@@ -1,7 +1,8 @@
 """Whether a text that is to be trained on stands in what a model is judged with.
 
-    leakage = Leakage(text for row in test for text in (row.source, row.target))
+    leakage = Leakage.of_rows(test)
     leakage.is_leaked("...")
+    kept, leaked_count = leakage.parted(rows)
 
 Words are compared without case and punctuation. A text is leaked when it
 
@@ -18,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from services.collector.filters import words
+from training.rows import Row
 
 SHORT_RUN_WORDS = 8
 LONG_RUN_WORDS = 13
@@ -40,6 +42,21 @@ class Leakage:
             length = min(len(said), LONG_RUN_WORDS)
             if length >= SHORT_RUN_WORDS:
                 self._whole_or_long_runs.update(_runs(said, length))
+
+    @classmethod
+    def of_rows(cls, rows: Iterable[Row]) -> Leakage:
+        """Both texts of each pair."""
+        return cls(text for row in rows for text in (row.source, row.target))
+
+    def parted(self, rows: Iterable[Row]) -> tuple[list[Row], int]:
+        """The rows that may be trained on, and how many may not for one of their texts."""
+        kept, leaked_count = [], 0
+        for row in rows:
+            if self.is_leaked(row.source) or self.is_leaked(row.target):
+                leaked_count += 1
+            else:
+                kept.append(row)
+        return kept, leaked_count
 
     def is_leaked(self, text: str) -> bool:
         said = words(text)

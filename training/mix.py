@@ -10,7 +10,7 @@ Whatever stands in dev.jsonl or test.jsonl is left out of train.jsonl, also in n
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,13 +20,13 @@ from services.errors import InvalidInput
 from training.augmentation import Augmentation, general_passes, heard, number_passes
 from training.curriculum import ORDERS, Order, ordered
 from training.data_folder import DataFolder
+from training.general_rows import general_rows
 from training.job import Job, out_option, seed_option
 from training.leakage import Leakage
 from training.mix_table import print_table, table
-from training.recipes import RECIPES, Recipe
+from training.recipes import RECIPES
 from training.rows import KINDS, Kind, Row, read_rows, write_rows
 from training.run_folder import RunFolder
-from training.verse_text import spoken
 
 _TRAIN, _DEV, _TEST = "train.jsonl", "dev.jsonl", "test.jsonl"
 # Copies of the few rows with numbers, each with other numbers.
@@ -138,23 +138,26 @@ def mix(
 
     with RunFolder(out, "mix", options, inputs=inputs) as run:
         rng = random.Random(seed)
-        folder = DataFolder(data) if data else None
-        dev = list(read_rows(bible_folder / _DEV)) + _general(folder, "dev")
-        test = list(read_rows(bible_folder / _TEST)) + _general(folder, "test")
-        leakage = Leakage(text for row in dev + test for text in (row.source, row.target))
+        everyday = {
+            split: general_rows(DataFolder(data), split) if data else []
+            for split in ("train", "dev", "test")
+        }
+        dev = list(read_rows(bible_folder / _DEV)) + everyday["dev"]
+        test = list(read_rows(bible_folder / _TEST)) + everyday["test"]
+        leakage = Leakage.of_rows(dev + test)
 
         found = list(read_rows(bible_folder / _TRAIN))
         if recipe.shares is None:  # all of Tatoeba is here already
-            found = [row for row in found if row.kind != "general"] + _general(folder, "train")
+            found = [row for row in found if row.kind != "general"] + everyday["train"]
         found += [row for path in sermon_files for row in read_rows(path)]
-        clean, leaked = _parted(found, leakage)
-        more, leaked_more = _parted((row for path in extra for row in read_rows(path)), leakage)
-        old, leaked_old = _parted(read_rows(replay / _TRAIN) if replay else (), leakage)
+        clean, leaked = leakage.parted(found)
+        more, leaked_more = leakage.parted(row for path in extra for row in read_rows(path))
+        old, leaked_old = leakage.parted(read_rows(replay / _TRAIN) if replay else ())
 
         if recipe.shares is None:
             chosen = _everything(clean, general_copies, rng)
         else:
-            chosen = _by_shares(clean, recipe, pairs, rng)
+            chosen = _by_shares(clean, recipe.shares, pairs, rng)
         chosen = [
             replace(row, weight=row.weight * recipe.weights.get(row.kind, 1.0))
             for row in chosen + more
@@ -191,16 +194,17 @@ def _everything(rows: Sequence[Row], general_copies: int, rng: random.Random) ->
     ]
 
 
-def _by_shares(rows: Sequence[Row], recipe: Recipe, pairs: int, rng: random.Random) -> list[Row]:
-    """So many rows in the recipe's shares; fewer, in the same shares, where a kind has too few.
+def _by_shares(
+    rows: Sequence[Row], shares: Mapping[Kind, float], pairs: int, rng: random.Random
+) -> list[Row]:
+    """So many rows in those shares; fewer, in the same shares, where a kind has too few.
 
     Of the glossary rows may come again; a sermon that is not there is a mistake.
     """
-    assert recipe.shares is not None  # noqa: S101
     by_kind: dict[Kind, list[Row]] = {kind: [] for kind in KINDS}
     for row in rows:
         by_kind[row.kind].append(row)
-    empty = [kind for kind in recipe.shares if not by_kind[kind]]
+    empty = [kind for kind in shares if not by_kind[kind]]
     if empty:
         raise InvalidInput(
             "KIND_MISSING",
@@ -209,14 +213,10 @@ def _by_shares(rows: Sequence[Row], recipe: Recipe, pairs: int, rng: random.Rand
         )
     most = min(
         pairs,
-        *(
-            int(len(by_kind[kind]) / share)
-            for kind, share in recipe.shares.items()
-            if kind != "glossary"
-        ),
+        *(int(len(by_kind[kind]) / share) for kind, share in shares.items() if kind != "glossary"),
     )
     chosen: list[Row] = []
-    for kind, share in recipe.shares.items():
+    for kind, share in shares.items():
         wanted = max(1, round(most * share))
         while wanted > len(by_kind[kind]):  # the glossary's
             chosen += by_kind[kind]
@@ -225,29 +225,12 @@ def _by_shares(rows: Sequence[Row], recipe: Recipe, pairs: int, rng: random.Rand
     return chosen
 
 
-def _general(folder: DataFolder | None, split: str) -> list[Row]:
-    if folder is None:
-        return []
-    return [Row(spoken(en), spoken(es), "general", "tatoeba") for en, es in folder.tatoeba(split)]
-
-
 def _rows_file(path: Path) -> Path:
     """A dataset's pairs, a mix's rows, or the file itself."""
     for name in ("en-es/pairs.jsonl", _TRAIN):
         if (path / name).is_file():
             return path / name
     return path
-
-
-def _parted(rows: Iterable[Row], leakage: Leakage) -> tuple[list[Row], int]:
-    """The rows that may be trained on, and how many may not."""
-    kept, leaked_count = [], 0
-    for row in rows:
-        if leakage.is_leaked(row.source) or leakage.is_leaked(row.target):
-            leaked_count += 1
-        else:
-            kept.append(row)
-    return kept, leaked_count
 
 
 def _drawn(rows: Sequence[Row], count: int, rng: random.Random) -> list[Row]:

@@ -90,9 +90,7 @@ def noise(
         rng = random.Random(seed)
         clean = list(read_rows(mix_folder / "train.jsonl"))
         judged = {name: list(read_rows(mix_folder / name)) for name in _SPLITS}
-        leakage = Leakage(
-            text for rows in judged.values() for row in rows for text in (row.source, row.target)
-        )
+        leakage = Leakage.of_rows(row for rows in judged.values() for row in rows)
         reviewed = [pair for path in corrected for pair in read_reviewed(path)]
         allowed = [
             (row, said)

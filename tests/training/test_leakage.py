@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from training.leakage import Leakage
+from training.rows import Row
 
 VERSE = (
     "In the days when the judges judged, there was a famine in the land, and a certain man went "
@@ -51,3 +52,13 @@ def test_other_text_is_not(leakage: Leakage, text: str) -> None:
 def test_nothing_is_leaked_without_an_evaluation() -> None:
     assert not Leakage([]).is_leaked(VERSE)
     assert not Leakage(["", "..."]).is_leaked("...")
+
+
+def test_pair_goes_for_either_of_its_texts() -> None:
+    leakage = Leakage.of_rows([Row(SENTENCE, "Vendió la casa.", "general", "test")])
+    rows = [
+        Row(SENTENCE, "Otra cosa.", "general", "a"),
+        Row("Something else.", "¡Vendió la casa!", "general", "b"),
+        Row("Something else.", "Otra cosa.", "general", "c"),
+    ]
+    assert leakage.parted(rows) == ([rows[2]], 2)

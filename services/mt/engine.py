@@ -10,9 +10,12 @@ import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from services.errors import InvalidInput, Unavailable
+
+if TYPE_CHECKING:
+    from services.mt.glossary import Glossary
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,11 @@ class RuntimeEntry:
 RUNTIMES = {
     "apertium": RuntimeEntry(
         "services.mt.engines.apertium:load", "apt-get install apertium apertium-eng-spa"
+    ),
+    "embedded": RuntimeEntry(
+        "services.mt.engines.embedded:load",
+        "apt-get install apertium apertium-eng-spa; pip install -e '.[marian]'",
+        "glossa-en-es",
     ),
     "marian": RuntimeEntry(
         "services.mt.engines.marian:load", "pip install -e '.[marian]'", "opus-mt"
@@ -74,14 +82,18 @@ class Capabilities:
         uses_context: whether earlier segments and terms change its answer.
         streams: whether it tells the text so far.
         continues_text: whether it goes on from `Job.committed_text`.
+        places_terms: whether it puts the terms of `Task.glossary` in place itself.
         max_batch: jobs that one call of `translate` may hold.
+        lacks: what it was to have and works without, as one line; empty for nothing.
     """
 
     pairs: tuple[LanguagePair, ...]
     uses_context: bool = False
     streams: bool = False
     continues_text: bool = False
+    places_terms: bool = False
     max_batch: int = 1
+    lacks: str = ""
 
 
 @dataclass(frozen=True)
@@ -133,6 +145,10 @@ class Task(Protocol):
     def job(self) -> Job: ...
 
     @property
+    def glossary(self) -> Glossary:
+        """Of the job's pair; for engines that place terms themselves."""
+
+    @property
     def is_wanted(self) -> bool: ...
 
     def tell(self, text: str, token_count: int) -> None:
@@ -148,12 +164,16 @@ class Rendering:
         unknown_words: words that it did not know and copied through, in order.
         token_count: tokens generated; 0 when the runtime does not count in tokens.
         hit_token_limit: it was cut off at the limit for the length of its source.
+        model: runtime and model where they differ from text to text; empty: `Engine.model`.
+        placed_terms: those that an engine which places terms put in place.
     """
 
     text: str
     unknown_words: tuple[str, ...] = ()
     token_count: int = 0
     hit_token_limit: bool = False
+    model: str = ""
+    placed_terms: tuple[RequiredTerm, ...] = ()
 
 
 class Engine(Protocol):

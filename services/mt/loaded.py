@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 import structlog
@@ -16,15 +15,15 @@ import structlog
 from services.errors import EngineFailed, GlossaError, OutOfMemory
 from services.mt import engine as engines
 from services.mt import metrics
-from services.mt.engine import Engine, EngineOptions, Job, LanguagePair, Rendering, Task
-from services.mt.glossary import Applied
+from services.mt.engine import Engine, EngineOptions, Job, Rendering, Task
+from services.mt.glossary import Applied, Glossary, Term
 from services.mt.task import TextTask
+from services.mt.terms_alone import TermsAlone
 
 log = structlog.get_logger()
 
 Result = TypeVar("Result")
 
-_RENDERINGS_KEPT = 4096
 # An engine that was told the terms writes each missing one in a call of its own: not too many.
 _RENDERINGS_PER_TEXT = 4
 # After a batch that did not fit, smaller ones for so long.
@@ -60,8 +59,7 @@ class LoadedEngine:
         self.choice = choice
         self.engine = engine
         self._thread = thread
-        # A term is translated alone once, when a text first holds it.
-        self._rendered_alone: OrderedDict[tuple[str, LanguagePair], str] = OrderedDict()
+        self._terms_alone = TermsAlone(self._translated_alone)
         self._batch_limit = engine.capabilities.max_batch
         self._limited_until = 0.0
 
@@ -112,7 +110,7 @@ class LoadedEngine:
             if isinstance(rendering, Exception)
             else Answer(
                 self._with_terms(task, rendering),
-                self.engine.model(task.job.pair),
+                rendering.model or self.engine.model(task.job.pair),
                 generation_ms,
             )
             for task, rendering in zip(tasks, renderings, strict=True)
@@ -161,48 +159,52 @@ class LoadedEngine:
         job = task.job
         if not task.is_wanted:
             return Applied(rendering)
+        if self.engine.capabilities.places_terms:
+            return _placed_already(task, rendering)
         was_told = self.engine.capabilities.uses_context
         # A draft of a slow engine is shown as it is: the prompt asked for the terms.
         allowed = math.inf if not was_told else 0 if job.draft else _RENDERINGS_PER_TEXT
 
-        def render_alone(term: str) -> str:
-            nonlocal allowed
-            known = self._rendered_alone.get((term, job.pair))
-            if known is not None:
-                self._rendered_alone.move_to_end((term, job.pair))
-                return known
-            if allowed <= 0:
-                return ""
-            allowed -= 1
-            return self._render_alone(term, job.pair)
-
         return task.glossary.apply(
             job.text,
             rendering,
-            render_alone,
+            self._terms_alone.renderer(job.pair, allowed),
             was_told=was_told,
             committed_text=job.committed_text,
         )
 
-    def _render_alone(self, term: str, pair: LanguagePair) -> str:
-        try:
-            (rendering,) = self._called([_TermTask(Job(term, pair))])
-        except GlossaError as error:  # the translation is there; only its term stays unchecked
-            log.warning("term_not_rendered", reason=error.reason)
-            return ""
-        self._rendered_alone[term, pair] = rendering.text
-        if len(self._rendered_alone) > _RENDERINGS_KEPT:
-            self._rendered_alone.popitem(last=False)
+    def _translated_alone(self, job: Job) -> str:
+        (rendering,) = self._called([_TermTask(job)])
         return rendering.text
 
 
 @dataclass(frozen=True)
 class _TermTask:
     job: Job
+    glossary: Glossary = field(default_factory=Glossary)
     is_wanted: bool = True
 
     def tell(self, text: str, token_count: int) -> None:
         """Nobody listens: the whole of it is wanted."""
+
+
+def _placed_already(task: TextTask, rendering: Rendering) -> Applied:
+    """What an engine that puts terms in place itself has kept, placed and missed."""
+    applied = task.glossary.apply(
+        task.job.text,
+        rendering,
+        lambda _: "",
+        was_told=True,
+        committed_text=task.job.committed_text,
+    )
+    placed = min(applied.kept, len(rendering.placed_terms))
+    changed = [Term(term.source, term.target) for term in rendering.placed_terms]
+    return replace(
+        applied,
+        terms=tuple(dict.fromkeys((*changed, *applied.terms))),
+        kept=applied.kept - placed,
+        placed=placed,
+    )
 
 
 def beside(choice: Choice, runtime: str, model: str) -> Choice:

@@ -24,12 +24,12 @@ def settled_part(draft: str, source: str, shown_before: Sequence[str], mask_word
     words = list(re.finditer(r"\S+", draft))
     new = [word[0] for word in words]
     shown = max(
-        [len(words) - mask_words, *(_same_words(new, before.split()) for before in shown_before)]
+        [len(words) - mask_words, *(same_words(new, before.split()) for before in shown_before)]
     )
     return draft[: words[shown - 1].end()] if shown > 0 else ""
 
 
-def _same_words(one: Sequence[str], other: Sequence[str]) -> int:
+def same_words(one: Sequence[str], other: Sequence[str]) -> int:
     """How many words two texts begin with together."""
     differs = (index for index, (a, b) in enumerate(zip(one, other, strict=False)) if a != b)
     return next(differs, min(len(one), len(other)))

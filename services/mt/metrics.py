@@ -39,6 +39,16 @@ TERMS = prometheus_client.Counter(
     "Glossary terms in the sources of finals: kept by the engine, placed afterwards, missing.",
     ["outcome"],
 )
+SENTENCES = prometheus_client.Counter(
+    "glossa_mt_sentences_total",
+    "Sentences of the embedded translator, by the model that spoke.",
+    ["kind", "model"],
+)
+FAILED_CHECKS = prometheus_client.Counter(
+    "glossa_mt_failed_checks_total",
+    "Checks that sentences of the embedded translator's own model failed.",
+    ["kind", "check"],
+)
 DOUBTS = prometheus_client.Counter(
     "glossa_mt_doubts_total",
     "Answers that are no translations, by tier and what speaks against them.",

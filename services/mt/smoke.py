@@ -38,7 +38,10 @@ async def try_out(loaded: LoadedEngine, pairs: Sequence[LanguagePair]) -> None:
         OutOfMemory: it has no room to translate.
         WrongState: SMOKE_TEST_FAILED, with the pair and what was wrong.
     """
+    lacks = loaded.engine.capabilities.lacks
     for pair in pairs:
+        if lacks:
+            raise _failed(loaded, pair, lacks)
         if pair not in loaded.engine.capabilities.pairs:
             raise _failed(loaded, pair, "it does not translate this pair")
         sentences = SENTENCES.get(pair.source, ())

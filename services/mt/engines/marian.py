@@ -36,7 +36,7 @@ def load(options: EngineOptions) -> MarianEngine:
         options.model,
         options.models_dir,
         [(pair.source, pair.target) for pair in options.pairs],
-        _placement(options),
+        placement(options),
     )
     models = {LanguagePair(*direction): model for direction, model in found.items()}
     missing = [str(pair) for pair in options.pairs if pair not in models]
@@ -54,7 +54,8 @@ def load(options: EngineOptions) -> MarianEngine:
     return MarianEngine(models, options.max_batch)
 
 
-def _placement(options: EngineOptions) -> Placement:
+def placement(options: EngineOptions) -> Placement:
+    """Raises EngineFailed: there is no such device, or it cannot compute so."""
     device = options.device
     if device == "auto":
         device = "cuda" if has_cuda() else "cpu"

@@ -10,6 +10,7 @@ pairs.jsonl is read here, too: a row of its tiers "accepted" and "diversity" is 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,10 +92,11 @@ def row_of(fields: dict[str, Any], default_origin: str = "") -> Row:
 
 
 def write_rows(path: Path, rows: Iterable[Row]) -> int:
-    """Writes a JSONL file; how many rows."""
+    """Puts a JSONL file in its place in one step, when it is whole; how many rows."""
     path.parent.mkdir(parents=True, exist_ok=True)
     count = 0
-    with path.open("w", encoding="utf-8") as lines:
+    part = path.with_name(f".{path.name}.new")
+    with part.open("w", encoding="utf-8") as lines:
         for row in rows:
             fields = {
                 row.source_language: row.source,
@@ -109,4 +111,7 @@ def write_rows(path: Path, rows: Iterable[Row]) -> int:
             }
             lines.write(json.dumps(fields, ensure_ascii=False) + "\n")
             count += 1
+        lines.flush()
+        os.fsync(lines.fileno())
+    part.replace(path)
     return count

@@ -69,6 +69,9 @@ class Site:
         folder = version.host_folder
         with self._reached() as service:
             before, link = self._looked_at(service)
+            if before == InUse(version.engine, folder) and link == folder:
+                self._say(f"{self.service} {self.tier} is {folder} already")
+                return
             facts = {
                 "version": version.name,
                 "folder": folder,

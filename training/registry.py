@@ -108,7 +108,7 @@ def where(folder: Path) -> None:
 def _gate(version: Version) -> str:
     if version.gate is None:
         return "no gate"
-    if version.gate.get("passed"):
+    if version.gate["is_green"]:
         return "green"
     return "overridden" if version.may_be_deployed else "red"
 

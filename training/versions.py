@@ -23,9 +23,11 @@ from typing import Any
 from cli.model_folder import MANIFEST, Manifest, damages, read_manifest, sha256_of
 from services.errors import InvalidInput, NotFound, WrongState
 from services.mt.engine import RUNTIMES
+from services.stt.engine import ENGINES
 from training.run_folder import write_json
 
 VERSION = "version.json"
+GATE = "gate.json"
 SCHEMA = "glossa-version"
 NAME = re.compile(r"cycle\d+_\d{8}_[0-9a-f]{8}")
 
@@ -78,7 +80,7 @@ class Version:
     @property
     def may_be_deployed(self) -> bool:
         """Whether its gate is green, or somebody overrode it and said why."""
-        return self.gate is not None and bool(self.gate.get("passed") or self.gate.get("override"))
+        return self.gate is not None and self.gate["may_deploy"] is True
 
 
 class Registry:
@@ -102,8 +104,12 @@ class Registry:
             WrongState: VERSION_EXISTS, when the same files are a version already.
         """
         manifest = read_manifest(export)
-        if manifest is None or "engine" not in manifest.lineage:
-            raise InvalidInput("MODEL_MISSING", f"{export} is no folder of training.export")
+        engine = manifest.lineage.get("engine") if manifest is not None else None
+        if manifest is None or engine not in {*RUNTIMES, *ENGINES}:
+            raise InvalidInput(
+                "MODEL_MISSING",
+                f"{export} is no folder that training.export wrote for an engine of a service",
+            )
         if found := damages(export, manifest):
             raise InvalidInput("MODEL_DAMAGED", f"{export} is damaged: {'; '.join(found)}")
         sha8 = content_sha256(manifest)[:8]
@@ -118,9 +124,10 @@ class Registry:
         shutil.rmtree(unfinished, ignore_errors=True)
         try:
             shutil.copytree(export, unfinished / "model")
-            for kept, source in (("evaluation.json", evaluation), ("gate.json", gate)):
+            for kept, source in (("evaluation.json", evaluation), (GATE, gate)):
                 if source is not None:
-                    _read(source)
+                    if kept == GATE and "may_deploy" not in _read(source):
+                        raise InvalidInput("NO_GATE", f"{source} is not what training.gate writes")
                     shutil.copyfile(source, unfinished / kept)
             # After the copy: a file that changed meanwhile is not taken in.
             if found := damages(unfinished / "model", manifest):
@@ -188,7 +195,7 @@ def _version(folder: Path) -> Version:
         created=str(_read(folder / VERSION)["created"]),
         manifest=manifest,
         evaluation=_read_if_there(folder / "evaluation.json"),
-        gate=_read_if_there(folder / "gate.json"),
+        gate=_read_if_there(folder / GATE),
     )
 
 

@@ -207,6 +207,16 @@ async def test_a_version_that_fails_its_sentences_is_rolled_back(
     assert [entry["outcome"] for entry in booth.log()] == ["deployed", "rolled_back"]
 
 
+async def test_a_version_that_is_in_use_already_is_left_alone(
+    booth: Booth, registry: dict[str, Version]
+) -> None:
+    for _ in range(2):
+        done = await booth.run(registry["second"].name)
+        assert done.exit_code == 0, done.output
+    assert "already" in done.output
+    assert len(booth.log()) == 1, "going back goes to what was before it"
+
+
 async def test_a_copy_that_was_tampered_with_is_refused(
     booth: Booth, registry: dict[str, Version]
 ) -> None:
@@ -275,7 +285,7 @@ async def test_a_person_may_override_the_gate_and_the_log_keeps_why(
     version = Registry(tmp_path / "registry").add(exports["second"], cycle=1, gate=gate)
     done = await booth.run(version.name)
     assert done.exit_code == 0, done.output
-    assert booth.log()[-1]["override"] == "It is Easter."
+    assert booth.log()[-1]["override"]["why"] == "It is Easter."
 
 
 async def test_a_service_that_is_not_there_is_named(

@@ -29,5 +29,10 @@ def small_export(folder: Path, content: str = "weights") -> Path:
 
 def gate_file(folder: Path, *, passed: bool, override: str | None = None) -> Path:
     path = folder / f"gate-{passed}-{bool(override)}.json"
-    path.write_text(json.dumps({"passed": passed, "override": override}))
+    gate = {
+        "is_green": passed,
+        "may_deploy": passed or bool(override),
+        "override": {"why": override, "who": "pastor"} if override else None,
+    }
+    path.write_text(json.dumps(gate))
     return path

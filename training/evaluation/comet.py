@@ -34,7 +34,8 @@ def comet_scores(
         EngineFailed: with the last lines of what the other environment said.
     """
     done = subprocess.run(
-        [str(python), str(_CHILD), str(model.resolve()), str(threads)],
+        # -P: the script's folder holds this file, which is not the library of its name.
+        [str(python), "-P", str(_CHILD), str(model.resolve()), str(threads)],
         input=json.dumps(triples),
         env={**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": str(threads)},
         capture_output=True,

@@ -31,7 +31,8 @@ engines = "${ENGINES}".split()
 # qe has one learned engine or none, and what is named replaces the profile's: those are gigabytes.
 if variables and not (engines and "${SERVICE}" == "qe"):
     engines += re.findall(rf"^GLOSSA_{variables}=(?:\\$\\{{\w+:-)?(\w+)", profile, re.MULTILINE)
-chosen = {name.replace("_", "-") for name in engines} & extras.keys()
+# The extra "embedded" is a whole profile; the runtime of that name has what it needs in "mt".
+chosen = {name.replace("_", "-") for name in engines} & (extras.keys() - {"embedded"})
 chosen |= set("${EXTRAS}".replace(",", " ").split()) if variables else set()
 if "xllamacpp" in chosen:
     chosen -= {"gguf"}  # it serves the same runtime and needs no compiler

@@ -50,7 +50,7 @@ def command(
     glossary term is kept where its target stands in the translation, in whatever form.
 
     \b
-    ./glossa bench mt apertium
+    ./glossa bench mt apertium embedded
     ./glossa bench mt apertium marian:opus-mt-en-es --lines tatoeba/test.tsv
     ./glossa bench mt gguf:translategemma-4b-it-Q4_K_M --stress 100
     """

@@ -28,6 +28,7 @@ _MODULES = {
     "faster_whisper": ("faster_whisper",),
     "mlx_whisper": ("mlx_whisper",),
     "apertium": (),
+    "embedded": (),  # without its model's libraries Apertium speaks alone
     "marian": ("ctranslate2", "sentencepiece"),
     "gguf": ("llama_cpp|xllamacpp",),
     "bitsandbytes": ("torch", "transformers", "bitsandbytes"),
@@ -89,7 +90,7 @@ def examine_profile(profile: str, environment: Mapping[str, str]) -> list[Findin
 
 def installed_runtimes() -> Finding:
     """Every engine whose library is here, whatever the profile."""
-    there = [name for name in _MODULES if not _missing_modules(name) and name != "apertium"]
+    there = [name for name in _MODULES if not _missing_modules(name) and _MODULES[name]]
     return Finding(f"engines installed: {', '.join(there) or 'none'}", good=True)
 
 

@@ -156,7 +156,8 @@ class StackPlan:
         """Raises Unavailable TOOL_MISSING for the first program that is not installed."""
         needed = {"redis-server": "redis-server"} if self.redis_url is None else {}
         runtimes = ("RUNTIME", "DRAFT_RUNTIME", "ALTERNATIVE_RUNTIME")
-        if "apertium" in (self.environment.get(f"GLOSSA_MT_{name}") for name in runtimes):
+        chosen = {self.environment.get(f"GLOSSA_MT_{name}") for name in runtimes}
+        if chosen & {"apertium", "embedded"}:
             needed["apertium"] = "apertium apertium-eng-spa"
         for tool, packages in needed.items():
             if shutil.which(tool, path=self.environment.get("PATH")) is None:

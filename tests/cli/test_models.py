@@ -312,7 +312,7 @@ def test_each_engine_that_wants_a_model_has_a_usual_one_in_the_catalogue() -> No
             assert [model for model in catalogue() if name in model.engines], name
             assert find(entry.model if entry.model != "opus-mt" else "opus-mt-en-es")
         else:
-            assert name in ("pocketsphinx", "apertium", "heuristic", "agreement")
+            assert name in ("pocketsphinx", "apertium", "embedded", "heuristic", "agreement")
 
 
 def test_one_variable_takes_a_profile_to_another_runtime_with_its_model() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from services.errors import Unavailable
-from services.mt.engine import Engine, EngineOptions, Job, LanguagePair, loader
+from services.mt.engine import OWN_MODEL, Engine, EngineOptions, Job, LanguagePair, loader
 from tests.contract.translation import ENGLISH_SPANISH, RUNTIMES, RecordingTask, task
 from tests.tiny import marian
 from tests.tiny.pairs import EN_ES
@@ -117,6 +117,15 @@ def test_a_direction_that_no_model_has_is_named(tmp_path: Path) -> None:
     nameless = shutil.copytree(marian.marian_ct2(), tmp_path / "model")
     with pytest.raises(Unavailable, match="opus-mt-en-es"):
         _load(nameless)
+
+
+def test_where_the_usual_model_was_not_pulled_the_own_one_serves(tmp_path: Path) -> None:
+    shutil.copytree(marian.marian_ct2(), tmp_path / OWN_MODEL)
+    own = _load("opus-mt", models_dir=tmp_path)
+    try:
+        assert own.model(ENGLISH_SPANISH) == f"marian/{OWN_MODEL}"
+    finally:
+        own.close()
 
 
 def test_a_closed_engine_has_given_its_weights_back() -> None:

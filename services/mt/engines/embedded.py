@@ -23,6 +23,7 @@ from services import marian
 from services.errors import GlossaError, Unavailable
 from services.mt import masking, metrics
 from services.mt.engine import (
+    OWN_MODEL,
     RUNTIMES,
     Capabilities,
     EngineOptions,
@@ -67,7 +68,7 @@ def _own_models(options: EngineOptions) -> dict[LanguagePair, marian.Model]:
     # It is quicker on a CPU than a card's other work would let it be, and a card has no room.
     device = "cpu" if options.device == "auto" else options.device
     found = marian.models_by_direction(
-        options.model or RUNTIMES[NAME].model,
+        options.model or OWN_MODEL,
         options.models_dir,
         [(pair.source, pair.target) for pair in options.pairs],
         placement(replace(options, device=device)),

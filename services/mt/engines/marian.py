@@ -6,12 +6,15 @@ which tells nothing before its end.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 # Both wanted here already, so that a missing one is told by its name.
 import ctranslate2  # noqa: F401
 import sentencepiece  # noqa: F401
+import structlog
 
 from services.errors import EngineFailed, Unavailable
 from services.marian import (
@@ -27,11 +30,22 @@ from services.marian import (
     models_by_direction,
 )
 from services.model_files import find_model
-from services.mt.engine import Capabilities, EngineOptions, LanguagePair, Rendering, Task
+from services.mt.engine import (
+    OWN_MODEL,
+    RUNTIMES,
+    Capabilities,
+    EngineOptions,
+    LanguagePair,
+    Rendering,
+    Task,
+)
 from services.mt.engines.failures import as_engine_failed, no_such_device
+
+log = structlog.get_logger()
 
 
 def load(options: EngineOptions) -> MarianEngine:
+    options = replace(options, model=_model(options))
     found = models_by_direction(
         options.model,
         options.models_dir,
@@ -52,6 +66,19 @@ def load(options: EngineOptions) -> MarianEngine:
     for pair in options.pairs:
         models[pair].open()
     return MarianEngine(models, options.max_batch)
+
+
+def _model(options: EngineOptions) -> str:
+    """The model wanted, or the own one where the usual one was not pulled."""
+    if options.model == RUNTIMES[NAME].model:
+        try:
+            find_model(options.model, options.models_dir)
+        except Unavailable as missing:
+            with contextlib.suppress(Unavailable):
+                find_model(OWN_MODEL, options.models_dir)
+                log.warning("usual_model_missing", message=missing.message, instead=OWN_MODEL)
+                return OWN_MODEL
+    return options.model
 
 
 def placement(options: EngineOptions) -> Placement:

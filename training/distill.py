@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import click
 
+from training.distill_logits import logits
 from training.distill_sentences import sentences
 
 
@@ -22,6 +23,7 @@ def distill() -> None:
 
 
 distill.add_command(sentences)
+distill.add_command(logits)
 
 if __name__ == "__main__":
     distill()

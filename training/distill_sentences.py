@@ -112,9 +112,12 @@ def sentences(
                 progress.advance(bar, count)
             origin = f"teacher {teacher.model}"
 
-        settings = QeSettings(
-            engine="cometkiwi" if options["learned_qe"] else "heuristic",
-            second_tier_back_translation="never",
+        settings = QeSettings.model_validate(
+            {
+                "engine": "cometkiwi" if options["learned_qe"] else "heuristic",
+                "models_dir": options["models_dir"],
+                "second_tier_back_translation": "never",
+            }
         )
         taught = [
             replace(row, target=translations.by_source[source], origin=origin)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -107,6 +107,15 @@ class MarianTokens:
 
     def __len__(self) -> int:
         return len(self._ids)
+
+    @property
+    def ids(self) -> Mapping[str, int]:
+        """The number of each piece."""
+        return self._ids
+
+    def pieces(self, ids: Iterable[int]) -> list[str]:
+        """The pieces of these numbers."""
+        return [self._pieces[number] for number in ids]
 
     def encode_sources(self, texts: Sequence[str]) -> list[list[int]]:
         """Ids of each text, the end's included."""

@@ -9,22 +9,12 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from services.errors import GlossaError, OutOfMemory
 from services.mt.engine import EngineOptions, Job, loader
-
-
-@dataclass(frozen=True)
-class _Asked:
-    """One text as the engine sees it: always wanted, told to nobody. An engine.Task."""
-
-    job: Job
-    is_wanted: bool = True
-
-    def tell(self, text: str, token_count: int) -> None:
-        """Nobody reads along."""
+from services.mt.glossary import Glossary
+from services.mt.task import TextTask
 
 
 class Teacher:
@@ -48,7 +38,9 @@ class Teacher:
     def translate(self, jobs: Sequence[Job]) -> list[str]:
         """In order; "" for a text that the engine cannot translate. Raises OutOfMemory."""
         try:
-            renderings = self._engine.translate([_Asked(job) for job in jobs])
+            renderings = self._engine.translate(
+                [TextTask(job, Glossary(), deadline=None) for job in jobs]
+            )
         except OutOfMemory:
             raise
         except GlossaError:

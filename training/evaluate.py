@@ -22,12 +22,12 @@ import click
 
 from services.errors import InvalidInput
 from services.mt.engine import LanguagePair
+from training.evaluation.sets import EvaluationSet, Variant, read_sets, sources
 from training.job import Job, out_option, seed_option
 from training.run_folder import RunFolder, fingerprint, write_json
 
 if TYPE_CHECKING:
     from training.evaluation.recognisers import Clip, Recogniser
-    from training.evaluation.sets import EvaluationSet
     from training.evaluation.translators import Translator
 
 EVALUATION = "evaluation.json"
@@ -141,15 +141,8 @@ def _pair(options: dict[str, Any]) -> LanguagePair:
 
 
 def _sets(options: dict[str, Any]) -> list[EvaluationSet]:
-    from training.evaluation.sets import read_sets
-
-    return read_sets(
-        options["set_names"],
-        _pair(options),
-        with_own=options["own_sermon"],
-        limit=options["limit"],
-        seed=options["seed"],
-    )
+    drawn = {name: options[name] for name in ("limit", "seed")}
+    return read_sets(options["set_names"], _pair(options), with_own=options["own_sermon"], **drawn)
 
 
 def _clips(options: dict[str, Any]) -> dict[str, list[Clip]]:
@@ -166,7 +159,6 @@ def _judge_translators(
 ) -> None:
     from training.evaluation import comet, differences, edge_cases, latency, measures, translation
     from training.evaluation.kept import TermCheck
-    from training.evaluation.sets import Variant, sources
     from training.evaluation.translators import load_translator
 
     pair = _pair(options)
@@ -293,7 +285,7 @@ def _summary(evaluation: dict[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     if "translation" in evaluation:
         overall = evaluation["translation"]["overall"]["plain"]
-        found |= {name: overall[name]["new"] for name in overall}
+        found = {name: overall[name]["new"] for name in overall}
     if "recognition" in evaluation:
         found["wer"] = evaluation["recognition"]["overall"]["wer"]["new"]
     return found

@@ -61,8 +61,8 @@ def _add(table: Table, name: str, figures: dict[str, Any], measures: tuple[str, 
 
 def _systems(evaluation: dict[str, Any]) -> Table:
     table = Table(title="models")
-    for heading in ("", "model"):
-        table.add_column(heading)
+    table.add_column("")
+    table.add_column("model", overflow="fold")
     for heading in ("size, MB", "draft, ms", "p95", "final, ms", "p95", "edge cases"):
         table.add_column(heading, justify="right")
     for name in ("new", "old"):

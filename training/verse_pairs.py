@@ -24,7 +24,6 @@ from training.lexicon import Lexicon
 from training.verse_text import (
     DivineName,
     jehovah_count,
-    names_jehovah,
     spoken,
     with_jehovah,
     with_lord,
@@ -192,9 +191,8 @@ def _misfits(verses: Sequence[Verse]) -> list[str]:
 def _named(target: str, divine_name: DivineName, is_archaic: bool, count: int) -> str | None:
     """The target with God's name as asked; None when that cannot be told."""
     if divine_name == "jehova":
-        if names_jehovah(target) or not count:
-            return target
-        return with_jehovah(target, count)
+        # The old versions have the name and call none but masters "Señor".
+        return target if is_archaic else with_jehovah(with_lord(target), count)
     if divine_name == "senor" or (divine_name == "tagged" and not is_archaic):
         return with_lord(target)
     return target

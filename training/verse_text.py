@@ -18,7 +18,7 @@ DIVINE_NAMES: tuple[DivineName, ...] = get_args(DivineName)
 _CLOSING_SINGLE = re.compile(r"(?<=[.,;:!?])['’]+(?=\s|$)|(?<=[^\Ws])’(?!\w)")
 _OPENING_SINGLE = re.compile(r"(?<!\w)['‘](?=\w)(?!tis\b|twas\b)")
 _DASH = re.compile(r"\s*[—–]+\s*")
-_HAS_JEHOVAH = re.compile(r"\bJehov[áa]")
+_JEHOVAH = re.compile(r"\bJehov[áa]")
 
 # In this order: "el Señor Jehová" is "el Señor Dios", and "a Jehová" becomes "al Señor".
 _JEHOVAH_TO_LORD = (
@@ -49,12 +49,8 @@ def spoken(text: str) -> str:
     return re.sub(r"\s+", " ", text).strip()
 
 
-def names_jehovah(text: str) -> bool:
-    return _HAS_JEHOVAH.search(text) is not None
-
-
 def jehovah_count(text: str) -> int:
-    return len(_HAS_JEHOVAH.findall(text))
+    return len(_JEHOVAH.findall(text))
 
 
 def with_lord(spanish: str) -> str:

@@ -4,8 +4,8 @@
 
 Eight books of 36 verses in ten versions: EST and GAL are for dev, RUT and JON for test. There are
 some faults to be found: EMPTY has no text in BBE, LEAK is marked, OUTLIER has a clause too many in
-BSB, and in SHIFTED_CHAPTER the Spanish is one verse late from its fifth verse on. There is no
-speech in it.
+BSB, JEHOVAH has the old name in BES, and in SHIFTED_CHAPTER the Spanish is one verse late from its
+fifth verse on. There is no speech in it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ BOOKS = {
     "JON": "test",
 }
 CHAPTERS, VERSES = 3, 12
-EMPTY, LEAK, OUTLIER, SHIFTED_CHAPTER = "GEN.1.3", "GEN.1.4", "EXO.1.5", "ROM.2"
+EMPTY, LEAK, OUTLIER, JEHOVAH = "GEN.1.3", "GEN.1.4", "EXO.1.5", "PSA.1.2"
+SHIFTED_CHAPTER = "ROM.2"
 FIRST_SHIFTED_VERSE = 5
 ENGLISH = ("KJV", "ASV", "WEB", "BBE", "YLT", "BSB", "FBV")
 SPANISH = ("RV1909", "BES", "VBL")
@@ -177,6 +178,7 @@ def _verses(rng: random.Random) -> list[dict[str, object]]:
     by_id[EMPTY]["BBE"] = ""
     by_id[LEAK]["leak_excluded"] = True
     by_id[OUTLIER]["BSB"] = f"{by_id[OUTLIER]['BSB']} " + "And it was told in all the land. " * 6
+    by_id[JEHOVAH]["BES"] = f"Jehová dijo: {by_id[JEHOVAH]['BES']}"
     shifted = [by_id[f"{SHIFTED_CHAPTER}.{n}"] for n in range(FIRST_SHIFTED_VERSE, VERSES + 1)]
     before = by_id[f"{SHIFTED_CHAPTER}.{FIRST_SHIFTED_VERSE - 1}"]
     for version in SPANISH:

@@ -25,7 +25,7 @@ def leakage() -> Leakage:
         VERSE,
         VERSE.lower().replace(",", ""),
         f"So it is written. {VERSE} That is where it begins.",
-        VERSE.replace("certain man", "man of Bethlehem"),
+        VERSE.replace("in the land", "in that land").replace("Moab", "Edom"),
         f"My brother wrote to me that {SENTENCE.lower()}",
         "I don't know!",
     ],

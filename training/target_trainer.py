@@ -70,7 +70,7 @@ class TargetTrainer(Trainer):
             if of_it.any():
                 loss = losses[of_it].sum() / tokens[of_it].sum()
                 metrics[f"{metric_key_prefix}_loss_{name}"] = loss.item()
-        self.log(metrics)
+        self.log(dict(metrics))  # which adds the epoch to what it is given
         self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
 

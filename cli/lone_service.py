@@ -16,6 +16,7 @@ from cli.catalogue import WITHOUT_MODEL
 from cli.child import Child, Health, log_tail
 from cli.stack import address_of, free_port_base, plan, python_of, running_stack
 from services.errors import InvalidInput, Unavailable
+from services.stt.engine import ENGINES
 
 # Apart from where stacks are: verbs that find no stack would talk to this one.
 _PORT_BASE = 19_300
@@ -105,12 +106,20 @@ def _check_model(name: str, settings: Mapping[str, str], environment: Mapping[st
     choice = "runtime" if name == "mt" else "engine"
     engine = environment.get(f"GLOSSA_{name.upper()}_{choice.upper()}", "")
     model = settings.get(f"GLOSSA_{name.upper()}_MODEL")
-    if model and engine in WITHOUT_MODEL:
+    if model and engine in WITHOUT_MODEL and not _is_language_model(engine, model):
         raise InvalidInput(
             "ENGINE_WITHOUT_MODELS",
             f"{engine} takes no model, and {model!r} would not be used; name the {choice} that it "
             "is for, too",
         )
+
+
+def _is_language_model(engine: str, model: str) -> bool:
+    """Whether it takes the place of what the recogniser brings with it."""
+    entry = ENGINES.get(engine)
+    return entry is not None and (
+        model == entry.own_model or (Path(model) / "model.dict").is_file()
+    )
 
 
 async def _wait_ready(child: Child, log_path: Path, report: Callable[[str], None]) -> None:

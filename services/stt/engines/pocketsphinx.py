@@ -1,5 +1,8 @@
 """CMU PocketSphinx 5 with its own en-us model: small, offline, nothing to download.
 
+Another language model and its dictionary can take the place of those that it brings with it: what
+`training.lm` makes. The sounds are en-us's in any case.
+
 Decoding happens in child processes (see pocketsphinx_child): one for each final worker, and one for
 all live decoders, so that a final never waits behind a partial.
 """
@@ -13,8 +16,9 @@ import queue
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from multiprocessing.connection import Connection, Pipe
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,7 +26,9 @@ import structlog
 
 from services.audio import SAMPLE_RATE_HERTZ
 from services.errors import EngineFailed, Unavailable
+from services.model_files import find_model
 from services.stt.engine import (
+    ENGINES,
     Capabilities,
     Decoding,
     Engine,
@@ -33,6 +39,10 @@ from services.stt.engine import (
 )
 
 log = structlog.get_logger()
+
+_ENTRY = ENGINES["pocketsphinx"]
+# Of a folder that holds another language model.
+_LANGUAGE_MODEL, _DICTIONARY = "model.lm.bin", "model.dict"
 
 _CHILD_MODULE = "services.stt.engines.pocketsphinx_child"
 _START_TIMEOUT_S = 60.0
@@ -69,16 +79,43 @@ def load(options: EngineOptions) -> Engine:
             "the speech engine pocketsphinx is not installed: pip install -e '.[stt]'",
             missing="pocketsphinx",
         )
-    return PocketSphinx(options.final_workers, options.live_decoders)
+    folder = _language_model(options)
+    files = {"lm": folder / _LANGUAGE_MODEL, "dict": folder / _DICTIONARY} if folder else {}
+    return PocketSphinx(
+        folder.name if folder else _ENTRY.own_model,
+        {option: str(path) for option, path in files.items()},
+        options.final_workers,
+        options.live_decoders,
+    )
+
+
+def _language_model(options: EngineOptions) -> Path | None:
+    """The folder of another language model; None for the decoder's own.
+
+    A profile may go on naming a model of the engine that this one stands in for: that is let be.
+    """
+    if options.model in ("", _ENTRY.own_model):
+        return None
+    try:
+        return find_model(options.model, options.models_dir, needs=(_LANGUAGE_MODEL, _DICTIONARY))
+    except Unavailable as error:
+        log.warning("model_left_alone", model=options.model, reason=str(error))
+        return None
 
 
 class PocketSphinx:
-    """The Engine."""
+    """The Engine.
+
+    Args:
+        files: what replaces the decoder's own language model and dictionary.
+    """
 
     name = "pocketsphinx"
-    model = "en-us"
 
-    def __init__(self, final_workers: int, live_decoders: int) -> None:
+    def __init__(
+        self, model: str, files: Mapping[str, str], final_workers: int, live_decoders: int
+    ) -> None:
+        self.model = model
         self.capabilities = Capabilities(
             languages=("en",),
             live_decoders=live_decoders,
@@ -88,9 +125,9 @@ class PocketSphinx:
             flag_avg_logprob=_FLAG_AVG_LOGPROB,
             reject_avg_logprob=_REJECT_AVG_LOGPROB,
         )
-        self._finals = [_Child("final", _FINAL_OPTIONS) for _ in range(final_workers)]
+        self._finals = [_Child("final", {**_FINAL_OPTIONS, **files}) for _ in range(final_workers)]
         self._idle_finals: queue.SimpleQueue[_Child] = queue.SimpleQueue()
-        self._live = _Child("live", _LIVE_OPTIONS) if live_decoders else None
+        self._live = _Child("live", {**_LIVE_OPTIONS, **files}) if live_decoders else None
         self._free_slots = list(range(live_decoders))
         for child in self._finals:
             self._idle_finals.put(child)

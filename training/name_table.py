@@ -65,7 +65,8 @@ def _pairs(data: DataFolder) -> Iterator[tuple[str, str]]:
     for verse in data.verses():
         if verse["split"] != "test":
             for english, spanish in _VERSIONS:
-                yield verse.get(english) or "", verse.get(spanish) or ""
+                if verse.get(english) and verse.get(spanish):
+                    yield verse[english], verse[spanish]
     yield from data.tatoeba("train")
 
 
@@ -89,7 +90,8 @@ class _Counts:
     def rows(self) -> Iterator[tuple[str, tuple[str, ...]]]:
         """Names with their forms; see the module."""
         for name, places in self._places.items():
-            if len(places) < _LEAST_PLACES or len(name) < _LEAST_LETTERS:
+            is_ordinary = self._lower[name] > len(places)
+            if len(name) < _LEAST_LETTERS or (len(places) < _LEAST_PLACES and not is_ordinary):
                 continue
             is_capital = len(places) >= _LEAST_CAPITALS * (len(places) + self._lower[name])
             forms = self._forms(name, places) if is_capital else None
@@ -107,7 +109,9 @@ class _Counts:
             dice = {
                 word: 2 * across[word] / (len(places) + self._texts_with[word]) for word in counts
             }
-            likely = [word for word in counts if dice[word] >= _LEAST_DICE / (1 + len(forms))]
+            # The more of its places are explained, the less a further form must be its own.
+            explained = len(forms) + bool(alike)
+            likely = [word for word in counts if dice[word] >= _LEAST_DICE / (1 + explained)]
             best = max(likely, key=lambda word: (counts[word] * dice[word], word), default="")
             if not best or counts[best] < max(2.0, _LEAST_SHARE * len(places)):
                 break

@@ -5,9 +5,10 @@ Pure. A small model translates what it knows well and invents fluently what it d
 checked for what a listener would be misled by, and where both fail, the one that misleads less is
 shown (`badness`).
 
-The shares of people's own translations that fail without being wrong, of 2,000 everyday pairs
-(Tatoeba, dev) and of 461 verses (BBE and the Biblia en Español Sencillo, dev books), each also
-without capitals and punctuation, are in docs/performance.md.
+Of people's own translations these fail, most of them rightly (said more freely): of 2,000 everyday
+pairs (Tatoeba, dev) 18 by negation, 5 by number, 4 by name, 4 by length, 1 by a loop; without
+capitals and punctuation 18, 7, 1, 7, 1. Of 461 verses (BBE and the Biblia en Español Sencillo, dev
+books) 16, 3, 4, 1, 5. All checks of a sentence of 15 words take 0.2 ms.
 """
 
 from __future__ import annotations

@@ -24,6 +24,7 @@ from training.general_rows import general_rows
 from training.job import Job, out_option, seed_option
 from training.leakage import Leakage
 from training.mix_table import print_table, table
+from training.own_sentences import FOLDER, ORIGIN, own_sentences
 from training.recipes import RECIPES
 from training.rows import KINDS, Kind, Row, read_rows, write_rows
 from training.run_folder import RunFolder
@@ -85,6 +86,12 @@ _NUMBER_COPIES = 3
     help="base: passes over everyday language, each told otherwise.",
 )
 @click.option(
+    "--sermon-copies",
+    type=click.IntRange(0),
+    default=4,
+    help="base: the same over Glossa's own sentences of sermons (training/parallel).",
+)
+@click.option(
     "--unpunctuated-share",
     type=click.FloatRange(0, 1),
     default=0.07,
@@ -111,6 +118,7 @@ def mix(
     replay: Path | None,
     replay_share: float,
     general_copies: int,
+    sermon_copies: int,
     unpunctuated_share: float,
     order: Order,
     dev_rows: int,
@@ -129,6 +137,7 @@ def mix(
         raise InvalidInput("DATA_MISSING", "the recipe base needs --data for everyday language")
     sermon_files = [_rows_file(path) for path in sermons]
     inputs = {name: bible_folder / name for name in (_TRAIN, _DEV, _TEST)}
+    inputs["own sentences"] = FOLDER
     inputs |= {f"sermons {index}": path for index, path in enumerate(sermon_files)}
     inputs |= {f"extra {index}": path for index, path in enumerate(extra)}
     if data:
@@ -149,13 +158,14 @@ def mix(
         found = list(read_rows(bible_folder / _TRAIN))
         if recipe.shares is None:  # all of Tatoeba is here already
             found = [row for row in found if row.kind != "general"] + everyday["train"]
+            found += own_sentences()
         found += [row for path in sermon_files for row in read_rows(path)]
         clean, leaked = leakage.parted(found)
         more, leaked_more = leakage.parted(row for path in extra for row in read_rows(path))
         old, leaked_old = leakage.parted(read_rows(replay / _TRAIN) if replay else ())
 
         if recipe.shares is None:
-            chosen = _everything(clean, general_copies, rng)
+            chosen = _everything(clean, general_copies, sermon_copies, rng)
         else:
             chosen = _by_shares(clean, recipe.shares, pairs, rng)
         chosen = [
@@ -183,13 +193,17 @@ def mix(
         click.echo(f"{leaked_count} rows left out as they stand in dev or test; {out}")
 
 
-def _everything(rows: Sequence[Row], general_copies: int, rng: random.Random) -> list[Row]:
-    """All rows, everyday language several times, and those with numbers with other ones."""
+def _everything(
+    rows: Sequence[Row], general_copies: int, sermon_copies: int, rng: random.Random
+) -> list[Row]:
+    """All rows; everyday language and our own sentences several times, numbers with other ones."""
     general = [row for row in rows if row.kind == "general"]
-    others = [row for row in rows if row.kind != "general"]
+    own = [row for row in rows if row.origin == ORIGIN]
+    others = [row for row in rows if row.kind != "general" and row.origin != ORIGIN]
     return [
         *others,
         *general_passes(general, general_copies, rng),
+        *general_passes(own, sermon_copies, rng),
         *number_passes(general, _NUMBER_COPIES, rng),
     ]
 

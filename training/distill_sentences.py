@@ -51,6 +51,12 @@ from training.teacher import Teacher, Translations
     help="Of the teacher's rows among all; the rest are references.",
 )
 @click.option(
+    "--tag",
+    default="",
+    help="Told before the teacher's sources, as in <rules>: words are learned from a poor teacher, "
+    "and its style stays with the tag.",
+)
+@click.option(
     "--learned-qe/--no-learned-qe",
     default=False,
     help="Ask CometKiwi, too, where it is installed.",
@@ -128,7 +134,11 @@ def sentences(
             good = judge.passes([_qe_pair(row) for row in taught])
         finally:
             judge.close()
-        kept = [row for row, is_good in zip(taught, good, strict=True) if is_good]
+        kept = [
+            replace(row, tag=options["tag"])
+            for row, is_good in zip(taught, good, strict=True)
+            if is_good
+        ]
         mixed = mix(references, kept, share, random.Random(options["seed"]))
         write_rows(out / ".train.jsonl.new", mixed)
         shutil.copyfile(inputs["dev"], out / "dev.jsonl")

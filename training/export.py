@@ -23,11 +23,10 @@ import click
 
 from cli.model_folder import KeptFile, Manifest, files_of, sha256_of, write_manifest
 from services.errors import InvalidInput, WrongState
-from services.marian import sentences
 from services.mt.engine import LanguagePair
-from training.check_texts import CheckTexts, check_texts
-from training.evaluation.translators import load_translator
-from training.formats import FORMATS, Format, Kind, kind_of
+from training.check_inputs import CheckInputs, check_clips, check_texts
+from training.evaluation.translators import TRANSFORMERS
+from training.formats import FORMATS, Format, Kind, huggingface_folder, kind_of
 from training.job import Job, out_option
 from training.likeness import Likeness, compare
 from training.lineage import licence_of, lineage_of
@@ -44,6 +43,11 @@ CHECK = "check.json"
     required=True,
     help="The folder that a trainer wrote, <out>/model.",
 )
+@click.option(
+    "--adapter",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    help="A LoRA adapter, <out>/adapter, to merge in; --model is its base in full precision then.",
+)
 @click.option("--to", "target", type=click.Choice(list(FORMATS)), required=True)
 @click.option(
     "--quantization",
@@ -55,9 +59,9 @@ CHECK = "check.json"
 @click.option("--pair", default="en>es", help="What it translates.")
 @click.option(
     "--check-with",
-    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    type=click.Path(path_type=Path, exists=True),
     help="Sentences to check with, one a line, or .tsv or .jsonl with their translations; the gate "
-    "wants 100.  [default: fifty of our own]",
+    "wants 100. For Whisper a folder of clips with metadata.jsonl.  [default: fifty of our own]",
 )
 @click.option("--no-check", is_flag=True, help="Do not compare; the manifest says so.")
 @click.option("--licence", default="", help="Where no manifest tells it, as in Apache-2.0.")
@@ -65,6 +69,7 @@ CHECK = "check.json"
 @out_option
 def export(
     source: Path,
+    adapter: Path | None,
     target: str,
     quantization: str,
     pair: str,
@@ -84,22 +89,30 @@ def export(
     quantization = _quantization(target, chosen, kind, quantization)
     first, _, second = pair.partition(">")
     direction = LanguagePair(first.strip(), second.strip())
-    texts = None if no_check else check_texts(check_with, direction)
-    origin = lineage_of(source, None, base)
+    inputs = None if no_check else _inputs(kind, check_with, direction)
+    origin = lineage_of(source, adapter, base)
     licence = licence_of(source, origin["base"], licence)
     if out.exists():
         raise WrongState("FOLDER_EXISTS", f"{out} is there already; name another folder")
 
     unfinished = out.with_name(f".{out.name}.unfinished")
-    shutil.rmtree(unfinished, ignore_errors=True)
+    merged = out.with_name(f".{out.name}.merged")
     unfinished.parent.mkdir(parents=True, exist_ok=True)
     try:
+        _clear(unfinished, merged)
+        if adapter is not None:
+            _say(f"merging {adapter} into {source}")
+            huggingface_folder.merge(source, adapter, merged)
+            source = merged
         _say(f"converting {source} to {target}, {quantization}")
         chosen.convert(source, unfinished, quantization)
         likeness = None
-        if texts is not None:
-            _say(f"translating {len(texts.sources)} sentences with both")
-            likeness = _check(source, kind, chosen, unfinished, direction, texts)
+        if inputs is not None:
+            _say(f"asking both about {len(inputs)} {'clips' if kind == 'whisper' else 'sentences'}")
+            specs = f"{TRANSFORMERS}:{source}", f"{chosen.engines[kind]}:{unfinished}"
+            of_source, of_export = (inputs.answers(spec) for spec in specs)
+            likeness = compare(of_source, of_export, inputs.references)
+            _write(unfinished / CHECK, inputs, of_source, of_export, likeness)
         files = {
             name: KeptFile(path.stat().st_size, sha256_of(path))
             for name, path in files_of(unfinished)
@@ -115,7 +128,7 @@ def export(
         write_manifest(unfinished, Manifest(out.name, "", "", licence, files, told))
         unfinished.rename(out)
     finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
+        _clear(unfinished, merged)
     _show(out, sum(kept.bytes for kept in files.values()), likeness)
 
 
@@ -137,32 +150,37 @@ def _quantization(target: str, chosen: Format, kind: Kind, wanted: str) -> str:
     return wanted
 
 
-def _check(
-    source: Path, kind: Kind, chosen: Format, out: Path, pair: LanguagePair, texts: CheckTexts
-) -> Likeness:
-    # As services.marian does it for its models.
-    units = [list(sentences(text)) if kind == "marian" else [text] for text in texts.sources]
-    flat = _translated(f"transformers:{source}", pair, [unit for text in units for unit in text])
-    following = iter(flat)
-    of_source = [" ".join(next(following) for _ in text) for text in units]
-    of_export = _translated(f"{chosen.engines[kind]}:{out}", pair, texts.sources)
-    likeness = compare(of_source, of_export, texts.references)
-    rows = [
-        {"source": text, "of_source": one, "of_export": other}
-        for text, one, other in zip(texts.sources, of_source, of_export, strict=True)
+def _inputs(kind: Kind, path: Path | None, pair: LanguagePair) -> CheckInputs:
+    if kind != "whisper":
+        return check_texts(path, pair, sentence_by_sentence=kind == "marian")
+    if path is None:
+        raise InvalidInput(
+            "NO_TEXTS",
+            "to check a Whisper model, name a folder of clips with --check-with, as training.audio "
+            "makes them; or --no-check",
+        )
+    return check_clips(path, pair.source)
+
+
+def _write(
+    path: Path,
+    inputs: CheckInputs,
+    of_source: Sequence[str],
+    of_export: Sequence[str],
+    likeness: Likeness,
+) -> None:
+    rows: list[dict[str, Any]] = [
+        {"source": name, "of_source": one, "of_export": other}
+        for name, one, other in zip(inputs.names, of_source, of_export, strict=True)
     ]
-    for row, reference in zip(rows, texts.references, strict=False):
+    for row, reference in zip(rows, inputs.references, strict=False):
         row["reference"] = reference
-    write_json(out / CHECK, {**asdict(likeness), "rows": rows})
-    return likeness
+    write_json(path, {**asdict(likeness), "rows": rows})
 
 
-def _translated(spec: str, pair: LanguagePair, texts: Sequence[str]) -> list[str]:
-    translator = load_translator(spec, pair)
-    try:
-        return translator.translate(texts)
-    finally:
-        translator.close()
+def _clear(*folders: Path) -> None:
+    for folder in folders:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _show(out: Path, size_bytes: int, likeness: Likeness | None) -> None:

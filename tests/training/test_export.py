@@ -86,3 +86,106 @@ def test_what_was_not_wanted_is_refused_before_anything_is_written(tmp_path: Pat
     there = run(*model, "--to", "ctranslate2", "--licence", "x", "--out", out)
     assert there.exit_code == 1
     assert list(tmp_path.iterdir()) == [out]
+
+
+def gemma_export(
+    out: Path, known: Path, target: str, quantization: str, **more: object
+) -> dict[str, Any]:
+    from tests.tiny.gemma import gemma_hf
+
+    given = {"model": gemma_hf(), "to": target, "quantization": quantization, **more}
+    options = [text for name, value in given.items() for text in (f"--{name}", value)]
+    done = run(*options, "--check-with", known, "--licence", "none", "--out", out)
+    assert done.exit_code == 0, done.output
+    return check_of(out)
+
+
+def test_a_language_model_in_nf4_says_what_it_said(tmp_path: Path, known: Path) -> None:
+    check = gemma_export(tmp_path / "nf4", known, "bitsandbytes", "nf4")
+    assert check["export"]["chrf"] > 90
+    config = json.loads((tmp_path / "nf4/config.json").read_text())
+    assert config["quantization_config"]["bnb_4bit_quant_type"] == "nf4"
+
+
+def test_an_adapter_is_merged_into_its_base(tmp_path: Path, known: Path) -> None:
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForCausalLM
+
+    from tests.tiny.gemma import gemma_hf
+
+    model: Any = get_peft_model(
+        AutoModelForCausalLM.from_pretrained(gemma_hf()),
+        LoraConfig(r=2, target_modules=["q_proj"], init_lora_weights=False),
+    )
+    model.save_pretrained(tmp_path / "adapter")
+    out = tmp_path / "merged"
+    check = gemma_export(
+        out, known, "huggingface", "float32", adapter=tmp_path / "adapter", base="tiny"
+    )
+    assert check["identical_share"] == 1.0
+    manifest = read_manifest(out)
+    assert manifest is not None
+    assert len(manifest.lineage["adapter_sha256"]) == 64
+    merged: Any = AutoModelForCausalLM.from_pretrained(out)
+    before: Any = AutoModelForCausalLM.from_pretrained(gemma_hf())
+    name = "model.layers.0.self_attn.q_proj.weight"
+    assert not merged.state_dict()[name].equal(before.state_dict()[name].to(merged.dtype))
+
+
+def test_an_adapter_is_not_merged_into_few_bits(tmp_path: Path, known: Path) -> None:
+    from services.errors import InvalidInput
+    from training.formats import huggingface_folder
+
+    (tmp_path / "config.json").write_text('{"quantization_config": {"bits": 4}}')
+    with pytest.raises(InvalidInput, match="full precision"):
+        huggingface_folder.merge(tmp_path, tmp_path, tmp_path / "out")
+
+
+@pytest.mark.parametrize(("target", "what"), [("exl3", "NVIDIA"), ("gptq", "NVIDIA")])
+def test_what_needs_a_card_is_refused_without_one(
+    tmp_path: Path, known: Path, target: str, what: str
+) -> None:
+    import torch
+
+    from tests.tiny.gemma import gemma_hf
+
+    if torch.cuda.is_available():
+        pytest.skip("there is a card")
+    out = tmp_path / "out"
+    done = run("--model", gemma_hf(), "--to", target, "--licence", "x", "--out", out)
+    assert done.exit_code == 1
+    assert what in done.output
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_llama_cpps_script_it_says_where_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tests.tiny.gemma import gemma_hf
+
+    monkeypatch.delenv("GLOSSA_LLAMA_CPP", raising=False)
+    done = run(
+        *("--model", gemma_hf(), "--to", "gguf", "--licence", "x", "--out", tmp_path / "out")
+    )
+    assert done.exit_code == 1
+    assert "GLOSSA_LLAMA_CPP" in done.output
+
+
+@pytest.mark.engines
+@pytest.mark.parametrize("quantization", ["Q4_K_M", "Q5_K_M", "Q8_0"])
+def test_a_gguf_says_what_its_source_says(tmp_path: Path, known: Path, quantization: str) -> None:
+    import os
+
+    if not os.environ.get("GLOSSA_LLAMA_CPP"):
+        pytest.skip("GLOSSA_LLAMA_CPP names no source of llama.cpp")
+    check = gemma_export(tmp_path / "gguf", known, "gguf", quantization)
+    assert check["export"]["chrf"] > 90
+    assert len(list((tmp_path / "gguf").glob("*.gguf"))) == 1
+
+
+@pytest.mark.engines
+def test_a_model_goes_to_mlx_and_back(tmp_path: Path, known: Path) -> None:
+    there = gemma_export(tmp_path / "mlx", known, "mlx", "8bit")
+    assert there["export"]["chrf"] > 90
+    back = gemma_export(tmp_path / "back", known, "huggingface", "float32", model=tmp_path / "mlx")
+    assert back["export"]["chrf"] > 90

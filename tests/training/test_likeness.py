@@ -8,7 +8,7 @@ import pytest
 
 from services.errors import InvalidInput
 from services.mt.engine import LanguagePair
-from training.check_texts import check_texts
+from training.check_inputs import check_texts
 from training.likeness import compare
 
 PAIR = LanguagePair("en", "es")
@@ -42,19 +42,19 @@ def test_sentences_come_from_lists_tables_and_rows(tmp_path: Path) -> None:
     plain, table = tmp_path / "a.txt", tmp_path / "a.tsv"
     plain.write_text("One.\n\nTwo.\n")
     table.write_text("One.\tUno.\nTwo.\tDos.\n")
-    assert check_texts(plain, PAIR).sources == ("One.", "Two.")
+    assert check_texts(plain, PAIR).names == ("One.", "Two.")
     assert check_texts(table, PAIR).references == ("Uno.", "Dos.")
     rows = tmp_path / "a.jsonl"
     rows.write_text(
         '{"en": "One.", "es": "Uno.", "source_language": "en", "target_language": "es"}'
     )
-    assert check_texts(rows, PAIR).sources == ("One.",)
+    assert check_texts(rows, PAIR).names == ("One.",)
     assert check_texts(rows, PAIR.reversed()).references == ("One.",)
 
 
 def test_without_a_file_there_are_fifty_sentences_with_references() -> None:
     own = check_texts(None, PAIR)
-    assert len(own.sources) == len(own.references) == 50
+    assert len(own.names) == len(own.references) == 50
 
 
 def test_translations_that_some_sentences_lack_are_refused(tmp_path: Path) -> None:

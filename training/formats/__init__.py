@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from services.errors import InvalidInput
+from training.evaluation.translators import TRANSFORMERS
 
 Kind = Literal["marian", "whisper", "language_model"]
 
@@ -48,6 +49,17 @@ FORMATS = {
         "ctranslate2_folder",
         {"marian": "marian", "whisper": "faster_whisper"},
         ("int8", "int8_float16", "int8_float32", "float16", "float32"),
+    ),
+    "gguf": Format("gguf_folder", {"language_model": "gguf"}, ("Q4_K_M", "Q5_K_M", "Q8_0", "F16")),
+    "bitsandbytes": Format("nf4_folder", {"language_model": "bitsandbytes"}, ("nf4",)),
+    "mlx": Format("mlx_folder", {"language_model": "mlx"}, ("4bit", "8bit", "bfloat16", "float32")),
+    "exl3": Format("exl3_folder", {"language_model": "exl2"}, ("4.0bpw", "5.0bpw", "6.0bpw")),
+    "gptq": Format("gptq_folder", {"language_model": "bitsandbytes"}, ("4bit", "8bit")),
+    # For going on with: a merged adapter, MLX's weights; no service loads it as it is.
+    "huggingface": Format(
+        "huggingface_folder",
+        {"language_model": TRANSFORMERS, "marian": TRANSFORMERS, "whisper": TRANSFORMERS},
+        ("bfloat16", "float32", "float16"),
     ),
 }
 

@@ -117,13 +117,14 @@ _GLOSSARY = Path(__file__).parent.parent / "services/mt/glossary_en_es.tsv"
 @resume_option
 def whisper(**options: Any) -> None:
     """Fine-tune a Whisper on clips of a church's own speakers."""
+    import torch
     from accelerate import PartialState
 
     out, resumes = options["out"], options.pop("resume")
     inputs = {name: options[name] for name in ("clips", "model", "glossary")}
     told = {name: value for name, value in options.items() if name != "out"}
     run: Any = contextlib.nullcontext()
-    if PartialState().is_main_process:
+    if PartialState(cpu=not torch.accelerator.is_available()).is_main_process:
         run = RunFolder(out, "whisper", told, inputs=inputs, resumes=resumes)
     with run as opened:
         # Other processes than the first measure the same and keep nothing.

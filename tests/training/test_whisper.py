@@ -164,15 +164,49 @@ def test_a_step_is_the_same_however_its_clips_are_shared_out(
 
 
 def assert_same_gradient(one: Path, other: Path) -> None:
-    """Adam's first moment after one step is the gradient, up to a factor."""
+    """Adam's first moment after one step is the gradient's direction; its norm is in the log."""
     import torch
 
-    moments = []
+    moments, norms = [], []
     for out in (one, other):
-        state = torch.load(out / "checkpoints/checkpoint-1/optimizer.pt")["state"]
+        step = out / "checkpoints/checkpoint-1"
+        state = torch.load(step / "optimizer.pt")["state"]
         moments.append(torch.cat([state[key]["exp_avg"].flatten() for key in sorted(state)]))
+        logged = json.loads((step / "trainer_state.json").read_text())["log_history"]
+        norms.append(next(line["grad_norm"] for line in logged if "grad_norm" in line))
+    assert norms[0] == pytest.approx(norms[1], rel=1e-4)
     assert moments[0].abs().max() > 1e-4
     torch.testing.assert_close(moments[0], moments[1], rtol=1e-4, atol=1e-7)
+
+
+@pytest.mark.training
+def test_the_loss_is_the_mean_by_weights(clips: Path, model: Path, tmp_path: Path) -> None:
+    import torch
+    from transformers.models.whisper.modeling_whisper import shift_tokens_right
+
+    from training.whisper import whisper
+    from training.whisper_lora import lora_trainer
+
+    told = arguments(clips, model, tmp_path / "out")
+    options = whisper.make_context("whisper", told).params
+    trainer = lora_trainer(options)
+    trainer.model.eval()
+    batches = list(trainer.get_eval_dataloader())
+    total = trainer._get_num_items_in_batch(batches, torch.device("cpu"))
+    wanted = weight = torch.tensor(0.0)
+    loss = torch.tensor(0.0)
+    with torch.no_grad():
+        for batch in batches:
+            loss = loss + trainer.compute_loss(trainer.model, batch, num_items_in_batch=total)
+            labels, start = batch["labels"], trainer.model.config
+            given = shift_tokens_right(labels, start.pad_token_id, start.decoder_start_token_id)
+            logits = trainer.model(
+                input_features=batch["input_features"], decoder_input_ids=given
+            ).logits
+            chosen = logits.log_softmax(-1).gather(-1, labels.clamp(min=0)[..., None])[..., 0]
+            wanted = wanted - (chosen * batch["label_weights"]).sum()
+            weight = weight + batch["label_weights"].sum()
+    torch.testing.assert_close(loss, wanted / weight)
 
 
 @pytest.mark.training

@@ -83,7 +83,14 @@ def marian(data_folders: tuple[Path, ...], out: Path, resume: bool, **options: A
     from torch.utils.tensorboard import SummaryWriter
 
     from training.marian_loss import summed_loss, token_weight
-    from training.marian_model import MarianTokens, Size, new_model, new_tokenizer, read_model
+    from training.marian_model import (
+        MarianTokens,
+        Size,
+        keep_start_at_zero,
+        new_model,
+        new_tokenizer,
+        read_model,
+    )
     from training.optimiser import Optimiser, rate_factor
     from training.token_batches import encode, padded, passes
 
@@ -121,6 +128,7 @@ def marian(data_folders: tuple[Path, ...], out: Path, resume: bool, **options: A
         )
 
         model.to(accelerator.device, getattr(torch, options["precision"])).train()
+        keep_start_at_zero(model)
         optimiser = Optimiser(
             model,
             learning_rate=options["learning_rate"],

@@ -15,7 +15,8 @@ from typing import Any
 
 from services.errors import InvalidInput
 
-END_ID, UNKNOWN_ID, PAD_ID = 0, 1, 2
+END_ID, UNKNOWN_ID = 0, 1
+PAD = "<pad>"  # the last one, as in OPUS-MT's folders: CTranslate2 takes it away there
 # What a caption may hold whether or not the texts do.
 _REQUIRED = "0123456789áéíóúüñÁÉÍÓÚÜÑ¿¡-%$€&/()[]\"';:.,!?…"
 
@@ -53,12 +54,12 @@ def new_tokenizer(
         sentencepiece.SentencePieceTrainer.train(
             sentence_iterator=iter(texts),
             model_prefix=str(folder / "source"),
-            vocab_size=vocabulary_size,
+            vocab_size=vocabulary_size - 1,
             model_type="unigram",
             character_coverage=0.99995,
             eos_id=END_ID,
             unk_id=UNKNOWN_ID,
-            pad_id=PAD_ID,
+            pad_id=-1,
             bos_id=-1,
             user_defined_symbols=sorted(tags),
             required_chars=_REQUIRED,
@@ -76,7 +77,7 @@ def new_tokenizer(
     (folder / "source.model").replace(folder / "source.spm")
     shutil.copyfile(folder / "source.spm", folder / "target.spm")
     pieces = _read_pieces(folder / "source.spm")
-    ids = {pieces.id_to_piece(number): number for number in range(len(pieces))}
+    ids = {pieces.id_to_piece(number): number for number in range(len(pieces))} | {PAD: len(pieces)}
     (folder / "vocab.json").write_text(json.dumps(ids, ensure_ascii=False), encoding="utf-8")
     (folder / "tokenizer_config.json").write_text(
         json.dumps({"tokenizer_class": "MarianTokenizer", "model_max_length": 512}),
@@ -103,7 +104,7 @@ class MarianTokens:
         self._target = _read_pieces(folder / "target.spm")
         self._ids: dict[str, int] = json.loads((folder / "vocab.json").read_text(encoding="utf-8"))
         self._pieces = {number: piece for piece, number in self._ids.items()}
-        self.end_id, self.pad_id = self._ids["</s>"], self._ids["<pad>"]
+        self.end_id, self.pad_id = self._ids["</s>"], self._ids[PAD]
 
     def __len__(self) -> int:
         return len(self._ids)
@@ -177,14 +178,29 @@ def new_model(size: Size) -> Any:
             scale_embedding=True,
             static_position_embeddings=True,
             share_encoder_decoder_embeddings=True,
-            pad_token_id=PAD_ID,
+            pad_token_id=size.vocabulary_size - 1,
             eos_token_id=END_ID,
             bos_token_id=None,
-            decoder_start_token_id=PAD_ID,
+            decoder_start_token_id=size.vocabulary_size - 1,
             forced_eos_token_id=None,
             attn_implementation="eager",  # twice as fast as sdpa at these lengths on a CPU
         )
     )
+
+
+def keep_start_at_zero(model: Any) -> None:
+    """Has the padding's embedding, which decoding begins with, stay zero while the model learns.
+
+    CTranslate2 begins with zeros, as Marian does. Through the shared output layer it would learn.
+    """
+    import torch
+
+    weight = model.get_input_embeddings().weight
+    is_start = torch.zeros(len(weight), 1, dtype=torch.bool, device=weight.device)
+    is_start[model.config.decoder_start_token_id] = True
+    with torch.no_grad():
+        weight.masked_fill_(is_start, 0)
+    weight.register_hook(lambda gradient: gradient.masked_fill(is_start, 0))
 
 
 def read_model(folder: Path) -> Any:

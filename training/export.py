@@ -25,8 +25,7 @@ from cli.model_folder import KeptFile, Manifest, files_of, sha256_of, write_mani
 from services.errors import InvalidInput, WrongState
 from services.mt.engine import LanguagePair
 from training.check_inputs import CheckInputs, check_clips, check_texts
-from training.evaluation.translators import TRANSFORMERS
-from training.formats import FORMATS, Format, Kind, huggingface_folder, kind_of
+from training.formats import FORMATS, Format, Kind, huggingface_folder, kind_of, runtime_of
 from training.job import Job, out_option
 from training.likeness import Likeness, compare
 from training.lineage import licence_of, lineage_of
@@ -109,7 +108,7 @@ def export(
         likeness = None
         if inputs is not None:
             _say(f"asking both about {len(inputs)} {'clips' if kind == 'whisper' else 'sentences'}")
-            specs = f"{TRANSFORMERS}:{source}", f"{chosen.engines[kind]}:{unfinished}"
+            specs = f"{runtime_of(source)}:{source}", f"{chosen.engines[kind]}:{unfinished}"
             of_source, of_export = (inputs.answers(spec) for spec in specs)
             likeness = compare(of_source, of_export, inputs.references)
             _write(unfinished / CHECK, inputs, of_source, of_export, likeness)

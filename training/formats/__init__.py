@@ -64,6 +64,12 @@ FORMATS = {
 }
 
 
+def runtime_of(source: Path) -> str:
+    """What runs a model that is exported: MLX what it quantised itself, transformers all others."""
+    config = json.loads((source / "config.json").read_text(encoding="utf-8"))
+    return "mlx" if "quantization" in config else TRANSFORMERS
+
+
 def kind_of(source: Path) -> Kind:
     """What kind of model a folder holds. Raises InvalidInput: MODEL_MISSING."""
     try:

@@ -33,9 +33,9 @@ def write_trie(path: Path, model: Backoff, vocabulary: Sequence[str]) -> int:
     return path.stat().st_size
 
 
-def trie_bytes(model: Backoff, vocabulary: Sequence[str]) -> int:
+def trie_bytes(vocabulary: Sequence[str], pairs: int, triples: int) -> int:
     """What write_trie comes to: tables, 12 bytes a word and its letters, packed n-grams."""
-    words, pairs, triples = len(vocabulary), len(model.keys[0]), len(model.keys[1])
+    words = len(vocabulary)
     bits = pairs * (words.bit_length() + 32 + triples.bit_length())
     bits += triples * (words.bit_length() + 16)
     letters = sum(len(word) + 1 for word in vocabulary)

@@ -105,6 +105,9 @@ def lm(data: Path, out: Path, size_mb: float, hold_out: bool, least_probability:
         folder = out / "model"
         folder.mkdir()
         dictionary_bytes = write_dictionary(folder / "model.dict", pronunciations)
+        most_bytes = round(size_mb * 1e6) - dictionary_bytes
+        if trie_bytes(vocabulary, 0, 0) > most_bytes:
+            raise _too_small()
         numbers = {word: number for number, word in enumerate(vocabulary)}
         counts = [counted(_numbered(text.train, numbers)) for text in texts]
         judges = {text.name: counted(_numbered(text.dev, numbers)) for text in texts}
@@ -128,7 +131,7 @@ def lm(data: Path, out: Path, size_mb: float, hold_out: bool, least_probability:
             histories,
             folder / "model.lm.bin",
             vocabulary,
-            round(size_mb * 1e6) - dictionary_bytes,
+            most_bytes,
         )
         perplexities = {
             name: {
@@ -186,19 +189,24 @@ def _fitting(
 ) -> tuple[Backoff, int]:
     """The most of the model that fits, and its file's bytes."""
     low, high = -11.0, -5.0  # of the threshold's exponent
-    best: tuple[Backoff, int] | None = None
+    best: Backoff | None = None
     while high - low > 0.1:
         middle = (low + high) / 2
         model = pruned(whole, histories, 10**middle)
-        if trie_bytes(model, vocabulary) <= most_bytes:
-            high, best = middle, (model, 0)
+        if trie_bytes(vocabulary, *map(len, model.keys)) <= most_bytes:
+            high, best = middle, model
         else:
             low = middle
     if best is None:
-        raise InvalidInput(
-            "SIZE_TOO_SMALL", "the words alone take more than --size-mb; ask for more"
-        )
-    return best[0], write_trie(path, best[0], vocabulary)
+        raise _too_small()
+    return best, write_trie(path, best, vocabulary)
+
+
+def _too_small() -> InvalidInput:
+    return InvalidInput(
+        "SIZE_TOO_SMALL",
+        "the words take nearly all of --size-mb or more; raise --size-mb or --least-probability",
+    )
 
 
 def _perplexity_of_known(generic: GenericModel, judge: Counts) -> float:

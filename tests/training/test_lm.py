@@ -25,6 +25,8 @@ VERSES = (
     "The king said to Mephibosheth, do not be afraid.",
     "Mephibosheth the son of Jonathan ate at the table of the king.",
 )
+# Words that the engine's own model knows well, in an order that the texts here do not have.
+MODERN = ("I do not know what you want to do.", "He said it was a good time for the people.")
 EVERYDAY = ("The bus is late.", "We have bread and water.", "He said that he saw the new house.")
 
 
@@ -41,17 +43,18 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
             row = {"verse_id": f"{split}.1.1", "split": split, "BSB": VERSES[1]}
             row |= {"WEB": f"Now {split} ate Zelophehad's bread.", "KJV": ""}
             lines.write(json.dumps(row) + "\n")
-    for split in ("train", "dev"):
-        lines = "".join(f"{sentence}\tx\n" for sentence in EVERYDAY)
+    for split, sentences in (("train", EVERYDAY), ("dev", MODERN)):
+        lines = "".join(f"{sentence}\tx\n" for sentence in sentences)
         (folder / f"tatoeba/{split}.tsv").write_text(lines)
     for name in ("spurgeon", "state_union_modern"):
-        sentences = [f"{sentence} {name} speaks." for sentence in EVERYDAY]
-        (folder / f"sermons/{name}_sentences.txt").write_text("\n".join(sentences))
+        lines = "\n".join(f"{sentence} {name} speaks." for sentence in EVERYDAY)
+        (folder / f"sermons/{name}_sentences.txt").write_text(lines)
     return folder
 
 
 def run(data: Path, out: Path, *options: str) -> Result:
-    arguments = ["--data", str(data), "--out", str(out), "--least-probability", "1e-4", *options]
+    # A hundred words of the engine's own model: all of them take a minute.
+    arguments = ["--data", str(data), "--out", str(out), "--least-probability", "1e-3", *options]
     return CliRunner().invoke(lm, arguments)
 
 
@@ -95,7 +98,9 @@ def test_the_manifest_tells_what_the_files_are_made_of(made: Path) -> None:
     assert {source["name"] for source in manifest["sources"]} == {
         *("bible", "tatoeba", "addresses", "sermons", "generic")
     }
-    assert sum(manifest["metrics"]["shares"].values()) == pytest.approx(1)
+    shares = manifest["metrics"]["shares"]
+    assert sum(shares.values()) == pytest.approx(1)
+    assert shares["generic"] > 0.05
     assert manifest["inputs"]["verses"]
     assert json.loads((made / "run.json").read_text())["status"] == "done"
 

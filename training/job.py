@@ -17,9 +17,13 @@ import click
 
 from services.errors import GlossaError, InvalidInput
 
+# Exit status where nothing went wrong, and nothing is to be done.
+NOTHING_NEW = 3
+
 
 class Job(click.Command):
-    """A command whose GlossaError is a message and exit status 2 (wrong input) or 1."""
+    """A command whose GlossaError is a message and an exit status: 2 for wrong input, NOTHING_NEW
+    for an error of that reason, else 1."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         options.setdefault("context_settings", {"show_default": True, "max_content_width": 100})
@@ -30,6 +34,8 @@ class Job(click.Command):
             return super().invoke(context)
         except GlossaError as error:
             click.echo(f"{context.command.name}: {error}", err=True)
+            if error.reason == "NOTHING_NEW":
+                sys.exit(NOTHING_NEW)
             sys.exit(2 if isinstance(error, InvalidInput) else 1)
 
 

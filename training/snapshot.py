@@ -118,7 +118,8 @@ def snapshot(
     """Stores the pairs that were collected since this trainer's last snapshot, each pair once.
 
     Sessions of some days are held out for dev and test, and stay so in later snapshots. The last
-    line names the folder; `python -m training.mix --sermons FOLDER` takes it.
+    line names the folder; `python -m training.mix --sermons FOLDER` takes it. Exit status 3 when
+    nothing is new.
 
     \b
     Example: what is new, without the sentences of a test set

@@ -32,6 +32,7 @@ from tests.collector.pairs import reviewed, scored
 from tests.collector.redis_process import RedisProcess
 from tests.processes import REPOSITORY, free_port_base
 from training.held_out import Place, places
+from training.job import NOTHING_NEW
 from training.rows import read_rows
 from training.snapshot import snapshot
 
@@ -222,7 +223,7 @@ def test_where_all_that_is_new_is_left_out_it_is_kept_for_the_next_snapshot(
     table = tmp_path / "judged.tsv"
     table.write_text("".join(f"Sentence {number} of week 1 was said\t.\n" for number in (1, 2)))
     none = church.snapshot("one", "--evaluation", str(table))
-    assert none.exit_code == 1
+    assert none.exit_code == NOTHING_NEW
     assert "leaked: judged.tsv: 2" in none.output
     assert church.pending() == 2
     church.preach(2, range(1, 2))
@@ -237,7 +238,7 @@ def test_where_nothing_is_new_there_is_no_snapshot(church: Church) -> None:
     church.preach(1, range(1, 4))
     assert church.snapshot("one").exit_code == 0
     again = church.snapshot("two")
-    assert again.exit_code == 1
+    assert again.exit_code == NOTHING_NEW
     assert "no pair is collected that marian has not stored" in again.output
     assert not (church.folder / "two").exists()
     resumed = church.snapshot("one", "--resume")

@@ -199,8 +199,14 @@ def _judge_translators(
                 for variant in variants:
                     asked = sources(each.rows, variant)
                     click.echo(f"  {each.name}, {variant}: {len(asked)} sentences", err=True)
+                    made = translator.renderings(asked)
                     systems[name][each.name, variant] = translation.system_result(
-                        each.rows, asked, translator.translate(asked), terms, score
+                        each.rows,
+                        asked,
+                        [rendering.text for rendering in made],
+                        terms,
+                        score,
+                        [rendering.model or translator.model for rendering in made],
                     )
         finally:
             translator.close()

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from services.errors import InvalidInput
+from services.errors import InvalidInput, Unavailable
 from services.mt.engine import LanguagePair
 from tests.tiny import pairs
 from training.evaluate import evaluate
@@ -80,12 +80,45 @@ def test_a_model_that_learnt_the_sermon_passes_against_apertium_and_apertium_not
     ct2: Path, known: Path, tmp_path: Path
 ) -> None:
     better = judged(tmp_path / "better", known, f"marian:{ct2}", "apertium")
-    assert better["systems"]["new"]["model"] == "marian/sunday"
+    assert better["systems"]["new"]["model"] == "marian/sunday-en-es"
     assert better["systems"]["new"]["size_bytes"] == size_bytes(ct2) > 10_000
     assert better["translation"]["overall"]["plain"]["chrf"]["new"] > 90
     assert gated(tmp_path / "better") == 0
     judged(tmp_path / "worse", known, "apertium", f"marian:{ct2}")
     assert gated(tmp_path / "worse") == 1
+
+
+def test_of_a_model_with_apertium_beside_it_is_told_which_of_them_spoke(
+    ct2: Path, known: Path, tmp_path: Path
+) -> None:
+    unknown = tmp_path / "unknown.jsonl"
+    # The model learnt no number: what it makes of one fails a check.
+    rows = [("The cat eats 314 mice.", "El gato come 314 ratones.")]
+    write_rows(unknown, (Row(*texts, "general", "test") for texts in rows))
+    done = CliRunner().invoke(
+        evaluate,
+        [
+            *("--out", str(tmp_path / "out"), "--new", f"embedded:{ct2}", "--old", "apertium"),
+            *("--set", f"sermon={known}", "--set", f"modern={unknown}"),
+            *("--no-own-sermon", "--no-as-heard"),
+        ],
+    )
+    assert done.exit_code == 0, done.output
+    found = json.loads((tmp_path / "out/evaluation.json").read_text())
+    assert found["systems"]["new"]["model"] == "marian/sunday-en-es+apertium/eng-spa"
+    assert found["systems"]["new"]["size_bytes"] == size_bytes(ct2)
+    sermon, modern = (found["translation"]["sets"][name]["plain"] for name in ("sermon", "modern"))
+    assert sermon["voices"]["new"]["marian/sunday-en-es"] > 0.5
+    assert sum(sermon["voices"]["new"].values()) == pytest.approx(1, abs=0.001)
+    assert modern["voices"]["new"] == {"apertium/eng-spa": 1.0}
+    assert modern["voices"]["old"] == {"apertium/eng-spa": 1.0}
+    assert "marian/sunday-en-es" in done.output.split("which model spoke")[1]
+    assert "marian/sunday-en-es" in (tmp_path / "out/evaluation.html").read_text()
+
+
+def test_a_pair_without_its_own_model_is_not_judged_as_one(tmp_path: Path) -> None:
+    with pytest.raises(Unavailable, match="Apertium speaks alone"):
+        load_translator("embedded:nowhere", EN_ES)
 
 
 def test_a_trainers_marian_folder_says_what_it_learnt_draft_and_final() -> None:

@@ -25,12 +25,14 @@ def sentences(results: Sequence[SetResult]) -> Iterator[dict[str, Any]]:
                 "source": asked,
                 "reference": row.target,
                 "new": result.new.translations[at],
+                "new_voice": result.new.voices[at] if result.new.voices else "",
                 "new_chrf": round(result.new.sentence_chrf[at], 2),
                 "new_lost": list(result.new.lost[at]),
             }
             if old is not None:
                 sentence |= {
                     "old": old.translations[at],
+                    "old_voice": old.voices[at] if old.voices else "",
                     "old_chrf": round(old.sentence_chrf[at], 2),
                     "old_lost": list(old.lost[at]),
                     "change": round(result.new.sentence_chrf[at] - old.sentence_chrf[at], 2),

@@ -30,6 +30,16 @@ def shown(measure: str, value: float | None, *, signed: bool = False) -> str:
     return f"{value:{sign}.1f}" if measure in _IN_POINTS else f"{value * 100:{sign}.1f} %"
 
 
+def several_spoke(translation: dict[str, Any]) -> bool:
+    """Whether a system has several models that share a set's sentences."""
+    return any(
+        len(voices or {}) > 1
+        for figures in translation["sets"].values()
+        for variant in ("plain", "as_heard")
+        for voices in figures.get(variant, {}).get("voices", {}).values()
+    )
+
+
 def interval(measure: str, figure: dict[str, Any]) -> str:
     """The difference with its 95 % interval: "+1.2 (+0.4 to +2.0)"; "" without an old model."""
     if figure.get("difference") is None:

@@ -7,7 +7,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from training.evaluation.shown import MEASURES, interval, shown, verdict
+from training.evaluation.shown import MEASURES, interval, several_spoke, shown, verdict
 
 _FIRST = ("chrf", "bleu", "comet", "terms", "numbers", "references", "names")
 _VARIANTS = {"plain": "", "as_heard": ", as heard"}
@@ -17,6 +17,8 @@ def print_tables(evaluation: dict[str, Any]) -> None:
     console = Console()
     if "translation" in evaluation:
         console.print(_translation(evaluation["translation"]))
+        if several_spoke(evaluation["translation"]):
+            console.print(_voices(evaluation["translation"]))
         console.print(_systems(evaluation))
     if "recognition" in evaluation:
         table = _table("recognition")
@@ -57,6 +59,19 @@ def _add(table: Table, name: str, figures: dict[str, Any], measures: tuple[str, 
             )
             name = ""
     table.add_section()
+
+
+def _voices(translation: dict[str, Any]) -> Table:
+    table = Table(title="which model spoke")
+    for heading in ("set", "", "model"):
+        table.add_column(heading, overflow="fold")
+    table.add_column("sentences", justify="right")
+    for name, figures in translation["sets"].items():
+        for variant, after in _VARIANTS.items():
+            for which, voices in figures.get(variant, {}).get("voices", {}).items():
+                for voice, share in (voices or {}).items():
+                    table.add_row(f"{name}{after}", which, voice, f"{share:.1%}")
+    return table
 
 
 def _systems(evaluation: dict[str, Any]) -> Table:

@@ -11,7 +11,7 @@ from typing import Any
 from services.errors import InvalidInput
 from services.languages import max_new_tokens
 from services.marian import FINAL_BEAM_SIZE, MAX_TARGET_TOKENS, sentences
-from services.mt.engine import LanguagePair
+from services.mt.engine import LanguagePair, Rendering
 from training.evaluation.translators import EngineTranslator, Translator, size_bytes
 
 _BATCH = 16
@@ -66,6 +66,9 @@ class MarianFolder:
         units = [list(sentences(text)) for text in texts]
         made = iter(self._translated([unit for text in units for unit in text], draft))
         return [" ".join(next(made) for _ in text) for text in units]
+
+    def renderings(self, texts: Sequence[str]) -> list[Rendering]:
+        return [Rendering(text) for text in self.translate(texts)]
 
     def _translated(self, units: Sequence[str], draft: bool) -> list[str]:
         import torch

@@ -37,6 +37,7 @@ class SystemResult:
         lost: for each sentence what its translation lost or invented.
         term_categories: (kept, wanted) by category.
         doubts: how often services.mt.runaway doubts, by its reason.
+        voices: for each sentence the model that translated it.
     """
 
     translations: tuple[str, ...]
@@ -45,6 +46,7 @@ class SystemResult:
     lost: tuple[tuple[str, ...], ...]
     term_categories: Mapping[str, tuple[int, int]]
     doubts: Mapping[str, int]
+    voices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -70,11 +72,13 @@ def system_result(
     translations: Sequence[str],
     terms: kept.TermCheck,
     comet: Comet | None,
+    voices: Sequence[str] = (),
 ) -> SystemResult:
     """Measures one model's translations.
 
     Args:
         asked: what it was given: the rows' sources, or those as a recogniser hears them.
+        voices: the model that made each translation, where that is known.
     """
     references = [row.target for row in rows]
     chrf = measures.chrf_counts(translations, references)
@@ -110,13 +114,15 @@ def system_result(
         ),
         term_categories={each: (categories[each], wanted[each]) for each in sorted(wanted)},
         doubts=_doubts(rows, translations),
+        voices=tuple(voices),
     )
 
 
 def figures(results: Sequence[SetResult]) -> dict[str, Any]:
     """{"sets": {name: {..., variant: {measure: ...}}}, "registers": ..., "overall": ...}.
 
-    A measure is {"new", "old", "difference", "low", "high"} as in `bootstrap.judged`.
+    A measure is {"new", "old", "difference", "low", "high"} as in `bootstrap.judged`; voices are
+    the share of the set's sentences that each model translated.
     """
     by_set: dict[str, Any] = {}
     for result in results:
@@ -131,7 +137,16 @@ def figures(results: Sequence[SetResult]) -> dict[str, Any]:
                 "groups": len(set(evaluated.units)) if evaluated.is_grouped else None,
             },
         )
-        entry[result.variant] = _measured([result]) | {"doubts": _both(result, "doubts")}
+        entry[result.variant] = _measured([result]) | {
+            "doubts": {
+                "new": result.new.doubts,
+                "old": None if result.old is None else result.old.doubts,
+            },
+            "voices": {
+                "new": _shares(result.new.voices),
+                "old": None if result.old is None else _shares(result.old.voices),
+            },
+        }
     registers: dict[Register, None] = dict.fromkeys(each.evaluated.register for each in results)
     variants: dict[Variant, None] = dict.fromkeys(each.variant for each in results)
     return {
@@ -193,8 +208,6 @@ def _doubts(rows: Sequence[Row], translations: Sequence[str]) -> dict[str, int]:
     return dict(doubts)
 
 
-def _both(result: SetResult, name: str) -> dict[str, Any]:
-    return {
-        "new": getattr(result.new, name),
-        "old": None if result.old is None else getattr(result.old, name),
-    }
+def _shares(voices: Sequence[str]) -> dict[str, float]:
+    counted = Counter(filter(None, voices))
+    return {voice: round(count / len(voices), 4) for voice, count in counted.most_common()}

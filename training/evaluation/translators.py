@@ -2,6 +2,7 @@
 
 apertium                     the runtimes of services/mt, and their models:
 marian:models/en-es-int8     a folder of CTranslate2
+embedded:models/en-es-int8   the same with Apertium beside it, as the embedded profile has it
 gguf:models/gemma.gguf       ...
 transformers:run/model       a Marian or Gemma folder of a trainer; or a LoRA adapter's
 """
@@ -15,8 +16,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
-from services.errors import InvalidInput
-from services.mt.engine import RUNTIMES, Engine, EngineOptions, Job, LanguagePair, loader
+from services.errors import InvalidInput, Unavailable
+from services.mt.engine import (
+    RUNTIMES,
+    Engine,
+    EngineOptions,
+    Job,
+    LanguagePair,
+    Rendering,
+    loader,
+)
 from services.mt.glossary import Glossary
 from services.mt.task import TextTask
 
@@ -37,6 +46,9 @@ class Translator(Protocol):
 
     def translate(self, texts: Sequence[str], *, draft: bool = False) -> list[str]:
         """A translation of each text; of a blank one "". Raises GlossaError."""
+
+    def renderings(self, texts: Sequence[str]) -> list[Rendering]:
+        """The same for finals, and which model spoke where there are several."""
 
     def close(self) -> None:
         """Gives everything back."""
@@ -64,14 +76,20 @@ def load_translator(spec: str, pair: LanguagePair, *, threads: int = 1) -> Trans
         model=model or RUNTIMES[runtime].model, threads=threads, max_batch=_BATCH, pairs=(pair,)
     )
     load = loader(runtime)
-    if runtime == "marian" and (Path(model) / "model.bin").is_file():
+    own = Path(model).resolve()
+    direction = f"-{pair.source}-{pair.target}"
+    is_marian = runtime in ("marian", "embedded") and (own / "model.bin").is_file()
+    if is_marian and not own.name.endswith(direction):
         # Its folder's name tells the service the direction; what is judged may be called anything.
         with tempfile.TemporaryDirectory(prefix="glossa-evaluate-") as folder:
-            link = Path(folder) / f"{Path(model).resolve().name}-{pair.source}-{pair.target}"
-            link.symlink_to(Path(model).resolve(), target_is_directory=True)
+            link = Path(folder) / f"{own.name}{direction}"
+            link.symlink_to(own, target_is_directory=True)
             engine = load(replace(options, model=str(link)))
-        return EngineTranslator(engine, pair, f"marian/{Path(model).resolve().name}", Path(model))
-    engine = load(options)
+    else:
+        engine = load(options)
+    if engine.capabilities.lacks:
+        engine.close()
+        raise Unavailable("MODEL_MISSING", f"{spec} is not whole: {engine.capabilities.lacks}")
     if pair not in engine.capabilities.pairs:
         engine.close()
         raise InvalidInput(
@@ -116,18 +134,24 @@ class EngineTranslator:
         self._pair = pair
 
     def translate(self, texts: Sequence[str], *, draft: bool = False) -> list[str]:
-        answers = [""] * len(texts)  # the service asks no engine about a blank text
+        return [each.text for each in self._renderings(texts, draft)]
+
+    def renderings(self, texts: Sequence[str]) -> list[Rendering]:
+        return self._renderings(texts, draft=False)
+
+    def close(self) -> None:
+        self._engine.close()
+
+    def _renderings(self, texts: Sequence[str], draft: bool) -> list[Rendering]:
+        answers = [Rendering("")] * len(texts)  # the service asks no engine about a blank text
         asked = [at for at, text in enumerate(texts) if text.strip()]
         size = self._engine.capabilities.max_batch
         for first in range(0, len(asked), size):
             batch = asked[first : first + size]
             tasks = [self._task(texts[at], draft) for at in batch]
             for at, rendering in zip(batch, self._engine.translate(tasks), strict=True):
-                answers[at] = rendering.text
+                answers[at] = rendering
         return answers
-
-    def close(self) -> None:
-        self._engine.close()
 
     def _task(self, text: str, draft: bool) -> TextTask:
         return TextTask(Job(text, self._pair, draft=draft), Glossary(), deadline=None)

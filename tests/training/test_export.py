@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +87,23 @@ def test_what_was_not_wanted_is_refused_before_anything_is_written(tmp_path: Pat
     there = run(*model, "--to", "ctranslate2", "--licence", "x", "--out", out)
     assert there.exit_code == 1
     assert list(tmp_path.iterdir()) == [out]
+
+
+def test_a_vocabulary_that_does_not_fit_the_model_is_a_line_and_no_traceback(
+    tmp_path: Path,
+) -> None:
+    from tests.tiny.marian import marian_hf
+
+    model = tmp_path / "model"
+    shutil.copytree(marian_hf(), model)
+    words = json.loads((model / "vocab.json").read_text())
+    words.pop(max(words, key=lambda word: words[word] if word != "<pad>" else -1))
+    (model / "vocab.json").write_text(json.dumps(words))
+    done = run("--model", model, "--to", "ctranslate2", "--licence", "x", "--out", tmp_path / "out")
+    assert done.exit_code == 2, done.output
+    assert f"CTranslate2 cannot convert {model}: " in done.output
+    assert "vocabulary" in done.output
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
 
 
 def gemma_export(

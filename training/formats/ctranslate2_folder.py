@@ -19,6 +19,14 @@ def convert(source: Path, out: Path, quantization: str) -> None:
         raise InvalidInput(
             "MODEL_MISSING", f"{source} has no tokenizer: neither source.spm nor tokenizer.json"
         )
-    TransformersConverter(str(source), copy_files=copied).convert(
-        str(out), quantization=quantization
-    )
+    try:
+        TransformersConverter(str(source), copy_files=copied).convert(
+            str(out), quantization=quantization
+        )
+    except (ValueError, KeyError, OSError) as error:
+        # Another kind of model, weights that are lacking, a word with no row in the embedding.
+        raise InvalidInput(
+            "MODEL_UNUSABLE",
+            f"CTranslate2 cannot convert {source}: {error}. Its config.json, weights and tokenizer "
+            "(vocab.json, *.spm) must be those that one trainer wrote together",
+        ) from error

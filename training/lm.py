@@ -2,9 +2,10 @@
 
     python -m training.lm --data ../data --out runs/lm
 
-A trigram model for each text and pocketsphinx's own beside them, mixed by what finds held-out text
-likeliest, pruned to the size asked for. What comes out, <out>/model, is what GLOSSA_STT_MODEL names
-with the engine pocketsphinx: model.lm.bin, model.dict and manifest.json.
+A trigram model for each text, mixed by what finds held-out text likeliest, with pocketsphinx's own
+model beside them at a share that is asked for, pruned to the size asked for. What comes out,
+<out>/model, is what GLOSSA_STT_MODEL names with the engine pocketsphinx: model.lm.bin, model.dict
+and manifest.json.
 """
 
 from __future__ import annotations
@@ -65,14 +66,29 @@ _LICENCES = {
 @click.option(
     "--least-probability",
     type=click.FloatRange(min=0, max=1),
-    default=1e-7,
+    default=1e-6,
+    show_default=True,
     help="Of a word that only pocketsphinx's own model knows; rarer ones are left out.",
 )
-def lm(data: Path, out: Path, size_mb: float, hold_out: bool, least_probability: float) -> None:
+@click.option(
+    "--generic-share",
+    type=click.FloatRange(min=0, max=1, max_open=True),
+    default=0.6,
+    show_default=True,
+    help="Of pocketsphinx's own model. More keeps everyday speech, less suits the Bible.",
+)
+def lm(
+    data: Path,
+    out: Path,
+    size_mb: float,
+    hold_out: bool,
+    least_probability: float,
+    generic_share: float,
+) -> None:
     """Makes a language model and dictionary for the recogniser pocketsphinx.
 
     Needs flite, which ./glossa installs: it says how names are spoken that the dictionary lacks.
-    Takes some minutes and 2 GB of memory.
+    Takes a minute or two and 1 GB of memory.
 
     \b
     python -m training.lm --data ../data --out runs/lm
@@ -80,7 +96,12 @@ def lm(data: Path, out: Path, size_mb: float, hold_out: bool, least_probability:
     """
     from pocketsphinx import get_model_path
 
-    options = {"size_mb": size_mb, "hold_out": hold_out, "least_probability": least_probability}
+    options = {
+        "size_mb": size_mb,
+        "hold_out": hold_out,
+        "least_probability": least_probability,
+        "generic_share": generic_share,
+    }
     generic_path = Path(get_model_path("en-us/en-us.lm.bin"))
     inputs = {
         "verses": data / "bible/verses.jsonl.gz",
@@ -114,7 +135,8 @@ def lm(data: Path, out: Path, size_mb: float, hold_out: bool, least_probability:
         models = [kneser_ney(count, len(vocabulary)) for count in counts]
         # Reading from the Bible weighs as much as all the rest together.
         others = [judge for name, judge in judges.items() if name != "bible"]
-        weights = fitted_weights([*models, generic], [*others, *([judges["bible"]] * len(others))])
+        fitted = fitted_weights([*models, generic], [*others, *([judges["bible"]] * len(others))])
+        weights = _with_last(fitted, generic_share)
         names = [*(text.name for text in texts), "generic"]
         shares = dict(zip(names, weights, strict=True))
         click.echo(f"shares: {_shown(shares)}", err=True)
@@ -158,6 +180,12 @@ def lm(data: Path, out: Path, size_mb: float, hold_out: bool, least_probability:
 
 def _numbered(sentences: Sequence[Sequence[str]], numbers: dict[str, int]) -> list[list[int]]:
     return [[numbers.get(word, UNKNOWN) for word in sentence] for sentence in sentences]
+
+
+def _with_last(shares: Sequence[float], last: float) -> list[float]:
+    """The shares with another one for the last; the rest is parted as it was."""
+    others = sum(shares[:-1])
+    return [*(share / others * (1.0 - last) for share in shares[:-1]), last]
 
 
 def _histories(

@@ -25,7 +25,7 @@ VERSES = (
     "The king said to Mephibosheth, do not be afraid.",
     "Mephibosheth the son of Jonathan ate at the table of the king.",
 )
-# Words that the engine's own model knows well, in an order that the texts here do not have.
+# In the engine's own model's words, and not in the texts that are learned.
 MODERN = ("I do not know what you want to do.", "He said it was a good time for the people.")
 EVERYDAY = ("The bus is late.", "We have bread and water.", "He said that he saw the new house.")
 
@@ -98,21 +98,35 @@ def test_the_manifest_tells_what_the_files_are_made_of(made: Path) -> None:
     assert {source["name"] for source in manifest["sources"]} == {
         *("bible", "tatoeba", "addresses", "sermons", "generic")
     }
-    shares = manifest["metrics"]["shares"]
-    assert sum(shares.values()) == pytest.approx(1)
-    assert shares["generic"] > 0.05
+    assert sum(manifest["metrics"]["shares"].values()) == pytest.approx(1)
     assert manifest["inputs"]["verses"]
     assert json.loads((made / "run.json").read_text())["status"] == "done"
 
 
-def test_books_that_are_held_out_are_not_in_the_model(
-    data: Path, made: Path, tmp_path: Path
-) -> None:
-    assert run(data, tmp_path / "lm", "--size-mb", "3", "--hold-out").exit_code == 0
-    kept = read_dictionary(tmp_path / "lm/model/model.dict")
+@pytest.fixture(scope="module")
+def held_out(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("runs") / "lm"
+    done = run(data, out, "--size-mb", "3", "--hold-out", "--generic-share", "0.2")
+    assert done.exit_code == 0, done.output
+    return out / "model"
+
+
+def test_books_that_are_held_out_are_not_in_the_model(made: Path, held_out: Path) -> None:
+    kept = read_dictionary(held_out / "model.dict")
     assert "mephibosheth" in kept
     assert "zelophehad's" not in kept
     assert "zelophehad's" in read_dictionary(made / "model/model.dict")
+
+
+def test_the_engines_own_model_has_the_share_that_is_asked_for(made: Path, held_out: Path) -> None:
+    def own_share_and_perplexity(model: Path) -> tuple[float, float]:
+        metrics = json.loads((model / "manifest.json").read_text())["metrics"]
+        return metrics["shares"]["generic"], metrics["dev_perplexity"]["tatoeba"]["whole"]
+
+    usual, less = own_share_and_perplexity(made / "model"), own_share_and_perplexity(held_out)
+    assert (usual[0], less[0]) == (0.6, 0.2)
+    # Everyday speech, which it knows and the texts here do not.
+    assert usual[1] < less[1]
 
 
 def test_a_size_that_holds_not_even_the_words_is_refused(data: Path, tmp_path: Path) -> None:

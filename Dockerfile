@@ -1,6 +1,8 @@
 # One image a service: docker build --build-arg SERVICE=stt --build-arg PROFILE=cpu .
 # docker-compose.yml builds all of them and says how they find each other.
 #
+# SERVICE=training is no service but the jobs of training/, with all that they call.
+#
 # An image holds the libraries of the engines that profiles/<PROFILE>.env names for its service, of those in ENGINES
 # (names as in GLOSSA_MT_RUNTIME), and the extras of pyproject.toml in EXTRAS. For qe, ENGINES replaces the profile's.
 ARG BASE=python:3.11-slim-bookworm
@@ -75,7 +77,9 @@ python - >requirements.txt <<PYTHON
 import tomllib
 project = tomllib.load(open("pyproject.toml", "rb"))["project"]
 extras = project["optional-dependencies"]
-print(*project["dependencies"], *extras["${SERVICE}"], sep="\n")
+# The jobs judge recognisers, read what is collected, and use parts of the command line.
+own = ["training", "stt", "collector", "cli"] if "${SERVICE}" == "training" else ["${SERVICE}"]
+print(*project["dependencies"], *(line for name in own for line in extras[name]), sep="\n")
 for name in open("extras").read().split():
     print(*extras[name], sep="\n")
 PYTHON
@@ -84,7 +88,7 @@ constraints=constraints.txt
 # unbabel-comet wants older libraries than the other services.
 if grep -qx cometkiwi extras; then constraints=constraints-qe.txt; fi
 # First and alone: what asks for it later finds it there and does not choose another build.
-if grep -qxE 'bitsandbytes|cometkiwi|exl2|mlx-whisper' extras; then
+if [ "$SERVICE" = training ] || grep -qxE 'bitsandbytes|cometkiwi|exl2|mlx-whisper' extras; then
   $into_venv ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} "$(grep -o '^torch==[0-9.]*' $constraints)"
 fi
 if grep -qx gguf extras; then $into_venv --no-deps /wheels/*.whl; fi
@@ -92,7 +96,22 @@ $into_venv -r requirements.txt -c $constraints
 # One library of another version, and the estimate is wrong or qe does not start: better no image.
 if grep -qx cometkiwi extras; then python -m pip --python /opt/venv/bin/python check; fi
 # Wanted for the model file in it, not for the torch that it declares.
-if [ "$SERVICE" = stt ]; then $into_venv --no-deps silero-vad -c constraints.txt; fi
+case $SERVICE in stt | training) $into_venv --no-deps silero-vad -c constraints.txt ;; esac
+EOF
+
+# The code of one service; of all of them for the jobs of training/, which call them.
+FROM ${BASE} AS code
+ARG SERVICE
+WORKDIR /code
+COPY protos protos
+COPY services services
+COPY cli cli
+COPY training training
+RUN <<EOF
+set -eu
+if [ "$SERVICE" = training ]; then exit; fi
+find services -mindepth 1 -maxdepth 1 -type d ! -name "$SERVICE" -exec rm -r {} +
+rm -r cli training
 EOF
 
 FROM ${BASE}
@@ -105,6 +124,8 @@ case $SERVICE in
   mt) packages="apertium apertium-eng-spa libgomp1" ;;
   qe) packages="apertium apertium-eng-spa libgomp1" ;;
   stt) packages=libgomp1 ;;
+  # What is beaten by a first model, and how a version gets to other machines.
+  training) packages="apertium apertium-eng-spa libgomp1 openssh-client rsync" ;;
 esac
 if [ -n "$packages" ]; then
   apt-get update -q
@@ -118,9 +139,7 @@ install -d -o glossa -g glossa /var/lib/glossa /var/lib/glossa/models /var/lib/g
 EOF
 COPY --from=packages /opt/venv /opt/venv
 WORKDIR /app
-COPY protos protos
-COPY services/*.py services/
-COPY services/${SERVICE} services/${SERVICE}
+COPY --from=code /code ./
 # The ports of /readyz are the defaults of services/settings.py, said here so that the health check need not load them.
 ENV SERVICE=${SERVICE} \
   PATH=/opt/venv/bin:$PATH \
@@ -140,7 +159,7 @@ ENV SERVICE=${SERVICE} \
   GLOSSA_QE_HTTP_PORT=7307 \
   GLOSSA_CAPTIONS_HTTP_PORT=7309 \
   GLOSSA_COLLECTOR_HTTP_PORT=7312
-RUN python -m compileall -q services protos
+RUN python -m compileall -q . && ln -s /var/lib/glossa var
 USER glossa
 # A large model may take minutes to load from a slow disk.
 HEALTHCHECK --interval=5s --timeout=4s --start-period=600s --retries=3 CMD ["python", "-S", "-c", \

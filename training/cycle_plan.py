@@ -126,7 +126,7 @@ class Plan:
 
     @property
     def target_format(self) -> str:
-        return str(self.table("export").get("to", self.trainer.to))
+        return str(self.table("export")["to"])
 
     @property
     def engine(self) -> str:
@@ -145,6 +145,8 @@ def read_plan(path: Path, environment: Mapping[str, str] = os.environ) -> Plan:
     if name not in TRAINERS:
         raise _damaged(path, f"trainer = {name!r} is none of {', '.join(TRAINERS)}")
     trainer = TRAINERS[name]
+    if isinstance(export := told.setdefault("export", {}), dict):
+        export.setdefault("to", trainer.to)
     plan = Plan(
         path=path,
         trainer=trainer,
@@ -199,7 +201,7 @@ def _check_table(plan: Plan, step: str) -> None:
             raise _damaged(plan.path, f"{name} in [{step}]: {error.message}") from error
     for name, option in options.items():
         if option.required and name not in own and name not in table:
-            raise _damaged(plan.path, f"[{step}] lacks {name}: {option.help}")
+            raise _damaged(plan.path, f"[{step}] lacks {name}: {option.help or ''}")
 
 
 def _check_engine(plan: Plan) -> None:

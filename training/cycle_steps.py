@@ -156,8 +156,7 @@ class CycleSteps:
         model = (
             ["--model", base, "--adapter", made] if made.name == "adapter" else ["--model", made]
         )
-        to = [] if "to" in self.plan.table("export") else ["--to", self.plan.trainer.to]
-        return [*model, *to, "--out", self.export]
+        return [*model, "--out", self.export]
 
     def _evaluate(self) -> list[Any]:
         prefix = "--stt-" if self.plan.trainer.kind == "whisper" else "--"

@@ -79,6 +79,26 @@ def test_a_second_mt_is_there_when_it_is_asked_for() -> None:
 
 
 @needs_compose
+def test_training_is_there_when_it_is_asked_for(tmp_path: Path) -> None:
+    assert "training" not in configuration()
+    for files in (BASE, WITH_CUDA):
+        services = configuration("--profile", "training", files=files)
+        training, mt = services["training"], services["mt"]
+        assert ("deploy" in training) is (files is WITH_CUDA), "the card is the overlay's"
+        assert training["build"]["args"]["SERVICE"] == "training"
+        assert (training["read_only"], training["restart"]) == (True, "no")
+        mounted = {each["target"]: each for each in training["volumes"]}
+        (models,) = mt["volumes"]
+        assert mounted["/var/lib/glossa/models"]["source"] == models["source"]
+        assert mounted["/run/glossa/trainer"]["read_only"]
+        assert training["environment"]["GLOSSA_TRAINING_MT_ADDRESS"] == f"mt:{port('mt')}"
+        assert training["environment"]["GLOSSA_TRAINING_STT_ADDRESS"] == f"stt:{port('stt')}"
+    own = configuration("--profile", "training", GLOSSA_TRAINING_PLAN=str(tmp_path / "church.toml"))
+    plans = [v for v in own["training"]["volumes"] if v["target"] == "/etc/glossa/cycle.toml"]
+    assert [plan["source"] for plan in plans] == [str(tmp_path / "church.toml")]
+
+
+@needs_compose
 def test_models_lie_in_a_volume_or_in_a_folder_of_the_machine(tmp_path: Path) -> None:
     (volume,) = configuration()["mt"]["volumes"]
     assert (volume["type"], volume["source"]) == ("volume", "models")

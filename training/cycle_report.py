@@ -29,7 +29,8 @@ def print_result(record: CycleRecord, steps_of: CycleSteps, steps: Sequence[str]
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("step", "", title=f"cycle {record.number}, {record.folder}")
+    click.echo(f"\ncycle {record.number}, {record.folder}")
+    table = Table("step", "")
     table.add_column("minutes", justify="right")
     for step in steps_of.plan.steps:
         kept = record.steps.get(step)

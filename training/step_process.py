@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import signal
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+
+from training.interruption import terminated_as_interrupted
 
 # A checkpoint of a large model, written to a slow disk.
 _LAST_WORDS_S = 300.0
@@ -24,7 +25,7 @@ def run_job(command: Sequence[str], *, keeps_open: int) -> int:
         KeyboardInterrupt: somebody stopped us, with Ctrl-C or SIGTERM; the job has ended.
     """
     with (
-        _terminated_as_interrupted(),
+        terminated_as_interrupted(),
         subprocess.Popen(
             command, stdin=subprocess.DEVNULL, pass_fds=(keeps_open,), process_group=0
         ) as process,
@@ -32,19 +33,12 @@ def run_job(command: Sequence[str], *, keeps_open: int) -> int:
         try:
             return process.wait()
         except BaseException:
-            process.send_signal(signal.SIGINT)
+            # It inherits that SIGINT is ignored, as it is in the background of a shell.
+            is_deaf = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+            process.send_signal(signal.SIGTERM if is_deaf else signal.SIGINT)
             try:
                 process.wait(_LAST_WORDS_S)
             except BaseException:  # it does not end, or somebody insists
                 process.kill()
                 raise
             raise
-
-
-@contextlib.contextmanager
-def _terminated_as_interrupted() -> Iterator[None]:
-    before = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

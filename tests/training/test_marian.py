@@ -26,6 +26,14 @@ TINY = (
 )
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread() -> None:
+    """On a busy machine two that wait for each other take thrice as long."""
+    import torch
+
+    torch.set_num_threads(1)
+
+
 def mix_of(folder: Path, count: int = 4) -> Path:
     rows = [
         Row(source, target, "bible", "tiny", tag="<archaic>" if index % 5 == 0 else "")

@@ -38,7 +38,7 @@ RUNTIMES = {
     ),
     "embedded": RuntimeEntry(
         "services.mt.engines.embedded:load",
-        "apt-get install apertium apertium-eng-spa; pip install -e '.[marian]'",
+        "apt-get install apertium apertium-eng-spa; pip install -e '.[mt]'",
     ),
     "marian": RuntimeEntry(
         "services.mt.engines.marian:load", "pip install -e '.[marian]'", "opus-mt"

@@ -31,6 +31,7 @@ class Ledger:
     event_count: int = 0
     finals: dict[int, str] = field(default_factory=dict)
     translated: set[Key] = field(default_factory=set)
+    models: dict[Key, str] = field(default_factory=dict)  # of the translations
     failed: dict[Key, str] = field(default_factory=dict)
     scored: set[Key] = field(default_factory=set)
     ended: bool = False
@@ -59,7 +60,9 @@ class Ledger:
             case "transcript":
                 self.finals[event.transcript.segment_id] = event.transcript.stable_text
             case "translation":
-                self.translated.add((event.translation.segment_id, event.translation.language))
+                key = event.translation.segment_id, event.translation.language
+                self.translated.add(key)
+                self.models[key] = event.translation.model
             case "translation_failed":
                 failure = event.translation_failed
                 self.failed[failure.segment_id, failure.language] = failure.reason

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from cli.caption_screen import CaptionScreen
 from cli.client import SessionRequest
 from cli.feed import describe
 from cli.media import AudioFile
+from cli.report import shares
 from cli.screen import StackScreen
 from cli.signals import on_signal
 from cli.spoken import SAMPLE_TEXT, speak
@@ -140,6 +142,7 @@ def _report(
         "audio_s": round(outcome.audio_s, 2),
         "finals": len(ledger.finals),
         "translated": len(ledger.translated),
+        "translated_by": dict(Counter(ledger.models.values()).most_common()),
         "journal_events": ledger.event_count,
         "pairs": outcome.collected.pairs,
         "lag_ms": percentiles_ms(outcome.lags_ms),
@@ -164,6 +167,7 @@ def _print_summary(report: dict[str, Any], outcome: Outcome, page_url: str) -> N
     table.add_row("engines", ", ".join(f"{key} {name}" for key, name in report["engines"].items()))
     table.add_row("audio", f"{report['audio_s']:.1f} s")
     table.add_row("finals", f"{report['finals']}, {report['translated']} translations")
+    table.add_row("translated by", shares(report["translated_by"]))
     table.add_row("pairs", ", ".join(f"{band} {n}" for band, n in report["pairs"].items()))
     table.add_row("lag (ms)", spread(report["lag_ms"]))
     table.add_row("overhead (ms)", spread(report["overhead_ms"]))

@@ -100,6 +100,8 @@ def _print(found: dict[str, Any], folder: Path) -> None:
         f"new words: {len(found['terms']['new_words'])}, texts changed by people: "
         f"{found['review']['corrected_texts']}"
     )
+    by_model = found["segments"]["translated_by"]
+    console.print(f"translated by: {shares(by_model)}")
     flicker = {key: each["normalised_erasure"] for key, each in found["flicker"].items()}
     console.print(f"words taken back for each word of a final: {_listed(flicker, '.2f')}")
     speed = {key: each["p50_wpm"] for key, each in found["reading"]["by_language"].items()}
@@ -108,6 +110,14 @@ def _print(found: dict[str, Any], folder: Path) -> None:
         waiting = "pair still waits for its score" if owed == 1 else "pairs still wait for scores"
         console.print(f"{owed} {waiting}: ask again in a moment")
     click.echo(f"{folder / 'report.html'}", err=True)
+
+
+def shares(counts: dict[str, int]) -> str:
+    """As in "marian/glossa-en-es 93 %, apertium/eng-spa 7 %"; a single model without its share."""
+    total = sum(counts.values())
+    if len(counts) == 1:
+        return next(iter(counts))
+    return ", ".join(f"{name} {count / total:.0%}" for name, count in counts.items()) or "nothing"
 
 
 def _listed(by_language: dict[str, float | None], form: str) -> str:

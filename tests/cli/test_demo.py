@@ -14,6 +14,8 @@ from cli.trial import percentiles_ms, word_error_rate
 from tests.processes import REPOSITORY, free_port_base
 from tests.speech import spoken, with_pauses
 
+# The profile's translator is a pair, and each sentence names who spoke.
+EMBEDDED_MODELS = {"marian/glossa-en-es", "apertium/eng-spa"}
 SENTENCES = ("Love gives and love pays the price.", "Let us pray together this morning.")
 
 
@@ -45,11 +47,13 @@ def test_a_file_goes_through_everything_and_the_last_line_is_json(tmp_path: Path
     report = json.loads(done.stdout.splitlines()[-1])
     assert list(report) == [
         *("profile", "engines", "session_id", "audio_s", "finals", "translated"),
-        *("journal_events", "pairs", "lag_ms", "overhead_ms", "wer"),
+        *("translated_by", "journal_events", "pairs", "lag_ms", "overhead_ms", "wer"),
     ]
     assert report["profile"] == "embedded"
     assert report["engines"]["stt"] == "pocketsphinx/en-us"
     assert report["finals"] == report["translated"] == len(SENTENCES)
+    assert set(report["translated_by"]) <= EMBEDDED_MODELS
+    assert sum(report["translated_by"].values()) == len(SENTENCES)
     assert sum(report["pairs"].values()) == len(SENTENCES)
     # Start and end of the session; a final, its translation and its score for each sentence.
     assert report["journal_events"] == 2 + 3 * len(SENTENCES)

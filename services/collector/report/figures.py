@@ -72,6 +72,7 @@ def _segments(record: SessionRecord) -> dict[str, Any]:
         "finals": len(record.finals),
         "words": sum(len(final.text.split()) for final in record.finals),
         "translations": len(record.translations),
+        "translated_by": dict(Counter(each.model for each in record.translations).most_common()),
         "untranslated": dict(Counter(record.failed)),
         "suppressed": dict(Counter(record.suppressed)),
         "gap_count": len(record.gaps),

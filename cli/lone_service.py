@@ -15,7 +15,8 @@ from pathlib import Path
 from cli.catalogue import WITHOUT_MODEL
 from cli.child import Child, Health, log_tail
 from cli.stack import address_of, free_port_base, plan, python_of, running_stack
-from services.errors import InvalidInput, Unavailable
+from services.errors import GlossaError, InvalidInput, Unavailable
+from services.marian import model_folders
 from services.stt.engine import ENGINES
 
 # Apart from where stacks are: verbs that find no stack would talk to this one.
@@ -112,6 +113,21 @@ def _check_model(name: str, settings: Mapping[str, str], environment: Mapping[st
             f"{engine} takes no model, and {model!r} would not be used; name the {choice} that it "
             "is for, too",
         )
+    if model and engine == "embedded":
+        _check_own_model(model, Path(environment["GLOSSA_MT_MODELS_DIR"]))
+
+
+def _check_own_model(model: str, models_dir: Path) -> None:
+    """Apertium would speak alone where the model named is not one that `embedded` can load."""
+    try:
+        model_folders(model, models_dir)
+    except GlossaError as error:
+        raise InvalidInput(
+            "MODEL_MISSING",
+            f"the runtime embedded cannot take {model!r}: {error.message}; name the runtime that "
+            "it is for, too",
+            model=model,
+        ) from error
 
 
 def _is_language_model(engine: str, model: str) -> bool:

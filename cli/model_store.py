@@ -15,6 +15,8 @@ from cli.model_pull import bring_in, pull
 from cli.signals import sentence
 from cli.stack import models_dir_of, profile_names, read_profile
 from services.errors import GlossaError, InvalidInput
+from services.model_files import SHIPPED
+from services.mt.engine import OWN_MODEL
 
 
 def pull_models(
@@ -89,6 +91,13 @@ def show_models(profile: str, everything: bool) -> int:
             name = folder.relative_to(models_dir).as_posix()
             size = f"{manifest.bytes / 1e9:.2f} GB"
             rows.append((name, "here", size, manifest.licence, "-", manifest.repo))
+    for folder in kept_models(SHIPPED):
+        manifest = read_manifest(folder)
+        if manifest is not None:
+            size = f"{manifest.bytes / 1e9:.2f} GB"
+            users = ", ".join(_own_model_users()) if folder.name == OWN_MODEL else "-"
+            purpose = "comes with Glossa"
+            rows.append((folder.name, "shipped", size, manifest.licence, users, purpose))
     if rows:
         header = ("model", "state", "size", "licence", "used by", "for")
         widths = [max(len(row[column]) for row in (header, *rows)) for column in range(5)]
@@ -114,14 +123,15 @@ def verify_models(names: tuple[str, ...]) -> int:
     """Reads the models named, or all that are here, and tells what is damaged; 1 if anything is."""
     models_dir = models_dir_of(os.environ)
     try:
-        folders = [models_dir / find(name).folder for name in names] or list(_all_of(models_dir))
+        folders = [_folder_of(name, models_dir) for name in names] or list(_all_of(models_dir))
     except GlossaError as error:
         return _tell(error)
     if not folders:
         click.echo(f"there are no models in {models_dir}")
     status = 0
     for folder in folders:
-        name = folder.relative_to(models_dir).as_posix()
+        is_shipped = folder.parent == SHIPPED
+        name = folder.relative_to(SHIPPED if is_shipped else models_dir).as_posix()
         manifest = read_manifest(folder)
         if manifest is None:
             there = "has no manifest to compare it with" if folder.exists() else "is not here"
@@ -135,7 +145,8 @@ def verify_models(names: tuple[str, ...]) -> int:
         for damage in found:
             click.echo(f"FIX  {name}: {damage}")
         if found:
-            click.echo(f"     ./glossa models pull {manifest.name} --again")
+            pull_again = f"./glossa models pull {manifest.name} --again"
+            click.echo(f"     {f'get {SHIPPED} again' if is_shipped else pull_again}")
             status = 1
         else:
             click.echo(f"ok   {name}: {len(manifest.files)} files, {manifest.bytes / 1e9:.2f} GB")
@@ -165,14 +176,31 @@ def _users() -> dict[str, list[str]]:
     return users
 
 
+def _own_model_users() -> list[str]:
+    """The profiles that translate with the own model."""
+    return [
+        profile
+        for profile in profile_names()
+        if "embedded" in {use.engine for use in uses(read_profile(profile))}
+    ]
+
+
+def _folder_of(name: str, models_dir: Path) -> Path:
+    """Raises InvalidInput UNKNOWN_MODEL."""
+    if not (models_dir / name).exists() and SHIPPED / name in kept_models(SHIPPED):
+        return SHIPPED / name
+    return models_dir / find(name).folder
+
+
 def _all_of(models_dir: Path) -> Iterator[Path]:
-    """Folders with a manifest, and the catalogue's that are there without one."""
+    """Folders with a manifest, the shipped ones too, and the catalogue's that have none."""
     kept = list(kept_models(models_dir))
     yield from kept
     for model in catalogue():
         folder = models_dir / model.folder
         if folder.exists() and folder not in kept:
             yield folder
+    yield from kept_models(SHIPPED)
 
 
 def _say(line: str) -> None:

@@ -18,7 +18,10 @@ from cli.catalogue import Use, models_of, uses
 from cli.finding import Finding
 from cli.model_folder import is_whole, read_manifest
 from cli.stack import models_dir_of, python_of
-from services.mt.engine import RUNTIMES
+from services.errors import GlossaError
+from services.marian import model_folders
+from services.model_files import SHIPPED, find_model
+from services.mt.engine import OWN_MODEL, RUNTIMES
 from services.qe.engine import LEARNED
 from services.stt.engine import ENGINES
 
@@ -78,11 +81,22 @@ def examine_profile(profile: str, environment: Mapping[str, str]) -> list[Findin
     """
     used = uses(environment)
     needed = tuple(use for use in used if use.service != "qe")
+    models_dir = models_dir_of(environment)
+    stood_in_for = tuple(use for use in needed if _own_model_stands_in(use, models_dir))
     found_card = card()
     return [
         *_libraries(profile, needed),
         *_devices(used, found_card),
-        *_models(profile, needed, models_dir_of(environment)),
+        *_own_model(profile, needed, models_dir),
+        *(
+            Finding(
+                f"model {use.model} is not here: {OWN_MODEL}, which comes with Glossa, stands in",
+                good=True,
+                advice=f"./glossa models pull --profile {profile} gets the larger one",
+            )
+            for use in {use.model: use for use in stood_in_for}.values()
+        ),
+        *_models(profile, tuple(use for use in needed if use not in stood_in_for), models_dir),
         *_estimates(profile, used, environment),
         *_memory(used, found_card),
     ]
@@ -120,6 +134,53 @@ def _libraries(profile: str, used: tuple[Use, ...]) -> list[Finding]:
                 advice=f"./glossa up --profile {profile} installs it (or {entry.install})",
             )
     return list(findings.values())
+
+
+def _own_model(profile: str, used: tuple[Use, ...], models_dir: Path) -> list[Finding]:
+    """Whether the runtime `embedded` has its own model: without it captions go on, and worse."""
+    pairs = [use for use in used if use.engine == "embedded"]
+    if not pairs:
+        return []
+    if missing := _missing_modules("marian"):
+        return [
+            Finding(
+                f"Apertium translates alone: {' and '.join(missing)} is not installed",
+                good=True,
+                advice=f"./glossa up --profile {profile} installs it "
+                f"(or {RUNTIMES['embedded'].install})",
+            )
+        ]
+    findings = []
+    for model in dict.fromkeys(use.model or OWN_MODEL for use in pairs):
+        try:
+            names = " and ".join(folder.name for folder in model_folders(model, models_dir))
+        except GlossaError:
+            findings.append(
+                Finding(
+                    f"Apertium translates alone: {model} is not here, or not whole",
+                    good=True,
+                    advice=f"{OWN_MODEL} comes with Glossa, in {SHIPPED}",
+                )
+            )
+        else:
+            findings.append(Finding(f"translates with {names} and Apertium", good=True))
+    return findings
+
+
+def _own_model_stands_in(use: Use, models_dir: Path) -> bool:
+    """Whether the runtime `marian` takes the own model because its usual one is not here."""
+    if use.engine != "marian" or use.model != RUNTIMES["marian"].model:
+        return False
+    return not _is_there(use.model, models_dir) and _is_there(OWN_MODEL, models_dir)
+
+
+def _is_there(model: str, models_dir: Path) -> bool:
+    """Whether the services find it."""
+    try:
+        find_model(model, models_dir)
+    except GlossaError:
+        return False
+    return True
 
 
 def _estimates(
@@ -216,7 +277,7 @@ def _models(profile: str, used: tuple[Use, ...], models_dir: Path) -> list[Findi
         else:
             findings.append(Finding(f"model {model.name}", good=True))
     for name, use in named.items():
-        if not models_of((use,)) and not _exists(name, models_dir):
+        if use.engine != "embedded" and not models_of((use,)) and not _is_there(name, models_dir):
             findings.append(
                 Finding(
                     f"model {name} is neither a path nor in {models_dir}",
@@ -225,12 +286,6 @@ def _models(profile: str, used: tuple[Use, ...], models_dir: Path) -> list[Findi
                 )
             )
     return findings
-
-
-def _exists(name: str, models_dir: Path) -> bool:
-    return any(
-        path.exists() for path in (Path(name), models_dir / name, models_dir / Path(name).name)
-    )
 
 
 def _memory(used: tuple[Use, ...], found_card: Card | None) -> list[Finding]:

@@ -106,17 +106,27 @@ def models_by_direction(
         Unavailable: MODEL_MISSING.
         EngineFailed: a tokenizer cannot be read.
     """
-    folder = find_model(model, models_dir)
-    folders = [folder]
-    if not (folder / "model.bin").exists():
-        folders = sorted(path.parent for path in folder.glob("*/model.bin")) or [folder]
     models: dict[Direction, Model] = {}
-    for path in folders:
-        find_model(str(path), models_dir, needs=FILES)
+    for path in model_folders(model, models_dir):
         found = Model(path, placement)
         for direction in found.directions(wanted):
             models.setdefault(direction, found)
     return models
+
+
+def model_folders(model: str, models_dir: Path) -> list[Path]:
+    """The folder of a model, or the folders in it that are models.
+
+    Raises:
+        Unavailable: MODEL_MISSING, for a file that one of them lacks, too.
+    """
+    folder = find_model(model, models_dir)
+    folders = [folder]
+    if not (folder / "model.bin").exists():
+        folders = sorted(path.parent for path in folder.glob("*/model.bin")) or [folder]
+    for path in folders:
+        find_model(str(path), models_dir, needs=FILES)
+    return folders
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,10 @@ import pytest
 
 from cli.catalogue import find, models_of, uses
 from cli.model_folder import KeptFile, Manifest, write_manifest
-from cli.readiness import examine_profile
+from cli.readiness import _MODULES, examine_profile
 from cli.stack import read_profile
+from services.marian import FILES
+from services.mt.engine import OWN_MODEL
 from tests.cli.verb import run_verb
 
 
@@ -61,6 +63,7 @@ def test_the_embedded_profile_ends_with_how_to_start() -> None:
     done = run_verb("doctor", "--profile", "embedded")
     assert "engines installed: " in done.stdout
     assert "pocketsphinx" in done.stdout
+    assert "ok   translates with glossa-en-es and Apertium\n" in done.stdout
     assert "model " not in done.stdout
     last = done.stdout.splitlines()[-1]
     assert last.startswith("next ./glossa up") or done.returncode == 1
@@ -83,6 +86,40 @@ def test_models_are_here_missing_or_damaged(tmp_path: Path) -> None:
     assert lines["model opus-mt-en-es"]
     # One direction is enough to begin with.
     assert line(lines, "model opus-mt-es-en is not here")[1] is True
+
+
+def test_the_model_that_comes_with_glossa_stands_in_for_one_that_was_not_pulled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shipped = tmp_path / "shipped"
+    monkeypatch.setattr("services.model_files.SHIPPED", shipped)
+    assert line(examined("cpu", tmp_path), "model opus-mt-en-es")[1] is False
+    (shipped / OWN_MODEL).mkdir(parents=True)
+    text, good = line(examined("cpu", tmp_path), "model opus-mt is not here")
+    assert good
+    assert f"{OWN_MODEL}, which comes with Glossa, stands in" in text
+    assert "./glossa models pull --profile cpu" in text
+    put_model(tmp_path, "opus-mt-en-es")
+    assert examined("cpu", tmp_path)["model opus-mt-en-es"]
+
+
+def test_a_profile_whose_own_model_is_missing_starts_and_says_that_apertium_speaks_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.model_files.SHIPPED", tmp_path / "shipped")
+    text, good = line(examined("embedded", tmp_path), "Apertium translates alone")
+    assert good
+    assert f"{OWN_MODEL} is not here" in text
+    folder = tmp_path / "shipped" / OWN_MODEL
+    folder.mkdir(parents=True)
+    for name in FILES:
+        assert line(examined("embedded", tmp_path), "Apertium translates alone")
+        (folder / name.partition("|")[0]).touch()
+    assert examined("embedded", tmp_path)[f"translates with {OWN_MODEL} and Apertium"]
+    monkeypatch.setitem(_MODULES, "marian", ("ctranslate2", "no_such_library"))
+    text, good = line(examined("embedded", tmp_path), "Apertium translates alone")
+    assert good
+    assert "no_such_library is not installed" in text
 
 
 def test_a_model_outside_the_catalogue_is_looked_for_where_the_engine_looks(

@@ -222,6 +222,16 @@ def test_verify_names_what_is_damaged_and_pull_again_mends_it(models: Models) ->
     assert models.run("verify").returncode == 0
 
 
+def test_what_comes_with_glossa_is_listed_and_verified_like_what_was_pulled(models: Models) -> None:
+    listed = models.run("list")
+    (row,) = [row for row in listed.stdout.splitlines() if row.startswith("glossa-en-es ")]
+    assert row.split()[1] == "shipped"
+    assert "embedded" in row
+    for names in ((), ("glossa-en-es",)):
+        done = models.run("verify", *names)
+        assert "ok   glossa-en-es: " in done.stdout, done.stdout
+
+
 def test_verify_of_what_is_not_here_fails(models: Models) -> None:
     done = models.run("verify", "small.en")
     assert done.returncode == 1

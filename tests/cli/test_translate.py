@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from tests.cli.verb import run_verb
 
 
@@ -60,6 +62,18 @@ def test_a_service_that_is_away_is_told_with_what_to_do() -> None:
 
 
 def test_a_model_for_a_runtime_without_models_is_not_passed_over() -> None:
-    done = run_verb("translate", "--model", "translategemma-4b-it-Q4_K_M", "Hello.")
+    model = ("--model", "translategemma-4b-it-Q4_K_M")
+    done = run_verb("translate", "--runtime", "apertium", *model, "Hello.")
     assert done.returncode == 2
     assert "apertium takes no model" in done.stderr
+
+
+def test_a_model_that_the_own_ones_runtime_cannot_take_does_not_leave_apertium_alone(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "translategemma.gguf").touch()
+    for model in (tmp_path, tmp_path / "translategemma.gguf", "no-such-model"):
+        done = run_verb("translate", "--model", str(model), "Hello.")
+        assert done.returncode == 2
+        assert f"the runtime embedded cannot take '{model}'" in done.stderr
+        assert done.stdout == ""

@@ -61,7 +61,7 @@ def command(
 
     async def run() -> None:
         figures = await measure(
-            runtimes or ("apertium",),
+            runtimes or ("embedded",),
             lines_path,
             limit,
             Load(source_language, target_language, draft, parallel, stress),

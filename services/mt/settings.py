@@ -19,7 +19,7 @@ class MtSettings(ServiceSettings):
     http_port: int = Field(port("mt_http"), ge=1, le=65535)
 
     runtime: str = Field(
-        "apertium", description="what translates finals: a name in engine.RUNTIMES"
+        "embedded", description="what translates finals: a name in engine.RUNTIMES"
     )
     model: str = Field(
         "",

@@ -29,7 +29,7 @@ def test_mt_gives_a_row_a_runtime_and_scores_references(tmp_path: Path) -> None:
 
 def test_mt_under_stress_shows_drift_and_growth() -> None:
     done = run_verb("bench", "mt", "--stress", "40", "--parallel", "4", "--json")
-    figures = json.loads(done.stdout.splitlines()[-1])["apertium"]
+    figures = json.loads(done.stdout.splitlines()[-1])["embedded"]
     assert figures["texts"] == 40
     assert figures["latency_drift"] > 0
     assert -1 < figures["memory_growth"] < 1

@@ -13,7 +13,9 @@ from tests.processes import ServiceProcess, free_port_base
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
 async def mt(tmp_path_factory) -> AsyncIterator[ServiceProcess]:  # type: ignore[no-untyped-def]
-    process = ServiceProcess("mt", free_port_base(), tmp_path_factory.mktemp("mt"))
+    process = ServiceProcess(
+        "mt", free_port_base(), tmp_path_factory.mktemp("mt"), runtime="apertium"
+    )
     process.start()
     try:
         await process.wait_ready()

@@ -223,7 +223,7 @@ def test_the_environment_wins_over_the_profile(tmp_path: Path) -> None:
     plan = stack.plan("embedded", tmp_path, 20_000, {"GLOSSA_STT_ENGINE": "other", "PATH": "/bin"})
     variables = plan.child_environment()
     assert variables["GLOSSA_STT_ENGINE"] == "other"
-    assert variables["GLOSSA_MT_RUNTIME"] == "apertium"
+    assert variables["GLOSSA_MT_RUNTIME"] == "embedded"
     assert variables["GLOSSA_GATEWAY_STT_ADDRESS"] == f"127.0.0.1:{port('stt', 20_000)}"
 
 

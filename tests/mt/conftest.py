@@ -21,10 +21,13 @@ WAIT_S = 15.0
 
 
 class MtProcess(ServiceProcess):
-    """mt with its stub; `translate` sends English to Spanish unless told otherwise."""
+    """mt with its stub; `translate` sends English to Spanish unless told otherwise.
+
+    Its runtime is Apertium unless a test names another: what that says can be told beforehand.
+    """
 
     def __init__(self, log_folder: Path, **settings: object) -> None:
-        super().__init__("mt", free_port_base(), log_folder, **settings)
+        super().__init__("mt", free_port_base(), log_folder, **{"runtime": "apertium", **settings})
         self.channel = grpc.aio.insecure_channel(self.address, options=CHANNEL_OPTIONS)
         self.stub = mt_pb2_grpc.MtServiceStub(self.channel)
 

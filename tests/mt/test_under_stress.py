@@ -212,19 +212,18 @@ async def test_a_wrong_glossary_is_one_clear_line(own_mt: MakeMt, tmp_path: Path
 @pytest.mark.parametrize(
     ("settings", "says"),
     [
-        ({"runtime": "marian", "model": "x"}, ("ENGINE_NOT_INSTALLED", ".[marian]")),
-        ({"draft_runtime": "marian", "draft_model": "x"}, ("ENGINE_NOT_INSTALLED", "marian")),
+        ({"runtime": "exl2", "model": "x"}, ("ENGINE_NOT_INSTALLED", ".[exl2]")),
+        ({"draft_runtime": "exl2", "draft_model": "x"}, ("ENGINE_NOT_INSTALLED", "exl2")),
     ],
 )
 async def test_a_missing_library_is_one_clear_line_and_never_another_runtime(
     own_mt: MakeMt, settings: dict[str, str], says: tuple[str, str]
 ) -> None:
-    if importlib.util.find_spec("ctranslate2") is not None:
+    if importlib.util.find_spec("exllamav3") is not None:
         pytest.skip("the library is installed here")
     await _does_not_start(own_mt(**settings), *says)
 
 
-@pytest.mark.engines
 @pytest.mark.parametrize("tier", ["", "draft_"])
 async def test_a_missing_model_is_one_clear_line(own_mt: MakeMt, tier: str) -> None:
     mt = own_mt(**{f"{tier}runtime": "marian", f"{tier}model": "no-such-model"})

@@ -1,12 +1,36 @@
-"""The checkpoints of a transformers Trainer: which of them a killed run can be resumed from."""
+"""What a killed run goes on from: a state of our own, or a checkpoint of transformers' Trainer."""
 
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
+from typing import Any
 
 _FOLDER = re.compile(r"checkpoint-(\d+)")
+
+
+def save_state(path: Path, state: dict[str, Any]) -> None:
+    """Puts tensors and numbers in their place in one step."""
+    import torch
+
+    part = path.with_name(f".{path.name}.new")
+    with part.open("wb") as file:
+        torch.save(state, file)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)
+
+
+def read_state(path: Path) -> dict[str, Any] | None:
+    """What was saved there; None when nothing was."""
+    import torch
+
+    if not path.exists():
+        return None
+    state: dict[str, Any] = torch.load(path, weights_only=True, map_location="cpu")
+    return state
 
 
 def last_whole(folder: Path) -> Path | None:

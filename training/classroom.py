@@ -8,9 +8,9 @@ from typing import Any
 import sacrebleu
 
 from training.knowledge import Lesson, losses, positions
-from training.marian import translate
 from training.marian_loss import token_weight
 from training.marian_model import MarianTokens
+from training.marian_translations import translate
 from training.rows import Row
 from training.shared_pieces import SharedPieces
 from training.token_batches import Encoded, encode, padded, passes

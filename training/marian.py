@@ -11,19 +11,21 @@ It reads train.jsonl and dev.jsonl, and writes <out>/model, a transformers Maria
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import time
-from collections import defaultdict
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
+from services.errors import InvalidInput
+from training.checkpoints import read_state, save_state
+from training.interruption import whole
 from training.job import Job, out_option, resume_option, seed_option
-from training.rows import Row, read_rows
-from training.run_folder import RunFolder
+from training.rows import read_rows
+from training.run_folder import RunFolder, whole_folder
 
 MODEL, CHECKPOINT, CURVE = "model", "checkpoint.pt", "curve.jsonl"
 
@@ -75,7 +77,7 @@ MODEL, CHECKPOINT, CURVE = "model", "checkpoint.pt", "curve.jsonl"
 def marian(data_folders: tuple[Path, ...], out: Path, resume: bool, **options: Any) -> None:
     """Train a small Marian model on train.jsonl and keep what is best on dev.jsonl.
 
-    Ctrl-C keeps a checkpoint; --resume with the same options goes on from it.
+    Ctrl-C and SIGTERM keep a checkpoint; --resume with the same options goes on from it.
     """
     import accelerate
     import torch
@@ -91,6 +93,7 @@ def marian(data_folders: tuple[Path, ...], out: Path, resume: bool, **options: A
         new_tokenizer,
         read_model,
     )
+    from training.marian_translations import dev_scores
     from training.optimiser import Optimiser, rate_factor
     from training.token_batches import encode, padded, passes
 
@@ -101,31 +104,37 @@ def marian(data_folders: tuple[Path, ...], out: Path, resume: bool, **options: A
     accelerator = accelerate.Accelerator()
     is_first = accelerator.is_main_process
     told = options | {"data": [str(folder) for folder in data_folders]}
-    run = RunFolder(out, "marian", told, inputs=inputs, resumes=resume or not is_first)
+    # The others compute and write nothing.
+    run = RunFolder(out, "marian", told, inputs=inputs, resumes=resume) if is_first else None
+    accelerator.wait_for_everyone()
     seed = options["seed"]
     torch.manual_seed(seed)
 
-    with run:
+    with run or contextlib.nullcontext():
         train = [list(read_rows(folder / "train.jsonl")) for folder in data_folders]
         dev = list(read_rows(inputs["dev"]))
+        if not dev:
+            raise InvalidInput("NO_ROWS", f"{inputs['dev']} is empty; nothing could be judged")
         tokenizer_folder = options["model"] or out / "tokenizer"
         if options["model"]:
             model = read_model(options["model"])
         else:
             size = Size(**{field.name: options[field.name] for field in dataclasses.fields(Size)})
             model = new_model(size)
-            if is_first and not (out / "tokenizer" / "vocab.json").exists():
+            if is_first and not tokenizer_folder.exists():
                 tags = {row.tag for rows in train for row in rows if row.tag}
                 texts = (text for row in train[0] for text in (row.source, row.target))
-                new_tokenizer(out / "tokenizer", texts, size.vocabulary_size, tags)
+                with whole_folder(tokenizer_folder) as part:
+                    new_tokenizer(part, texts, size.vocabulary_size, tags)
             accelerator.wait_for_everyone()
         tokens = MarianTokens(tokenizer_folder)
         encoded = [encode(rows, tokens, max_tokens=options["max_tokens"]) for rows in train]
-        run.note(
-            parameters=sum(weight.numel() for weight in model.parameters()),
-            train_rows=[len(rows) for rows in train],
-            too_long_rows=[one.dropped_count for one in encoded],
-        )
+        if run:
+            run.note(
+                parameters=sum(weight.numel() for weight in model.parameters()),
+                train_rows=[len(rows) for rows in train],
+                too_long_rows=[one.dropped_count for one in encoded],
+            )
 
         model.to(accelerator.device, getattr(torch, options["precision"])).train()
         keep_start_at_zero(model)
@@ -138,27 +147,19 @@ def marian(data_folders: tuple[Path, ...], out: Path, resume: bool, **options: A
         )
         computing = accelerator.prepare(model)
         writer = SummaryWriter(str(out / "tensorboard")) if is_first else None
-        step, best, target_tokens, trained_s = 0, -1.0, 0, 0.0
-        if resume and (out / CHECKPOINT).exists():
-            kept = torch.load(out / CHECKPOINT, weights_only=True, map_location="cpu")
+        step, target_tokens, trained_s = 0, 0, 0.0
+        if resume and (kept := read_state(out / CHECKPOINT)):
             optimiser.load_state(kept["optimiser"])
-            step, best, target_tokens = kept["step"], kept["best"], kept["target_tokens"]
-            trained_s = kept["trained_s"]
+            step, target_tokens, trained_s = (
+                kept[name] for name in ("step", "target_tokens", "trained_s")
+            )
 
         def save_checkpoint() -> None:
-            state = {
-                "optimiser": optimiser.state(),
-                "step": step,
-                "best": best,
-                "target_tokens": target_tokens,
-                "trained_s": trained_s,
-            }
-            torch.save(state, out / f".{CHECKPOINT}.new")
-            (out / f".{CHECKPOINT}.new").replace(out / CHECKPOINT)
+            state = {"step": step, "target_tokens": target_tokens, "trained_s": trained_s}
+            save_state(out / CHECKPOINT, {"optimiser": optimiser.state(), **state})
 
-        def judge() -> None:
+        def judge(run: RunFolder) -> None:
             """Translates dev.jsonl with the averaged weights; keeps them when they are best."""
-            nonlocal best
             with optimiser.averaged():
                 scores = dev_scores(model, tokens, dev, options["max_tokens"])
                 line = {"step": step, "target_tokens": target_tokens, "minutes": trained_s / 60}
@@ -169,11 +170,13 @@ def marian(data_folders: tuple[Path, ...], out: Path, resume: bool, **options: A
                         writer.add_scalar(f"dev/{name}", value, step)
                 shown = ", ".join(f"{name} {value:.2f}" for name, value in scores.items())
                 click.echo(f"step {step}, {trained_s / 60:.0f} min: {shown}")
-                if scores["chrf"] > best:
-                    best = scores["chrf"]
-                    model.save_pretrained(out / MODEL)
-                    tokens.copy_to(out / MODEL)
-                    run.note(best={"step": step, **scores})
+                best = run.manifest["metrics"].get("best")
+                if best is None or scores["chrf"] > best["chrf"]:
+                    with whole_folder(out / MODEL) as part:
+                        model.save_pretrained(part)
+                        tokens.copy_to(part)
+                    best = {"step": step, **scores}
+                run.note(judged_step=step, best=best)
 
         workers = accelerator.num_processes
         batches = passes(
@@ -186,7 +189,14 @@ def marian(data_folders: tuple[Path, ...], out: Path, resume: bool, **options: A
         with Progress(transient=True) as progress:
             bar = progress.add_task("training", total=options["steps"], completed=step)
             try:
-                while step < options["steps"]:
+                while True:
+                    is_due = step % options["evaluate_every"] == 0 or step == options["steps"]
+                    # A run that was stopped while it was judged is judged first.
+                    if run and is_due and step > run.manifest["metrics"].get("judged_step", 0):
+                        judge(run)
+                        save_checkpoint()
+                    if step == options["steps"]:
+                        break
                     started = time.monotonic()
                     # A step's randomness is its own, so that a resumed run draws the same.
                     torch.manual_seed(seed * 1_000_003 + step * workers + accelerator.process_index)
@@ -209,11 +219,12 @@ def marian(data_folders: tuple[Path, ...], out: Path, resume: bool, **options: A
                         warmup_steps=options["warmup_steps"],
                         decay_share=options["decay_share"],
                     )
-                    optimiser.step(factor, clip_norm=1.0)
-                    step += 1
+                    with whole():
+                        optimiser.step(factor, clip_norm=1.0)
+                        step += 1
+                        target_tokens += int(total)
+                        trained_s += time.monotonic() - started
                     weight_sum += total / workers
-                    target_tokens += int(total)
-                    trained_s += time.monotonic() - started
                     progress.update(bar, completed=step)
                     if step % 10 == 0 or step == options["steps"]:
                         last_log_loss = loss_sum / weight_sum
@@ -221,83 +232,22 @@ def marian(data_folders: tuple[Path, ...], out: Path, resume: bool, **options: A
                         if writer:
                             writer.add_scalar("train/log_loss", last_log_loss, step)
                             writer.add_scalar("train/rate_factor", factor, step)
-                    if is_first and (
-                        step % options["evaluate_every"] == 0 or step == options["steps"]
-                    ):
-                        judge()
-                        save_checkpoint()
+                    if run and step == options["steps"]:
+                        run.note(
+                            last_log_loss=last_log_loss,
+                            step=step,
+                            target_tokens=target_tokens,
+                            target_tokens_per_s=round(target_tokens / max(trained_s, 1e-9)),
+                            minutes=round(trained_s / 60, 1),
+                        )
             except KeyboardInterrupt:
                 if is_first:
                     save_checkpoint()
                     click.echo(f"stopped at step {step}; --resume goes on from there", err=True)
                 raise
-        run.note(
-            last_log_loss=last_log_loss,
-            step=step,
-            target_tokens=target_tokens,
-            target_tokens_per_s=round(target_tokens / max(trained_s, 1e-9)),
-            minutes=round(trained_s / 60, 1),
-        )
-        click.echo(f"best chrF++ {best:.2f}; the model is in {out / MODEL}")
-
-
-def dev_scores(model: Any, tokens: Any, rows: Sequence[Row], max_tokens: int) -> dict[str, float]:
-    """chrF++ of greedy translations by kind of row; `chrf` is their mean."""
-    import sacrebleu
-
-    translations = translate(
-        model, tokens, [row.tagged_source for row in rows], max_tokens=max_tokens
-    )
-    by_kind: dict[str, tuple[list[str], list[str]]] = defaultdict(lambda: ([], []))
-    for row, translation in zip(rows, translations, strict=True):
-        by_kind[row.kind][0].append(translation)
-        by_kind[row.kind][1].append(row.target)
-    scores = {
-        f"chrf_{kind}": sacrebleu.corpus_chrf(outputs, [references], word_order=2).score
-        for kind, (outputs, references) in sorted(by_kind.items())
-    }
-    return {"chrf": sum(scores.values()) / len(scores), **scores}
-
-
-def translate(
-    model: Any,
-    tokens: Any,
-    texts: Sequence[str],
-    *,
-    max_tokens: int = 128,
-    beam_size: int = 1,
-    batch_size: int = 64,
-) -> list[str]:
-    """Translations of `texts`, in order; longer texts than `max_tokens` are cut."""
-    import torch
-
-    sources = [ids[: max_tokens - 1] + ids[-1:] for ids in tokens.encode_sources(texts)]
-    order = sorted(range(len(sources)), key=lambda index: len(sources[index]))
-    translations = [""] * len(sources)
-    was_training = model.training
-    model.eval()
-    with torch.inference_mode():
-        for start in range(0, len(order), batch_size):
-            chosen = order[start : start + batch_size]
-            longest = max(len(sources[index]) for index in chosen)
-            ids = torch.tensor(
-                [
-                    sources[index] + [tokens.pad_id] * (longest - len(sources[index]))
-                    for index in chosen
-                ],
-                device=model.device,
-            )
-            generated = model.generate(
-                input_ids=ids,
-                attention_mask=(ids != tokens.pad_id).long(),
-                max_new_tokens=min(max_tokens, 2 * longest + 8),
-                num_beams=beam_size,
-                do_sample=False,
-            )
-            for index, row in zip(chosen, generated.tolist(), strict=True):
-                translations[index] = tokens.decode(row)
-    model.train(was_training)
-    return translations
+        if run:
+            chrf = run.manifest["metrics"]["best"]["chrf"]
+            click.echo(f"best chrF++ {chrf:.2f}; the model is in {out / MODEL}")
 
 
 if __name__ == "__main__":

@@ -9,18 +9,21 @@ in one step: a killed run says "running", and whoever resumes it reads on what.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.metadata
 import json
 import os
 import platform
+import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from services.errors import InvalidInput, WrongState
+from training.interruption import whole
 
 MANIFEST = "run.json"
 SCHEMA = "glossa-run"
@@ -157,6 +160,21 @@ def write_json(path: Path, value: Any) -> None:
         file.flush()
         os.fsync(file.fileno())
     part.replace(path)
+
+
+@contextlib.contextmanager
+def whole_folder(target: Path) -> Iterator[Path]:
+    """A folder to write to beside `target`, whose place it takes when it is whole."""
+    part = target.with_name(f".{target.name}.new")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    yield part
+    for path in filter(Path.is_file, part.rglob("*")):
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+    with whole():
+        shutil.rmtree(target, ignore_errors=True)
+        part.rename(target)
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from services.errors import InvalidInput
 from training.marian_model import MarianTokens
 from training.rows import Row
 
@@ -124,7 +125,15 @@ def passes(
 
     Args:
         first_batch: how many batches, counted from the very first, to leave out.
+
+    Raises:
+        InvalidInput: NO_ROWS.
     """
+    if not any(map(len, encoded)):
+        raise InvalidInput(
+            "NO_ROWS",
+            "no row of train.jsonl is left to learn from; look at the file, or raise --max-tokens",
+        )
     count, number = 0, 0
     while True:
         chosen = encoded[number % len(encoded)]

@@ -101,9 +101,36 @@ def test_a_killed_run_that_is_resumed_ends_as_if_nothing_had_been(tmp_path: Path
     assert resumed["best"]["chrf"] == pytest.approx(whole["best"]["chrf"], abs=0.01)
 
 
+def test_a_run_that_is_stopped_while_it_is_judged_is_judged_when_it_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from training import marian_translations
+
+    data, out = mix_of(tmp_path / "mix"), tmp_path / "out"
+    judged = marian_translations.dev_scores
+
+    def stopped(*_: Any) -> dict[str, float]:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(marian_translations, "dev_scores", stopped)
+    done = train(data, out, "--steps", "3")
+    assert done.exit_code == 130
+    assert "stopped at step 3; --resume" in done.output
+    assert not (out / "model").exists()
+    last_log_loss = logged(out)["last_log_loss"]
+    monkeypatch.setattr(marian_translations, "dev_scores", judged)
+    for _ in range(2):  # and a run that has ended stays as it is
+        done = train(data, out, "--steps", "3", "--resume")
+        assert done.exit_code == 0, done.output
+        assert logged(out)["best"]["step"] == 3
+        assert logged(out)["last_log_loss"] == last_log_loss > 0
+        assert (out / "model/model.safetensors").exists()
+    assert len((out / "curve.jsonl").read_text().splitlines()) == 1
+
+
 def test_it_goes_on_from_a_model_and_translates_what_it_was_taught(tmp_path: Path) -> None:
-    from training.marian import translate
     from training.marian_model import MarianTokens, read_model
+    from training.marian_translations import translate
 
     data = mix_of(tmp_path / "mix", count=20)
     first = tmp_path / "first"
@@ -202,3 +229,18 @@ def test_what_is_wrong_is_said_with_what_to_do(tmp_path: Path) -> None:
     (data / "train.jsonl").write_text('{"en": "x"}\n')
     damaged = train(data, tmp_path / "d")
     assert "line 1" in damaged.output
+    (mix_of(tmp_path / "undeveloped") / "dev.jsonl").write_text("")
+    no_dev = train(tmp_path / "undeveloped", tmp_path / "e")
+    assert no_dev.exit_code == 2
+    assert "dev.jsonl is empty" in no_dev.output
+
+
+def test_a_file_in_which_every_row_is_too_long_is_refused(tmp_path: Path) -> None:
+    from services.errors import InvalidInput
+    from training.marian_model import new_tokenizer
+    from training.token_batches import encode, passes
+
+    tokens = new_tokenizer(tmp_path, [text for pair in EN_ES for text in pair], 220)
+    encoded = encode([Row(*EN_ES[0], "bible", "tiny")], tokens, max_tokens=2)
+    with pytest.raises(InvalidInput, match="--max-tokens"):
+        next(passes([encoded], 120, seed=1))

@@ -15,14 +15,14 @@ import torch
 from accelerate import PartialState
 from transformers import TrainingArguments, set_seed
 
-from services.errors import EngineFailed, WrongState
+from services.errors import EngineFailed
 from services.runtime_failures import is_out_of_memory
-from training import memory_ladder
+from training import memory_ladder, stoppable_trainer
 from training.checkpoints import last_whole
 from training.gemma_data import Encoder, Example, Examples, collated
 from training.gemma_model import carry_files, compute_dtype, read_tokenizer
 from training.memory_ladder import Rung
-from training.run_folder import MANIFEST, RunFolder
+from training.run_folder import MANIFEST, RunFolder, whole_folder
 from training.target_trainer import TargetTrainer
 
 _LOGS_PER_EVALUATION = 10
@@ -94,8 +94,9 @@ def fit(
     Returns:
         The best model's dev losses: "eval_loss", "eval_loss_<register>".
     """
-    if (plan.out / result).exists():
-        raise WrongState("RUN_DONE", f"{plan.out / result} is there already: the run is finished")
+    if (plan.out / result).exists():  # it ended, and somebody resumes it all the same
+        kept = _metrics(plan.out)
+        return {name: kept[name] for name in kept if name.startswith("eval_loss")}
     tokenizer = read_tokenizer(plan.folder)
     encoder = Encoder(tokenizer, plan.folder.name, plan.prompt_family)
     os.environ["TENSORBOARD_LOGGING_DIR"] = str(plan.out / "tensorboard")
@@ -117,9 +118,11 @@ def fit(
         checkpoint = _checkpoint(plan.out)
         _train(trainer, checkpoint)
         losses = trainer.evaluate()
-        if run is not None:
-            _save(trainer, plan, run.path / result)
         note(steps=trainer.state.global_step, best_step=trainer.state.best_global_step, **losses)
+        if run is not None:
+            with whole_folder(run.path / result) as part:
+                trainer.accelerator.unwrap_model(trainer.model).save_pretrained(part)
+                carry_files(plan.folder, part)
         return losses
 
     earlier = _ladder(plan.out)
@@ -205,7 +208,7 @@ def _probe(plan: Plan, rung: Rung, trainer: TargetTrainer, examples: tuple[Examp
 
 def _train(trainer: TargetTrainer, checkpoint: Path | None) -> None:
     try:
-        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        stoppable_trainer.train(trainer, checkpoint)
     except Exception as error:
         if trainer.accelerator.num_processes == 1 or not is_out_of_memory(error):
             raise
@@ -228,22 +231,19 @@ def _checkpoint(out: Path) -> Path | None:
 
 
 def _ladder(out: Path) -> list[dict[str, Any]]:
-    """The rungs in the run's manifest, which every process reads and one writes."""
-    manifest = json.loads((out / MANIFEST).read_text(encoding="utf-8"))
-    ladder: list[dict[str, Any]] = manifest["metrics"].get("ladder", [])
+    """The rungs so far."""
+    ladder: list[dict[str, Any]] = _metrics(out).get("ladder", [])
     return ladder
+
+
+def _metrics(out: Path) -> dict[str, Any]:
+    """Those of the run's manifest, which every process reads and one writes."""
+    metrics: dict[str, Any] = json.loads((out / MANIFEST).read_text(encoding="utf-8"))["metrics"]
+    return metrics
 
 
 def _rung(step: dict[str, Any]) -> Rung:
     return Rung(**{name: step[name] for name in Rung.__dataclass_fields__})
-
-
-def _save(trainer: TargetTrainer, plan: Plan, target: Path) -> None:
-    part = target.with_name(f".{target.name}.new")
-    shutil.rmtree(part, ignore_errors=True)
-    trainer.accelerator.unwrap_model(trainer.model).save_pretrained(part)
-    carry_files(plan.folder, part)
-    part.rename(target)
 
 
 def _told(examples: Examples) -> dict[str, Any]:

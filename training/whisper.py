@@ -14,7 +14,6 @@ with --resume from its last checkpoint. On several cards:
 from __future__ import annotations
 
 import contextlib
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,7 @@ import click
 from services.errors import OutOfMemory
 from training.checkpoints import last_whole
 from training.job import Job, out_option, resume_option, seed_option
-from training.run_folder import RunFolder
+from training.run_folder import RunFolder, whole_folder
 
 _GLOSSARY = Path(__file__).parent.parent / "services/mt/glossary_en_es.tsv"
 
@@ -116,7 +115,10 @@ _GLOSSARY = Path(__file__).parent.parent / "services/mt/glossary_en_es.tsv"
 @seed_option
 @resume_option
 def whisper(**options: Any) -> None:
-    """Fine-tune a Whisper on clips of a church's own speakers."""
+    """Fine-tune a Whisper on clips of a church's own speakers.
+
+    Ctrl-C and SIGTERM keep a checkpoint; --resume goes on from it.
+    """
     import torch
     from accelerate import PartialState
 
@@ -138,6 +140,7 @@ def _train(options: dict[str, Any], note: Callable[..., None]) -> None:
     from transformers import EarlyStoppingCallback
 
     from services.runtime_failures import is_out_of_memory
+    from training import stoppable_trainer
     from training.whisper_lora import CHECKPOINTS, lora_trainer
 
     out = options["out"]
@@ -149,7 +152,7 @@ def _train(options: dict[str, Any], note: Callable[..., None]) -> None:
             note(before=_judged(trainer, "before"))
         if is_judged and options["patience"]:  # only now: it would count what was before
             trainer.add_callback(EarlyStoppingCallback(options["patience"]))
-        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        stoppable_trainer.train(trainer, checkpoint)
         note(after=_judged(trainer, "after") if is_judged else {}, steps=trainer.state.global_step)
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
@@ -159,11 +162,8 @@ def _train(options: dict[str, Any], note: Callable[..., None]) -> None:
             "half of --batch-size and twice of --accumulate, or with --checkpoint-activations"
         ) from error
     if trainer.is_world_process_zero():
-        part = out / ".adapter.new"
-        shutil.rmtree(part, ignore_errors=True)
-        trainer.accelerator.unwrap_model(trainer.model).save_pretrained(part)
-        shutil.rmtree(out / "adapter", ignore_errors=True)
-        part.rename(out / "adapter")
+        with whole_folder(out / "adapter") as part:
+            trainer.accelerator.unwrap_model(trainer.model).save_pretrained(part)
 
 
 def _judged(trainer: Any, name: str) -> dict[str, float]:

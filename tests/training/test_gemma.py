@@ -21,6 +21,7 @@ from tests.training.gemma_folder import (
     write_multimodal_model,
     write_text_model,
 )
+from training.checkpoints import last_whole
 from training.galore import galore
 from training.gemma import gemma
 from training.rows import Row
@@ -131,12 +132,19 @@ def test_an_interrupted_run_ends_where_an_uninterrupted_one_does(
     watching.join()
     assert json.loads((out / "run.json").read_text())["status"] == "interrupted"
     assert not (out / "adapter").exists()
+    kept = last_whole(out / "checkpoints")
+    assert kept is not None
+    assert kept.name not in ("checkpoint-10", "checkpoint-20"), "not of the step it was stopped in"
 
     done(run(gemma, model, data, out, *told, "--resume"))
 
     assert dev_losses(out) == dev_losses(trained)
     assert same(weights(out / "adapter"), weights(trained / "adapter"))
     assert [step["outcome"] for step in metrics(out)["ladder"]] == ["interrupted", "trained"]
+
+    again = run(gemma, model, data, out, *told, "--resume")  # killed before anybody heard of it
+    done(again)
+    assert json.loads((out / "run.json").read_text())["status"] == "done"
 
 
 def test_another_seed_gives_another_model(

@@ -13,9 +13,12 @@ from typing import Any
 
 import click
 
+from services.errors import InvalidInput
 from services.mt.engine import RUNTIMES, EngineOptions, Job, LanguagePair
+from training.evaluation.sets import OWN_SERMON
 from training.job import Job as JobCommand
 from training.job import out_option, resume_option, seed_option
+from training.leakage import Leakage
 from training.pair_filter import LEARNED_LEAST, load_filter
 from training.rows import Row, read_rows, write_rows
 from training.run_folder import RunFolder
@@ -32,7 +35,7 @@ from training.teacher import Teacher, Translations
 @click.option(
     "--texts",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Further sources without references, one a line.",
+    help="Further sources without references, one a line; without those that are judged with.",
 )
 @out_option
 @click.option(
@@ -95,10 +98,18 @@ def sentences(
         references = list(read_rows(inputs["train"]))
         # Those of a register that is asked for by its tag have no teacher here.
         asked = {row.source: row for row in references if not row.tag}
+        if not references:
+            raise InvalidInput(
+                "NO_ROWS", f"{inputs['train']} is empty; there is nothing to mix with"
+            )
         first = references[0]
         pair = LanguagePair(first.source_language, first.target_language)
+        judged = [row for path in _judged_with(data) for row in read_rows(path)]
+        leakage, leaked_count = Leakage.of_rows(judged), 0
         for line in texts.read_text(encoding="utf-8").splitlines() if texts else ():
-            if line.strip():
+            if leakage.is_leaked(line):
+                leaked_count += 1
+            elif line.strip():
                 alone = Row(line.strip(), "", "general", texts.name if texts else "")
                 asked.setdefault(line.strip(), _of_pair(alone, pair))
         jobs = [Job(source, _pair_of(row)) for source, row in asked.items()]
@@ -145,6 +156,7 @@ def sentences(
         (out / ".train.jsonl.new").replace(out / "train.jsonl")
         run.note(
             teacher=origin,
+            leaked_count=leaked_count,
             translated=len(taught),
             kept=len(kept),
             refused=dict(judge.refused),
@@ -168,6 +180,10 @@ def mix(references: list[Row], taught: list[Row], share: float, chance: random.R
     chosen += chance.sample(references, min(len(references), round(total * (1 - share))))
     chance.shuffle(chosen)
     return chosen
+
+
+def _judged_with(data: Path) -> list[Path]:
+    return [data / "dev.jsonl", OWN_SERMON, *data.glob("test.jsonl")]
 
 
 def _pair_of(row: Row) -> LanguagePair:

@@ -4,7 +4,8 @@
     python -m training.mix --recipe first --bible var/runs/bible --sermons var/datasets/november \\
         --out var/runs/first
 
-Whatever stands in dev.jsonl or test.jsonl is left out of train.jsonl, also in near copies.
+Whatever stands in dev.jsonl or test.jsonl, in what a dataset holds out or in Glossa's own test of
+sermons is left out of train.jsonl, also in near copies.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from services.errors import InvalidInput
 from training.augmentation import Augmentation, general_passes, heard, number_passes
 from training.curriculum import ORDERS, Order, ordered
 from training.data_folder import DataFolder
+from training.evaluation.sets import OWN_SERMON
 from training.general_rows import general_rows
 from training.job import Job, out_option, seed_option
 from training.leakage import Leakage
@@ -136,9 +138,15 @@ def mix(
     if recipe.shares is None and data is None:
         raise InvalidInput("DATA_MISSING", "the recipe base needs --data for everyday language")
     sermon_files = [_rows_file(path) for path in sermons]
+    held_out = {
+        split: [file for path in sermons if (file := path / f"en-es.{split}/pairs.jsonl").is_file()]
+        for split in ("dev", "test")
+    }
     inputs = {name: bible_folder / name for name in (_TRAIN, _DEV, _TEST)}
     inputs["own sentences"] = FOLDER
     inputs |= {f"sermons {index}": path for index, path in enumerate(sermon_files)}
+    for split, files in held_out.items():
+        inputs |= {f"sermons {split} {index}": path for index, path in enumerate(files)}
     inputs |= {f"extra {index}": path for index, path in enumerate(extra)}
     if data:
         inputs["tatoeba"] = data / "tatoeba"
@@ -153,7 +161,13 @@ def mix(
         }
         dev = list(read_rows(bible_folder / _DEV)) + everyday["dev"]
         test = list(read_rows(bible_folder / _TEST)) + everyday["test"]
-        leakage = Leakage.of_rows(dev + test)
+        sermon_rows = {
+            split: [row for path in files for row in read_rows(path)]
+            for split, files in held_out.items()
+        }
+        dev += sermon_rows["dev"]
+        # What a dataset holds out for tests is judged with by itself, and so not in test.jsonl.
+        leakage = Leakage.of_rows([*dev, *test, *sermon_rows["test"], *read_rows(OWN_SERMON)])
 
         found = list(read_rows(bible_folder / _TRAIN))
         if recipe.shares is None:  # all of Tatoeba is here already

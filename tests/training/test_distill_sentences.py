@@ -14,18 +14,25 @@ from services.qe.settings import QeSettings
 from tests.tiny.pairs import EN_ES
 from training.distill import distill
 from training.distill_sentences import mix
+from training.evaluation.sets import OWN_SERMON
 from training.pair_filter import load_filter
 from training.rows import Row, read_rows, write_rows
 
 REFERENCES = [Row(*pair, "sermon", "tests") for pair in EN_ES]
+JUDGED = Row(
+    "Nobody learns what is asked later.", "Nadie aprende lo que luego se pregunta.", "sermon", ""
+)
 
 
 def test_a_teacher_s_translations_are_filtered_and_mixed_with_references(tmp_path: Path) -> None:
     data, out = tmp_path / "data", tmp_path / "out"
     write_rows(data / "train.jsonl", REFERENCES)
-    write_rows(data / "dev.jsonl", REFERENCES[:3])
+    write_rows(data / "dev.jsonl", [JUDGED])
     texts = tmp_path / "texts.txt"
     texts.write_text("The house is big.\n\nWe have seven books.\n")
+    own = ["The house is big.", "We have seven books."]
+    with texts.open("a") as more:  # two that are judged with
+        more.write(f"{JUDGED.source}\n{next(iter(read_rows(OWN_SERMON))).source}\n")
     told = ["sentences", "--data", str(data), "--texts", str(texts), "--out", str(out)]
     told += ["--runtime", "apertium", "--batch", "4"]
 
@@ -35,11 +42,10 @@ def test_a_teacher_s_translations_are_filtered_and_mixed_with_references(tmp_pat
     rows = list(read_rows(out / "train.jsonl"))
     taught = [row for row in rows if row.origin.startswith("teacher apertium")]
     assert len(taught) == len(rows) / 2
-    assert {row.source for row in rows} <= {row.source for row in REFERENCES} | set(
-        texts.read_text().splitlines()
-    )
+    assert {row.source for row in rows} <= {row.source for row in REFERENCES} | set(own)
     found = json.loads((out / "run.json").read_text())["metrics"]
     assert found["translated"] == len(EN_ES) + 2
+    assert found["leaked_count"] == 2
     assert found["kept"] + sum(found["refused"].values()) == found["translated"]
 
     # As a killed run leaves it: two batches are whole, a line of the third is torn.

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import random
 import re
+import shutil
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from tests.training import mini_data
 from training.augmentation import general_passes, heard, joined
 from training.bible import bible
 from training.curriculum import difficulty
+from training.evaluation.sets import OWN_SERMON
 from training.heard import unpunctuated
 from training.mix import mix
 from training.rows import Row, read_rows, write_rows
@@ -139,6 +142,26 @@ def test_what_is_judged_with_is_never_trained_on(
     kept = [row.target for row in rows if row.origin == "planted"]
     assert kept == [planted[3].target]
     assert metrics(tmp_path / "out")["leaked_count"] >= 3
+
+
+def test_what_a_dataset_holds_out_and_our_own_test_are_never_trained_on(
+    bible_folder: Path, sermons: Path, tmp_path: Path
+) -> None:
+    dataset = shutil.copytree(sermons, tmp_path / "dataset")
+    held_out = {
+        "dev": Row("A first sentence that was held out.", "Una primera frase.", "sermon", ""),
+        "test": Row("A second sentence that was held out.", "Una segunda frase.", "sermon", ""),
+    }
+    for split, row in held_out.items():
+        write_rows(dataset / f"en-es.{split}/pairs.jsonl", [row])
+    own = next(iter(read_rows(OWN_SERMON)))
+    extra = tmp_path / "extra.jsonl"
+    write_rows(extra, [replace(row, origin="planted") for row in (*held_out.values(), own)])
+    out = tmp_path / "out"
+    rows = made("first", bible_folder, out, "--sermons", dataset, "--extra", extra)
+    assert not [row for row in rows if row.origin == "planted"]
+    told = [row.source for row in read_rows(out / "dev.jsonl") if row.kind == "sermon"]
+    assert told == [held_out["dev"].source]
 
 
 def test_dev_and_test_come_along(data: Path, bible_folder: Path, tmp_path: Path) -> None:

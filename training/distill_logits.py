@@ -5,15 +5,18 @@ python -m training.distill logits --data var/training/mix --teacher T --student 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 
+from training.checkpoints import read_state, save_state
+from training.interruption import whole
 from training.job import Job, out_option, resume_option, seed_option
 from training.rows import Row, read_rows, write_rows
-from training.run_folder import RunFolder, write_json
+from training.run_folder import RunFolder, whole_folder, write_json
 
 _FOLDER = click.Path(path_type=Path, file_okay=False)
 _CHECKPOINT = "checkpoint.pt"
@@ -55,7 +58,7 @@ def logits(out: Path, resume: bool, **options: Any) -> None:
     """Let a Marian model learn another's probabilities, and tell how far they agree.
 
     Vocabularies may differ: the two are compared where both have written the same characters, over
-    the pieces that both have. Interrupted, go on with --resume.
+    the pieces that both have. Ctrl-C and SIGTERM keep a checkpoint; --resume goes on from it.
     """
     import torch
     from rich.progress import Progress
@@ -87,53 +90,63 @@ def logits(out: Path, resume: bool, **options: Any) -> None:
             average_decay=0.998,
         )
         done = 0
-        if resume and (out / _CHECKPOINT).exists():
-            kept = torch.load(out / _CHECKPOINT, weights_only=True, map_location="cpu")
+        if resume and (kept := read_state(out / _CHECKPOINT)):
             optimiser.load_state(kept["optimiser"])
             done = kept["done"]
-        agreement = run.manifest["metrics"].get("agreement") or [room.agreement(dev)]
-        run.note(agreement=agreement)
+        agreement: list[dict[str, float]] = run.manifest["metrics"].get("agreement", [])
         writer = SummaryWriter(str(out / "tensorboard"))
 
         def save() -> None:
-            torch.save({"optimiser": optimiser.state(), "done": done}, out / f".{_CHECKPOINT}.new")
-            (out / f".{_CHECKPOINT}.new").replace(out / _CHECKPOINT)
+            save_state(out / _CHECKPOINT, {"optimiser": optimiser.state(), "done": done})
+
+        def measure() -> None:
+            """Before the first round, and behind each; a run that was stopped in it does it now."""
+            if len(agreement) * steps == done:
+                with optimiser.averaged():
+                    agreement.append(room.agreement(dev))
+                run.note(agreement=agreement)
+
+        def teach(number: int, advance: Callable[[], None]) -> None:
+            nonlocal done
+            courses = [(train, options["alpha"])]
+            if number:
+                courses.append((_own_rows(out / f"own-{number + 1}.jsonl", train, room), 1.0))
+            seed = options["seed"] + 1000 * number
+            first = (done - number * steps) * options["accumulate"]
+            batches = room.lessons(courses, options["batch_tokens"], seed, first_batch=first)
+            while done < (number + 1) * steps:
+                # A step's randomness is its own, so that a resumed run draws the same.
+                torch.manual_seed(options["seed"] * 1_000_003 + done)
+                loss = room.learn([next(batches) for _ in range(options["accumulate"])])
+                factor = rate_factor(
+                    done - number * steps,
+                    steps,
+                    warmup_steps=options["warmup_steps"] if not number else 0,
+                    decay_share=0.5,
+                )
+                with whole():
+                    optimiser.step(factor, clip_norm=1.0)
+                    done += 1
+                writer.add_scalar("train/loss", loss, done)
+                advance()
+                if done % options["save_every"] == 0:
+                    save()
 
         with Progress(transient=True) as progress:
             bar = progress.add_task("distilling", total=steps * options["rounds"], completed=done)
-            for number in range(done // steps, options["rounds"]):
-                courses = [(train, options["alpha"])]
-                if number:
-                    courses.append((_own_rows(out / f"own-{number + 1}.jsonl", train, room), 1.0))
-                seed = options["seed"] + 1000 * number
-                first = (done - number * steps) * options["accumulate"]
-                batches = room.lessons(courses, options["batch_tokens"], seed, first_batch=first)
-                while done < (number + 1) * steps:
-                    # A step's randomness is its own, so that a resumed run draws the same.
-                    torch.manual_seed(options["seed"] * 1_000_003 + done)
-                    chosen = [next(batches) for _ in range(options["accumulate"])]
-                    loss = room.learn(chosen)
-                    factor = rate_factor(
-                        done - number * steps,
-                        steps,
-                        warmup_steps=options["warmup_steps"] if not number else 0,
-                        decay_share=0.5,
-                    )
-                    optimiser.step(factor, clip_norm=1.0)
-                    done += 1
-                    writer.add_scalar("train/loss", loss, done)
-                    progress.update(bar, completed=done)
-                    if done % steps == 0:
-                        with optimiser.averaged():
-                            agreement = [*agreement[: number + 1], room.agreement(dev)]
-                        run.note(agreement=agreement, train_loss=loss)
-                    if done % options["save_every"] == 0 or done % steps == 0:
-                        save()
-        with optimiser.averaged():
-            part = out / ".model.new"
+            try:
+                measure()
+                for number in range(done // steps, options["rounds"]):
+                    teach(number, lambda: progress.advance(bar))
+                    measure()
+                    save()
+            except KeyboardInterrupt:
+                save()
+                click.echo(f"stopped at step {done}; --resume goes on from there", err=True)
+                raise
+        with optimiser.averaged(), whole_folder(out / "model") as part:
             room.student.save_pretrained(part)
             room.student_tokens.copy_to(part)
-            part.replace(out / "model")
         write_json(out / "agreement.json", agreement)
         for number, line in enumerate(agreement):
             told = ", ".join(f"{name} {value:.2f}" for name, value in line.items())
@@ -145,10 +158,8 @@ def _own_rows(path: Path, rows: list[Row], room: Any) -> list[Row]:
     """What the student writes at the beginning of a round; kept, so that a resumed run has it."""
     if not path.exists():
         texts = room.translations(room.student, room.student_tokens, rows)
-        part = path.with_name(f".{path.name}.new")
         write_rows(
-            part,
+            path,
             (replace(row, target=text) for row, text in zip(rows, texts, strict=True) if text),
         )
-        part.replace(path)
     return list(read_rows(path))

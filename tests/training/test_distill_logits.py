@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import threading
 import time
@@ -17,6 +18,8 @@ from tests.tiny.pairs import EN_ES
 from training.distill import distill
 from training.rows import Row, write_rows
 from training.shared_pieces import shared_positions
+
+pytestmark = pytest.mark.timeout(300)
 
 ROWS = [Row(*pair, "sermon", "tests", weight=1 + index % 2) for index, pair in enumerate(EN_ES)]
 
@@ -66,6 +69,7 @@ def metrics(out: Path) -> dict[str, Any]:
 def test_a_student_comes_to_agree_with_its_teacher_and_goes_on_where_it_was_stopped(
     data: Path, student: Path, tmp_path: Path
 ) -> None:
+    import torch
     from safetensors.torch import load_file
 
     whole, cut = tmp_path / "whole", tmp_path / "cut"
@@ -81,12 +85,18 @@ def test_a_student_comes_to_agree_with_its_teacher_and_goes_on_where_it_was_stop
 
     watching = threading.Thread(target=interrupt)
     watching.start()
-    run(data, student, cut, *told)
+    stopped = run(data, student, cut, *told)
     watching.join()
+    assert stopped.exit_code == 130
+    at = re.search(r"stopped at step (\d+)", stopped.output)
+    assert at
+    assert torch.load(cut / "checkpoint.pt", weights_only=True)["done"] == int(at[1])
     assert json.loads((cut / "run.json").read_text())["status"] == "interrupted"
     assert not (cut / "model").exists()
-    result = run(data, student, cut, *told, "--resume")
-    assert result.exit_code == 0, result.output
+    for _ in range(2):  # and a run that has ended stays as it is
+        result = run(data, student, cut, *told, "--resume")
+        assert result.exit_code == 0, result.output
+    assert metrics(cut)["agreement"] == metrics(whole)["agreement"]
 
     before, first, second = metrics(whole)["agreement"]
     assert first["top1"] > before["top1"]

@@ -59,7 +59,7 @@ class TrainingChurch:
         self.folder = folder
         self.models = folder / "models"
         self.models.mkdir()
-        self.stack = UpStack(folder, GLOSSA_MODELS_DIR=self.models)
+        self.stack = UpStack(folder, GLOSSA_MODELS_DIR=self.models, GLOSSA_MT_RUNTIME="apertium")
         self.registry = folder / "registry"
         self.plan = folder / "church.toml"
         self._begun: list[subprocess.Popen[str]] = []

@@ -42,7 +42,10 @@ class RunFolder:
         job: the job's name, as in `python -m training.<job>`.
         options: what it was told, as JSON can say it.
         inputs: files and folders that it reads; hashed into the manifest.
-        resumes: go on in a folder that holds an unfinished run of the same job and options.
+        resumes: go on in a folder that holds an unfinished run of the same job and options; None
+            where the job cannot.
+
+    A folder that holds nothing but the manifest of a run of the job that failed is taken anew.
 
     Raises:
         WrongState: FOLDER_EXISTS; RUN_DIFFERS when it was begun with other options or inputs.
@@ -56,7 +59,7 @@ class RunFolder:
         options: Mapping[str, Any],
         *,
         inputs: Mapping[str, Path] | None = None,
-        resumes: bool = False,
+        resumes: bool | None = None,
     ) -> None:
         self.path = out
         options = json.loads(json.dumps(options, default=str))
@@ -71,9 +74,10 @@ class RunFolder:
                         "with, or name another folder",
                     )
         else:
-            if out.exists() and any(out.iterdir()):
+            if out.exists() and any(out.iterdir()) and not _only_failed(out, job):
+                way_on = "" if resumes is None else ", or --resume"
                 raise WrongState(
-                    "FOLDER_EXISTS", f"{out} is not empty; name another folder, or --resume"
+                    "FOLDER_EXISTS", f"{out} is not empty; name another folder{way_on}"
                 )
             self.manifest = {
                 "schema": SCHEMA,
@@ -121,7 +125,11 @@ def fingerprint(path: Path) -> str:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise InvalidInput("ROWS_MISSING", f"cannot read {path}: {error.strerror}") from error
+        raise InvalidInput(
+            "ROWS_MISSING",
+            f"cannot read {path}: {error.strerror}; see that you named the right folder, and that "
+            "the job which writes it has ended (docs/training.md)",
+        ) from error
 
 
 def git_revision() -> str:
@@ -175,6 +183,14 @@ def whole_folder(target: Path) -> Iterator[Path]:
     with whole():
         shutil.rmtree(target, ignore_errors=True)
         part.rename(target)
+
+
+def _only_failed(out: Path, job: str) -> bool:
+    """Whether a run of the job failed in the folder before it wrote anything."""
+    if [path.name for path in out.iterdir()] != [MANIFEST]:
+        return False
+    manifest = _read(out / MANIFEST)
+    return manifest.get("job") == job and manifest.get("status") == "failed"
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -44,8 +44,9 @@ _TRANSLATIONS = "translations.jsonl"
     "--set",
     "set_names",
     multiple=True,
-    help="REGISTER=FILE or NAME:REGISTER=FILE, rows as training.mix writes them; a register is "
-    "biblical, modern or sermon. May be given several times.",
+    help="REGISTER=FILE or NAME:REGISTER=FILE: rows as training.mix writes them, or a .tsv "
+    "(source, tab, translation); a register is biblical, modern or sermon. May be given "
+    "several times.",
 )
 @click.option(
     "--own-sermon/--no-own-sermon", default=True, help="Judge on Glossa's fifty sentences as well."
@@ -93,7 +94,7 @@ def evaluate(**options: Any) -> None:
     \b
     python -m training.evaluate --out var/evaluations/sunday \\
         --new marian:var/runs/sunday/ct2 --old apertium \\
-        --set biblical=var/recipes/bible/test.jsonl --set modern=var/recipes/tatoeba/test.jsonl
+        --set biblical=var/training/bible/test.jsonl --set modern=DATA/tatoeba/test.tsv
     python -m training.evaluate --out var/evaluations/ears \\
         --stt-new faster_whisper:var/runs/ears/ct2 --stt-old faster_whisper:large-v3-turbo \\
         --speech church=var/datasets/november/audio/en

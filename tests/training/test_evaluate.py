@@ -12,10 +12,12 @@ import sacrebleu
 import soundfile
 from click.testing import CliRunner, Result
 
+from services.errors import InvalidInput
 from services.mt.engine import LanguagePair
 from tests import speech
 from training.evaluate import evaluate
 from training.evaluation import edge_cases
+from training.evaluation.sets import read_set
 from training.evaluation.translators import load_translator
 from training.rows import Row, write_rows
 
@@ -196,6 +198,19 @@ def test_wrong_input_is_told_in_a_line(
     assert done.exit_code == 2
     assert said in done.output
     assert not (tmp_path / "out/evaluation.json").exists()
+
+
+def test_a_table_of_sentences_and_translations_is_a_set(tmp_path: Path) -> None:
+    table = tmp_path / "everyday.tsv"
+    table.write_text("Sing.\tCanta.\tCC BY 2.0\nHe sleeps.\tDuerme.\n", encoding="utf-8")
+    found = read_set(f"modern={table}", LanguagePair("en", "es"))
+    assert [(row.source, row.target) for row in found.rows] == [
+        ("Sing.", "Canta."),
+        ("He sleeps.", "Duerme."),
+    ]
+    table.write_text("Sing.\tCanta.\nHe sleeps.\n", encoding="utf-8")
+    with pytest.raises(InvalidInput, match="line 2, is no source, a tab and its translation"):
+        read_set(f"modern={table}", LanguagePair("en", "es"))
 
 
 def test_a_set_that_cannot_be_read_leaves_no_folder_behind(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
@@ -60,7 +60,7 @@ class EvaluationSet:
 def read_set(
     named: str, pair: LanguagePair, *, limit: int | None = None, seed: int = 1
 ) -> EvaluationSet:
-    """The set that "REGISTER=FILE" or "NAME:REGISTER=FILE" names.
+    """The set that "REGISTER=FILE" or "NAME:REGISTER=FILE" names: .jsonl rows of pairs, or a .tsv.
 
     Args:
         limit: how many rows at most, drawn by `seed` and kept in order.
@@ -82,7 +82,7 @@ def read_set(
     path = Path(file)
     rows = [
         row
-        for row in read_rows(path)
+        for row in _rows(path, pair)
         if (row.source_language, row.target_language) == (pair.source, pair.target)
     ]
     if not rows:
@@ -112,6 +112,24 @@ def read_sets(
     if len({each.name for each in sets}) < len(sets):
         raise InvalidInput("BAD_SET", "two sets have one name; name them NAME:REGISTER=FILE")
     return sets
+
+
+def _rows(path: Path, pair: LanguagePair) -> Iterator[Row]:
+    """Rows of pairs, or the lines of a .tsv: source, tab, translation."""
+    if path.suffix != ".tsv":
+        yield from read_rows(path)
+        return
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, ValueError) as error:
+        raise InvalidInput("ROWS_MISSING", f"cannot read {path}: {error}") from error
+    for number, line in enumerate(lines, start=1):
+        cells = [cell.strip() for cell in line.split("\t")]
+        if len(cells) < 2 or not all(cells[:2]):
+            raise InvalidInput(
+                "ROWS_DAMAGED", f"{path}, line {number}, is no source, a tab and its translation"
+            )
+        yield Row(cells[0], cells[1], "general", path.stem, "", 1.0, "", pair.source, pair.target)
 
 
 def sources(rows: Sequence[Row], variant: Variant) -> list[str]:

@@ -51,9 +51,10 @@ CHECK = "check.json"
 @click.option(
     "--quantization",
     default="",
+    show_default="the first",
     help="Number format; "
     + "; ".join(f"{name}: {', '.join(known.quantizations)}" for name, known in FORMATS.items())
-    + ".  [default: the first]",
+    + ".",
 )
 @click.option("--pair", default="en>es", help="What it translates.")
 @click.option(

@@ -45,6 +45,7 @@ THRESHOLDS = Path(__file__).with_name("gate.toml")
     "thresholds_path",
     type=click.Path(path_type=Path),
     default=THRESHOLDS,
+    show_default="training/gate.toml",
     help="What must hold.",
 )
 @click.option(

@@ -21,6 +21,7 @@ from training.curriculum import difficulty
 from training.evaluation.sets import OWN_SERMON
 from training.heard import unpunctuated
 from training.mix import mix
+from training.own_sentences import ORIGIN, own_sentences
 from training.rows import Row, read_rows, write_rows
 from training.substitution import renamed, renumbered
 
@@ -298,3 +299,18 @@ def test_some_sources_have_no_punctuation() -> None:
 )
 def test_recogniser_text_keeps_words_and_numbers(text: str, bare: str) -> None:
     assert unpunctuated(text) == bare
+
+
+def test_base_tells_our_own_sentences_as_often_as_it_is_told(
+    data: Path, bible_folder: Path, tmp_path: Path
+) -> None:
+    own = list(own_sentences())
+    for copies in (0, 1):
+        out = tmp_path / str(copies)
+        result = run(
+            *("base", bible_folder, out, "--data", data, "--sermon-copies", str(copies)),
+            *("--unpunctuated-share", "0"),
+        )
+        assert result.exit_code == 0, result.output
+        found = [row for row in read_rows(out / "train.jsonl") if row.origin == ORIGIN]
+        assert len(found) == copies * len(own)

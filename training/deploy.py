@@ -73,6 +73,8 @@ def deploy(
         raise InvalidInput("BAD_HOST", "name where to: --host or --hosts")
     if rollback == bool(version):
         raise InvalidInput("BAD_VERSION", "name a version, or --rollback with --name")
+    if Path(name).name != name or name.startswith("."):
+        raise InvalidInput("BAD_NAME", "--name must be a name that a folder of models can have")
     log = DeploymentLog(folder)
     with log.alone():
         if version is not None:

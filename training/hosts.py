@@ -41,12 +41,19 @@ class Host:
     Args:
         address: host:port of the service, as seen from that machine.
         ssh: what ssh is told; empty for this machine.
+
+    Raises:
+        InvalidInput: BAD_HOST.
     """
 
     name: str
     models_dir: str
     address: str
     ssh: str = ""
+
+    def __post_init__(self) -> None:
+        if self.ssh.startswith("-"):
+            raise InvalidInput("BAD_HOST", f"{self.ssh!r} is an option of ssh and no machine")
 
     def call(self, verb: str, *arguments: Any) -> Any:
         """Runs a function of training.host_files there. Raises Unavailable: HOST_FAILED."""
@@ -72,8 +79,9 @@ class Host:
         place = self.call("prepare", folder)
         if self.ssh:
             command = ["rsync", "--recursive", "--times", "--partial", "--delete", "--chmod=u+w"]
-            remote = f"{self.ssh}:{shlex.quote(place)}/"
-            self._run([*command, "-e", shlex.join(_SSH), f"{source}/", remote], _COPY_TIMEOUT_S)
+            # No shell over there splits the path; what is quoted is a name to newer versions.
+            command += ["--protect-args", "-e", shlex.join(_SSH)]
+            self._run([*command, f"{source}/", f"{self.ssh}:{place}/"], _COPY_TIMEOUT_S)
             return
         try:
             shutil.rmtree(place)

@@ -24,7 +24,7 @@ from services.errors import InvalidInput
 from services.mt.engine import LanguagePair
 from training.evaluation.sets import EvaluationSet, Variant, read_sets, sources
 from training.job import Job, out_option, seed_option
-from training.run_folder import RunFolder, fingerprint, write_json
+from training.run_folder import RunFolder, fingerprint, write_json, write_text
 
 if TYPE_CHECKING:
     from training.evaluation.recognisers import Clip, Recogniser
@@ -121,7 +121,7 @@ def evaluate(**options: Any) -> None:
         from training.evaluation.page import page
         from training.evaluation.tables import print_tables
 
-        _write(run.path / PAGE, page(evaluation))
+        write_text(run.path / PAGE, page(evaluation))
         write_json(run.path / EVALUATION, evaluation)
         run.note(**_summary(evaluation))
         print_tables(evaluation)
@@ -242,7 +242,7 @@ def _judge_translators(
     }
     evaluation["to_read"] = differences.to_read(results)
     lines = (json.dumps(each, ensure_ascii=False) for each in differences.sentences(results))
-    _write(run.path / _TRANSLATIONS, "".join(f"{line}\n" for line in lines))
+    write_text(run.path / _TRANSLATIONS, "".join(f"{line}\n" for line in lines))
 
 
 def _judge_recognisers(
@@ -296,16 +296,6 @@ def _summary(evaluation: dict[str, Any]) -> dict[str, Any]:
     if "recognition" in evaluation:
         found["wer"] = evaluation["recognition"]["overall"]["wer"]["new"]
     return found
-
-
-def _write(path: Path, text: str) -> None:
-    """Puts a file in its place in one step."""
-    part = path.with_name(f".{path.name}.new")
-    with part.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
 
 
 if __name__ == "__main__":

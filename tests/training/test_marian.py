@@ -155,6 +155,8 @@ def test_it_goes_on_from_a_model_and_translates_what_it_was_taught(tmp_path: Pat
     assert second.exit_code == 0, second.output
     assert logged(tmp_path / "second")["best"]["chrf"] > logged(first)["best"]["chrf"]
     folder = tmp_path / "second" / "model"
+    start = read_model(folder).get_input_embeddings().weight[MarianTokens(folder).pad_id]
+    assert start.abs().max() == 0, "CTranslate2 begins a translation with zeros"
     untagged = [pair for index, pair in enumerate(EN_ES) if index % 5]
     sources, references = zip(*untagged, strict=True)
     translations = translate(read_model(folder), MarianTokens(folder), sources, beam_size=4)

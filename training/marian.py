@@ -65,7 +65,12 @@ MODEL, CHECKPOINT, CURVE = "model", "checkpoint.pt", "curve.jsonl"
 @click.option("--encoder-layers", type=click.IntRange(1), default=6)
 @click.option("--decoder-layers", type=click.IntRange(1), default=2)
 @click.option("--vocabulary-size", type=click.IntRange(64), default=8000)
-@click.option("--dropout", type=click.FloatRange(0, 1), default=0.1)
+@click.option(
+    "--dropout",
+    type=click.FloatRange(0, 1),
+    help="0 learns faster where each text is seen a few times only.  [default: 0.1 of a new "
+    "model; that of --model]",
+)
 @click.option(
     "--precision",
     type=click.Choice(["bfloat16", "float32"]),
@@ -117,9 +122,10 @@ def marian(data_folders: tuple[Path, ...], out: Path, resume: bool, **options: A
             raise InvalidInput("NO_ROWS", f"{inputs['dev']} is empty; nothing could be judged")
         tokenizer_folder = options["model"] or out / "tokenizer"
         if options["model"]:
-            model = read_model(options["model"])
+            model = read_model(options["model"], dropout=options["dropout"])
         else:
-            size = Size(**{field.name: options[field.name] for field in dataclasses.fields(Size)})
+            told_size = {field.name: options[field.name] for field in dataclasses.fields(Size)}
+            size = Size(**{name: told for name, told in told_size.items() if told is not None})
             model = new_model(size)
             if is_first and not tokenizer_folder.exists():
                 tags = {row.tag for rows in train for row in rows if row.tag}

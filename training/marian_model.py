@@ -203,8 +203,8 @@ def keep_start_at_zero(model: Any) -> None:
     weight.register_hook(lambda gradient: gradient.masked_fill(is_start, 0))
 
 
-def read_model(folder: Path) -> Any:
-    """The model of a folder.
+def read_model(folder: Path, *, dropout: float | None = None) -> Any:
+    """The model of a folder; `dropout` takes the place of its own.
 
     Raises:
         InvalidInput: MODEL_MISSING; MODEL_UNUSABLE naming weights that its file lacks, which
@@ -214,8 +214,13 @@ def read_model(folder: Path) -> Any:
 
     if not (folder / "config.json").exists():
         raise InvalidInput("MODEL_MISSING", f"there is no model in {folder}")
+    changed = {} if dropout is None else {"dropout": dropout}
     model, loading = MarianMTModel.from_pretrained(
-        folder, output_loading_info=True, attn_implementation="eager", local_files_only=True
+        folder,
+        output_loading_info=True,
+        attn_implementation="eager",
+        local_files_only=True,
+        **changed,
     )
     missing = sorted(loading["missing_keys"])
     if missing:

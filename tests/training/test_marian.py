@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -162,6 +163,48 @@ def test_it_goes_on_from_a_model_and_translates_what_it_was_taught(tmp_path: Pat
     translations = translate(read_model(folder), MarianTokens(folder), sources, beam_size=4)
     right = sum(map(str.__eq__, translations, references))
     assert right >= 0.8 * len(untagged), translations
+
+
+def test_the_loss_and_its_gradient_are_those_of_torch() -> None:
+    import numpy as np
+    import torch
+
+    from training.marian_loss import summed_loss
+    from training.token_batches import IGNORED, Batch
+
+    generator = torch.Generator().manual_seed(1)
+    logits = torch.randn(3, 7, 40, generator=generator).requires_grad_()
+    labels = torch.randint(0, 40, (3, 7), generator=generator)
+    labels[1, 4:] = IGNORED
+    weights = torch.tensor([1.0, 2.0, 0.5])
+
+    class Given(torch.nn.Module):
+        """Answers with these logits, whatever it reads."""
+
+        config = SimpleNamespace(decoder_start_token_id=0, pad_token_id=0)
+
+        def forward(self, **inputs: torch.Tensor) -> SimpleNamespace:
+            return SimpleNamespace(logits=logits * 1.0)
+
+    batch = Batch(labels, torch.ones_like(labels), labels, weights)
+    loss, log_loss = summed_loss(Given(), batch, smoothing=0.2)
+    (loss / 3).backward()
+    got, logits.grad = logits.grad, None
+
+    def by_torch(smoothing: float) -> torch.Tensor:
+        losses = torch.nn.functional.cross_entropy(
+            logits.flatten(0, 1),
+            labels.flatten(),
+            ignore_index=IGNORED,
+            reduction="none",
+            label_smoothing=smoothing,
+        )
+        return (losses.view_as(labels) * weights[:, None]).sum()
+
+    (by_torch(0.2) / 3).backward()
+    torch.testing.assert_close(loss, by_torch(0.2))
+    torch.testing.assert_close(got, logits.grad)
+    np.testing.assert_allclose(log_loss, by_torch(0.0).item(), rtol=1e-5)
 
 
 def test_accumulation_and_padding_change_no_gradient(tmp_path: Path) -> None:

@@ -19,11 +19,11 @@ import click
 
 from services.errors import GlossaError, InvalidInput
 from services.stt.engine import ENGINES, EngineOptions, loader
-from training.clip_folder import TRAIN, VALIDATION, write_metadata
-from training.clip_gates import Limits
-from training.clip_shares import Share, accent_weights, validation_groups
+from training.clips.folder import TRAIN, VALIDATION, write_metadata
+from training.clips.gates import Limits
+from training.clips.recordings import Accents, Recording, find_recordings
+from training.clips.shares import Share, accent_weights, validation_groups
 from training.job import Job, out_option, resume_option, seed_option
-from training.recordings import Accents, Recording, find_recordings
 from training.run_folder import RunFolder, write_json
 
 _PENDING = ".pending"
@@ -147,8 +147,8 @@ def _made(
     from rich.progress import track
 
     from services.stt.vad import VoiceActivityModel
-    from training.clip_making import ClipMaker
-    from training.pseudo_labels import Labeller
+    from training.clips.making import ClipMaker
+    from training.clips.pseudo_labels import Labeller
 
     (out / _REPORTS).mkdir(exist_ok=True)
     paths = {recording.key: out / _REPORTS / f"{recording.key}.json" for recording in recordings}

@@ -15,18 +15,18 @@ import click
 
 from services.errors import InvalidInput
 from training.data_folder import DataFolder
-from training.general_rows import LICENCE, ORIGIN, general_rows
-from training.glossary_rows import glossary_rows
 from training.job import Job, data_option, out_option, seed_option
-from training.leakage import Leakage
-from training.mix_table import print_table, table
-from training.passages import told
-from training.references import reference_rows
 from training.rows import Row, write_rows
 from training.run_folder import RunFolder
-from training.spanish_articles import ArticleMender
-from training.verse_pairs import ARCHAIC, VERSIONS, Verse, VersionPair, aligned
-from training.verse_text import DIVINE_NAMES, DivineName
+from training.texts.general_rows import LICENCE, ORIGIN, general_rows
+from training.texts.glossary_rows import glossary_rows
+from training.texts.leakage import Leakage
+from training.texts.mix_table import print_table, table
+from training.texts.passages import told
+from training.texts.references import reference_rows
+from training.texts.spanish_articles import ArticleMender
+from training.texts.verse_pairs import ARCHAIC, VERSIONS, Verse, VersionPair, aligned
+from training.texts.verse_text import DIVINE_NAMES, DivineName
 
 DEFAULT_PAIRS = ("BBE-BES", "BSB-BES", "WEB-BES", "WEB-RV1909", "KJV-RV1909")
 SPLITS = ("train", "dev", "test")

@@ -17,15 +17,15 @@ from pathlib import Path
 import click
 
 from services.errors import GlossaError, InvalidInput, WrongState
-from training.cycle_plan import STEPS, Plan, read_plan
-from training.cycle_record import CycleRecord, cycles_in, is_of, next_number, unfinished
-from training.cycle_report import print_plan, print_result, say
-from training.cycle_steps import CycleSteps
-from training.gpu_lock import gpu_lock
+from training.collected.new_sermons import count_pairs, trainable, whole_snapshots
+from training.cycling.gpu_lock import gpu_lock
+from training.cycling.mlflow_log import check_mlflow, log_cycle
+from training.cycling.plan import STEPS, Plan, read_plan
+from training.cycling.record import CycleRecord, cycles_in, is_of, next_number, unfinished
+from training.cycling.report import print_plan, print_result, say
+from training.cycling.step_process import run_job
+from training.cycling.steps import CycleSteps
 from training.job import NOTHING_NEW, Job
-from training.mlflow_log import check_mlflow, log_cycle
-from training.new_sermons import count_pairs, trainable, whole_snapshots
-from training.step_process import run_job
 
 _CYCLES = Path("var/cycles")
 _EXAMPLE = Path(__file__).with_name("cycle.toml")

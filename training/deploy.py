@@ -16,13 +16,13 @@ import click
 
 from services.errors import InvalidInput, WrongState
 from services.mt.engine import LanguagePair
-from training.deployment import Site
-from training.deployments import DeploymentLog, Place
-from training.hosts import Host, host_of, read_hosts
 from training.job import Job
 from training.registry import registry_option
-from training.running_service import smoke_sentences
-from training.versions import Registry, Version
+from training.rollout.deployment import Site
+from training.rollout.deployments import DeploymentLog, Place
+from training.rollout.hosts import Host, host_of, read_hosts
+from training.rollout.running_service import smoke_sentences
+from training.rollout.versions import Registry, Version
 
 
 @click.command(cls=Job)

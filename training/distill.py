@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import click
 
-from training.distill_logits import logits
-from training.distill_sentences import sentences
+from training.distillation.logits import logits
+from training.distillation.sentences import sentences
 
 
 @click.group(context_settings={"max_content_width": 100})

@@ -24,11 +24,11 @@ import click
 from cli.model_folder import KeptFile, Manifest, files_of, sha256_of, write_manifest
 from services.errors import InvalidInput, WrongState
 from services.mt.engine import LanguagePair
-from training.check_inputs import CheckInputs, check_clips, check_texts
+from training.evaluation.check_inputs import CheckInputs, check_clips, check_texts
+from training.evaluation.likeness import Likeness, compare
 from training.formats import FORMATS, Format, Kind, huggingface_folder, kind_of, runtime_of
+from training.formats.lineage import licence_of, lineage_of
 from training.job import Job, out_option
-from training.likeness import Likeness, compare
-from training.lineage import licence_of, lineage_of
 from training.run_folder import write_json
 
 CHECK = "check.json"

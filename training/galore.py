@@ -14,8 +14,8 @@ from typing import Any
 
 import click
 
-from training.gemma_options import run_options
 from training.job import Job
+from training.language_model.options import run_options
 
 OPTIMIZERS = ("galore_adamw", "galore_adamw_8bit", "galore_adafactor")
 
@@ -45,10 +45,15 @@ def galore(**options: Any) -> None:
     Weights and gradients of the language layers are whole: by their sizes about 20 GB of a card for
     4B in bfloat16. Prompt, data and ladder are those of training.gemma.
     """
-    from training.gemma_model import LANGUAGE_LAYERS, folder_of, only_language_layers, read_model
-    from training.gemma_run import Plan, fit, open_run
-    from training.gemma_summary import show
-    from training.memory_ladder import Rung
+    from training.language_model.memory_ladder import Rung
+    from training.language_model.model import (
+        LANGUAGE_LAYERS,
+        folder_of,
+        only_language_layers,
+        read_model,
+    )
+    from training.language_model.run import Plan, fit, open_run
+    from training.language_model.summary import show
 
     resumes = options.pop("resume")
     told = dict(options)

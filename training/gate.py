@@ -17,9 +17,9 @@ import click
 
 from services.errors import InvalidInput
 from training.evaluate import EVALUATION, SCHEMA
+from training.evaluation.thresholds import PARTS, Outcome, outcomes, read_checks
 from training.job import Job
 from training.run_folder import fingerprint, write_json
-from training.thresholds import PARTS, Outcome, outcomes, read_checks
 
 GATE = "gate.json"
 GATE_SCHEMA = "glossa-gate"

@@ -15,8 +15,8 @@ from typing import Any
 
 import click
 
-from training.gemma_options import run_options
 from training.job import Job
+from training.language_model.options import run_options
 
 
 @click.command(cls=Job)
@@ -42,10 +42,10 @@ def gemma(**options: Any) -> None:
     rows at once (a step still sees --batch rows), then shorter ones. run.json says what it came to.
     Interrupted, go on with --resume.
     """
-    from training.gemma_model import LANGUAGE_LAYERS, folder_of, read_model
-    from training.gemma_run import Plan, fit, open_run
-    from training.gemma_summary import show
-    from training.memory_ladder import Rung
+    from training.language_model.memory_ladder import Rung
+    from training.language_model.model import LANGUAGE_LAYERS, folder_of, read_model
+    from training.language_model.run import Plan, fit, open_run
+    from training.language_model.summary import show
 
     resumes = options.pop("resume")
     told = dict(options)

@@ -18,13 +18,14 @@ import click
 import numpy as np
 
 from services.errors import InvalidInput
-from training.arpa import trie_bytes, write_trie
 from training.data_folder import DataFolder
-from training.generic_model import GenericModel
 from training.job import Job, data_option, out_option
-from training.language_texts import read_texts, vocabulary_of
-from training.ngram_pruning import pruned
-from training.ngrams import (
+from training.run_folder import RunFolder, fingerprint, write_json
+from training.trigrams.arpa import trie_bytes, write_trie
+from training.trigrams.generic_model import GenericModel
+from training.trigrams.language_texts import read_texts, vocabulary_of
+from training.trigrams.ngram_pruning import pruned
+from training.trigrams.ngrams import (
     SPECIAL_WORDS,
     UNKNOWN,
     WORD_BITS,
@@ -40,8 +41,7 @@ from training.ngrams import (
     mixed,
     perplexity,
 )
-from training.pronunciations import read_dictionary, spoken, write_dictionary
-from training.run_folder import RunFolder, fingerprint, write_json
+from training.trigrams.pronunciations import read_dictionary, spoken, write_dictionary
 
 _LICENCES = {
     "bible": "public domain (World English Bible, King James Version)",

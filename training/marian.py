@@ -89,8 +89,8 @@ def marian(data_folders: tuple[Path, ...], out: Path, resume: bool, **options: A
     from rich.progress import Progress
     from torch.utils.tensorboard import SummaryWriter
 
-    from training.marian_loss import summed_loss, token_weight
-    from training.marian_model import (
+    from training.small_model.loss import summed_loss, token_weight
+    from training.small_model.model import (
         MarianTokens,
         Size,
         keep_start_at_zero,
@@ -98,9 +98,9 @@ def marian(data_folders: tuple[Path, ...], out: Path, resume: bool, **options: A
         new_tokenizer,
         read_model,
     )
-    from training.marian_translations import dev_scores
-    from training.optimiser import Optimiser, rate_factor
-    from training.token_batches import encode, padded, passes
+    from training.small_model.optimiser import Optimiser, rate_factor
+    from training.small_model.token_batches import encode, padded, passes
+    from training.small_model.translations import dev_scores
 
     inputs = {f"data_{index}": folder / "train.jsonl" for index, folder in enumerate(data_folders)}
     inputs["dev"] = data_folders[0] / "dev.jsonl"

@@ -18,18 +18,18 @@ from pathlib import Path
 import click
 
 from services.errors import InvalidInput
-from training.augmentation import Augmentation, general_passes, heard, number_passes
-from training.curriculum import ORDERS, Order, ordered
 from training.data_folder import DataFolder
 from training.evaluation.sets import OWN_SERMON
-from training.general_rows import general_rows
 from training.job import Job, out_option, seed_option
-from training.leakage import Leakage
-from training.mix_table import print_table, table
-from training.own_sentences import FOLDER, ORIGIN, own_sentences
-from training.recipes import RECIPES
 from training.rows import KINDS, Kind, Row, read_rows, write_rows
 from training.run_folder import RunFolder
+from training.texts.augmentation import Augmentation, general_passes, heard, number_passes
+from training.texts.curriculum import ORDERS, Order, ordered
+from training.texts.general_rows import general_rows
+from training.texts.leakage import Leakage
+from training.texts.mix_table import print_table, table
+from training.texts.own_sentences import FOLDER, ORIGIN, own_sentences
+from training.texts.recipes import RECIPES
 
 _TRAIN, _DEV, _TEST = "train.jsonl", "dev.jsonl", "test.jsonl"
 # Copies of the few rows with numbers, each with other numbers.
@@ -91,7 +91,7 @@ _NUMBER_COPIES = 3
     "--sermon-copies",
     type=click.IntRange(0),
     default=4,
-    help="base: the same over Glossa's own sentences of sermons (training/parallel).",
+    help="base: the same over Glossa's own sentences of sermons (training/texts/parallel).",
 )
 @click.option(
     "--unpunctuated-share",

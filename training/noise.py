@@ -21,15 +21,22 @@ from pathlib import Path
 import click
 
 from services.errors import InvalidInput
-from training.confusions import CORRECTIONS, Confusions, homophones, listed, put_right, read_listed
 from training.data_folder import DataFolder
-from training.disfluency import with_dropped_words, with_fillers
-from training.heard import unpunctuated
+from training.hearing.confusions import (
+    CORRECTIONS,
+    Confusions,
+    homophones,
+    listed,
+    put_right,
+    read_listed,
+)
+from training.hearing.disfluency import with_dropped_words, with_fillers
+from training.hearing.heard import unpunctuated
 from training.job import Job, out_option, seed_option
-from training.leakage import Leakage
-from training.mix_table import print_table, table
 from training.rows import Row, read_rows, write_rows
 from training.run_folder import RunFolder
+from training.texts.leakage import Leakage
+from training.texts.mix_table import print_table, table
 
 _SPLITS = ("dev.jsonl", "test.jsonl")
 # Which error a row gets, where it can have it. Terms first: they are what matters and are rare.

@@ -14,9 +14,9 @@ import click
 
 from cli.model_folder import damages
 from services.errors import InvalidInput
-from training.deployments import DeploymentLog
 from training.job import Job
-from training.versions import Registry, Version
+from training.rollout.deployments import DeploymentLog
+from training.rollout.versions import Registry, Version
 
 registry_option = click.option(
     "--registry",

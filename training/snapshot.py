@@ -29,12 +29,12 @@ from services.collector.pair_keys import CORRECTED
 from services.collector.redis_client import url_with_password
 from services.errors import InvalidInput, WrongState
 from services.settings import address
-from training.earlier_snapshots import EarlierSnapshots
+from training.collected.earlier_snapshots import EarlierSnapshots
+from training.collected.new_pairs import evaluation_texts, taken
+from training.collected.pair_streams import PairStreams
 from training.job import Job, resume_option, seed_option
-from training.leakage import Leakage
-from training.new_pairs import evaluation_texts, taken
-from training.pair_streams import PairStreams
 from training.run_folder import fingerprint, git_revision, versions
+from training.texts.leakage import Leakage
 
 
 @click.command(cls=Job)

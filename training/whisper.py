@@ -141,7 +141,7 @@ def _train(options: dict[str, Any], note: Callable[..., None]) -> None:
 
     from services.runtime_failures import is_out_of_memory
     from training import stoppable_trainer
-    from training.whisper_lora import CHECKPOINTS, lora_trainer
+    from training.recogniser.lora import CHECKPOINTS, lora_trainer
 
     out = options["out"]
     checkpoint = last_whole(out / CHECKPOINTS)

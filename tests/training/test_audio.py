@@ -18,8 +18,9 @@ from click.testing import CliRunner, Result
 
 from services.audio import SAMPLE_RATE_HERTZ
 from tests import speech
-from training import clip_gates, clip_sound
 from training.audio import audio
+from training.clips import gates as clip_gates
+from training.clips import sound as clip_sound
 
 SENTENCES = (
     "We are saved by grace through faith, and not by works.",

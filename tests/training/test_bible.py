@@ -16,12 +16,12 @@ from services.errors import InvalidInput
 from tests.training import mini_data
 from training.bible import bible
 from training.data_folder import DataFolder
-from training.glossary_rows import glossary_rows, read_phrases
-from training.references import number_in_words, reference_rows
 from training.rows import Row, read_rows
-from training.spanish_articles import ArticleMender
-from training.verse_pairs import ARCHAIC, VersionPair
-from training.verse_text import spoken, with_jehovah, with_lord
+from training.texts.glossary_rows import glossary_rows, read_phrases
+from training.texts.references import number_in_words, reference_rows
+from training.texts.spanish_articles import ArticleMender
+from training.texts.verse_pairs import ARCHAIC, VersionPair
+from training.texts.verse_text import spoken, with_jehovah, with_lord
 
 
 @pytest.fixture(scope="module")

@@ -22,17 +22,17 @@ from services.settings import port
 from tests.collector.redis_process import RedisProcess
 from tests.processes import REPOSITORY, free_port_base
 from tests.training.versions import gate_file, small_export
+from training.collected.new_sermons import count_pairs, trainable, whole_snapshots
 from training.cycle import cycle
-from training.cycle_plan import read_plan
-from training.cycle_record import CycleRecord, next_number, unfinished
-from training.cycle_steps import CycleSteps
-from training.gpu_lock import gpu_lock
-from training.judges import judges, write_judges
-from training.mlflow_log import check_mlflow
-from training.new_sermons import count_pairs, trainable, whole_snapshots
+from training.cycling.gpu_lock import gpu_lock
+from training.cycling.judges import judges, write_judges
+from training.cycling.mlflow_log import check_mlflow
+from training.cycling.plan import read_plan
+from training.cycling.record import CycleRecord, next_number, unfinished
+from training.cycling.step_process import run_job
+from training.cycling.steps import CycleSteps
+from training.rollout.versions import Registry
 from training.rows import Row, write_rows
-from training.step_process import run_job
-from training.versions import Registry
 
 EXAMPLE = REPOSITORY / "training/cycle.toml"
 STEPS = ("snapshot", "mix", "noise", "train", "export", "evaluate", "gate", "registry", "deploy")

@@ -18,7 +18,7 @@ from glossa.types.v1 import models_pb2, models_pb2_grpc
 from tests.mt.conftest import MtProcess
 from tests.training.versions import gate_file, sealed
 from training.deploy import deploy
-from training.versions import Registry, Version
+from training.rollout.versions import Registry, Version
 
 pytestmark = [pytest.mark.training, pytest.mark.asyncio(loop_scope="session")]
 

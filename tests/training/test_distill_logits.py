@@ -16,8 +16,8 @@ from click.testing import CliRunner, Result
 from tests.tiny.marian import marian_hf
 from tests.tiny.pairs import EN_ES
 from training.distill import distill
+from training.distillation.shared_pieces import shared_positions
 from training.rows import Row, write_rows
-from training.shared_pieces import shared_positions
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -35,7 +35,7 @@ def student(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Untrained, with a tokenizer of its own."""
     import torch
 
-    from training.marian_model import Size, new_model, new_tokenizer
+    from training.small_model.model import Size, new_model, new_tokenizer
 
     torch.set_num_threads(1)
     torch.manual_seed(1)
@@ -111,8 +111,8 @@ def test_a_student_comes_to_agree_with_its_teacher_and_goes_on_where_it_was_stop
 def test_a_step_is_the_same_however_its_rows_are_shared_out(student: Path) -> None:
     import torch
 
-    from training.classroom import Classroom
-    from training.marian_model import MarianTokens, read_model
+    from training.distillation.classroom import Classroom
+    from training.small_model.model import MarianTokens, read_model
 
     teacher = marian_hf()
     gradients = []
@@ -136,9 +136,9 @@ def test_a_step_is_the_same_however_its_rows_are_shared_out(student: Path) -> No
 
 @pytest.mark.training
 def test_a_model_that_is_its_own_teacher_diverges_by_nothing() -> None:
-    from training.classroom import Classroom
-    from training.knowledge import losses
-    from training.marian_model import MarianTokens, read_model
+    from training.distillation.classroom import Classroom
+    from training.distillation.knowledge import losses
+    from training.small_model.model import MarianTokens, read_model
 
     folder = marian_hf()
     room = Classroom(

@@ -13,9 +13,9 @@ from services.qe.engine import Pair
 from services.qe.settings import QeSettings
 from tests.tiny.pairs import EN_ES
 from training.distill import distill
-from training.distill_sentences import mix
+from training.distillation.pair_filter import load_filter
+from training.distillation.sentences import mix
 from training.evaluation.sets import OWN_SERMON
-from training.pair_filter import load_filter
 from training.rows import Row, read_rows, write_rows
 
 REFERENCES = [Row(*pair, "sermon", "tests") for pair in EN_ES]

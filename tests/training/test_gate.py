@@ -15,10 +15,10 @@ from services.mt.engine import LanguagePair
 from training.evaluation import edge_cases
 from training.evaluation.kept import TermCheck
 from training.evaluation.sets import OWN_SERMON, EvaluationSet, read_set
+from training.evaluation.thresholds import PARTS, Check, outcomes, read_checks
 from training.evaluation.translation import SetResult, figures, system_result
 from training.evaluation.translators import load_translator
 from training.gate import THRESHOLDS, gate
-from training.thresholds import PARTS, Check, outcomes, read_checks
 
 EN_ES = LanguagePair("en", "es")
 CHECKS = read_checks(THRESHOLDS)

@@ -190,7 +190,7 @@ def test_a_row_of_weight_two_counts_as_two_rows(model: Path, tmp_path: Path) -> 
 def test_only_the_answer_is_learned_behind_the_prompt_that_captions_use(model: Path) -> None:
     from transformers import AutoTokenizer
 
-    from training.gemma_data import IGNORED, Encoder, collated
+    from training.language_model.examples import IGNORED, Encoder, collated
 
     tokenizer = AutoTokenizer.from_pretrained(model, local_files_only=True)
     conversation = [

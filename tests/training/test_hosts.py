@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from services.errors import InvalidInput
 from training.deploy import deploy
-from training.hosts import Host, host_of
+from training.rollout.hosts import Host, host_of
 
 # What ssh does with its words: options, the machine, and a line for the shell over there.
 SSH = """#!/bin/sh

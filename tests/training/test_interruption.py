@@ -31,7 +31,7 @@ slow()
 CALLER = """
 import signal, sys
 from pathlib import Path
-from training.step_process import run_job
+from training.cycling.step_process import run_job
 
 with open("lock", "w") as lock:
     run_job([sys.executable, "job.py"], keeps_open=lock.fileno())

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from training.leakage import Leakage
 from training.rows import Row
+from training.texts.leakage import Leakage
 
 VERSE = (
     "In the days when the judges judged, there was a famine in the land, and a certain man went "

@@ -8,8 +8,8 @@ import pytest
 
 from services.errors import InvalidInput
 from services.mt.engine import LanguagePair
-from training.check_inputs import check_texts
-from training.likeness import compare
+from training.evaluation.check_inputs import check_texts
+from training.evaluation.likeness import compare
 
 PAIR = LanguagePair("en", "es")
 ONE = ["Dios es amor.", "Oremos."]

@@ -14,9 +14,9 @@ from services.errors import EngineFailed
 from services.stt.engine import Decoding, Engine, EngineOptions, loader
 from tests.speech import spoken as speech
 from training.lm import lm
-from training.pronunciations import read_dictionary, spoken, write_dictionary
 from training.run_folder import fingerprint
-from training.spoken_words import spoken_sentences, spoken_words
+from training.trigrams.pronunciations import read_dictionary, spoken, write_dictionary
+from training.trigrams.spoken_words import spoken_sentences, spoken_words
 
 SENTENCE = "And Mephibosheth lived in Jerusalem and ate at the table of the king."
 VERSES = (

@@ -105,21 +105,21 @@ def test_a_killed_run_that_is_resumed_ends_as_if_nothing_had_been(tmp_path: Path
 def test_a_run_that_is_stopped_while_it_is_judged_is_judged_when_it_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from training import marian_translations
+    from training.small_model import translations
 
     data, out = mix_of(tmp_path / "mix"), tmp_path / "out"
-    judged = marian_translations.dev_scores
+    judged = translations.dev_scores
 
     def stopped(*_: Any) -> dict[str, float]:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(marian_translations, "dev_scores", stopped)
+    monkeypatch.setattr(translations, "dev_scores", stopped)
     done = train(data, out, "--steps", "3")
     assert done.exit_code == 130
     assert "stopped at step 3; --resume" in done.output
     assert not (out / "model").exists()
     last_log_loss = logged(out)["last_log_loss"]
-    monkeypatch.setattr(marian_translations, "dev_scores", judged)
+    monkeypatch.setattr(translations, "dev_scores", judged)
     for _ in range(2):  # and a run that has ended stays as it is
         done = train(data, out, "--steps", "3", "--resume")
         assert done.exit_code == 0, done.output
@@ -130,8 +130,8 @@ def test_a_run_that_is_stopped_while_it_is_judged_is_judged_when_it_goes_on(
 
 
 def test_it_goes_on_from_a_model_and_translates_what_it_was_taught(tmp_path: Path) -> None:
-    from training.marian_model import MarianTokens, read_model
-    from training.marian_translations import translate
+    from training.small_model.model import MarianTokens, read_model
+    from training.small_model.translations import translate
 
     data = mix_of(tmp_path / "mix", count=20)
     first = tmp_path / "first"
@@ -169,8 +169,8 @@ def test_the_loss_and_its_gradient_are_those_of_torch() -> None:
     import numpy as np
     import torch
 
-    from training.marian_loss import summed_loss
-    from training.token_batches import IGNORED, Batch
+    from training.small_model.loss import summed_loss
+    from training.small_model.token_batches import IGNORED, Batch
 
     generator = torch.Generator().manual_seed(1)
     logits = torch.randn(3, 7, 40, generator=generator).requires_grad_()
@@ -210,9 +210,9 @@ def test_the_loss_and_its_gradient_are_those_of_torch() -> None:
 def test_accumulation_and_padding_change_no_gradient(tmp_path: Path) -> None:
     import torch
 
-    from training.marian_loss import summed_loss, token_weight
-    from training.marian_model import Size, new_model, new_tokenizer
-    from training.token_batches import encode, padded
+    from training.small_model.loss import summed_loss, token_weight
+    from training.small_model.model import Size, new_model, new_tokenizer
+    from training.small_model.token_batches import encode, padded
 
     tokens = new_tokenizer(tmp_path, [text for pair in EN_ES for text in pair], 220)
     rows = [
@@ -242,8 +242,8 @@ def test_accumulation_and_padding_change_no_gradient(tmp_path: Path) -> None:
 def test_a_pass_holds_each_pair_once_in_batches_within_the_limit(tmp_path: Path) -> None:
     import numpy as np
 
-    from training.marian_model import new_tokenizer
-    from training.token_batches import batch_indexes, encode, passes
+    from training.small_model.model import new_tokenizer
+    from training.small_model.token_batches import batch_indexes, encode, passes
 
     tokens = new_tokenizer(tmp_path, [text for pair in EN_ES for text in pair], 220)
     rows = [Row(*pair, "bible", "tiny") for pair in EN_ES] * 7
@@ -282,8 +282,8 @@ def test_what_is_wrong_is_said_with_what_to_do(tmp_path: Path) -> None:
 
 def test_a_file_in_which_every_row_is_too_long_is_refused(tmp_path: Path) -> None:
     from services.errors import InvalidInput
-    from training.marian_model import new_tokenizer
-    from training.token_batches import encode, passes
+    from training.small_model.model import new_tokenizer
+    from training.small_model.token_batches import encode, passes
 
     tokens = new_tokenizer(tmp_path, [text for pair in EN_ES for text in pair], 220)
     encoded = encode([Row(*EN_ES[0], "bible", "tiny")], tokens, max_tokens=2)

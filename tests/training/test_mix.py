@@ -15,15 +15,15 @@ import pytest
 from click.testing import CliRunner, Result
 
 from tests.training import mini_data
-from training.augmentation import general_passes, heard, joined
 from training.bible import bible
-from training.curriculum import difficulty
 from training.evaluation.sets import OWN_SERMON
-from training.heard import unpunctuated
+from training.hearing.heard import unpunctuated
 from training.mix import mix
-from training.own_sentences import ORIGIN, own_sentences
 from training.rows import Row, read_rows, write_rows
-from training.substitution import renamed, renumbered
+from training.texts.augmentation import general_passes, heard, joined
+from training.texts.curriculum import difficulty
+from training.texts.own_sentences import ORIGIN, own_sentences
+from training.texts.substitution import renamed, renumbered
 
 
 @pytest.fixture(scope="module")

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from pocketsphinx import Config, LogMath, NGramModel, get_model_path
 
-from training.arpa import write_trie
-from training.generic_model import GenericModel
-from training.ngram_pruning import pruned
-from training.ngrams import (
+from training.trigrams.arpa import write_trie
+from training.trigrams.generic_model import GenericModel
+from training.trigrams.ngram_pruning import pruned
+from training.trigrams.ngrams import (
     BEGIN,
     SPECIAL_WORDS,
     UNKNOWN,

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from tests.training import mini_data
-from training.confusions import (
+from training.hearing.confusions import (
     CORRECTIONS,
     Confusion,
     Confusions,
@@ -19,7 +19,7 @@ from training.confusions import (
     put_right,
     read_listed,
 )
-from training.disfluency import with_dropped_words, with_fillers
+from training.hearing.disfluency import with_dropped_words, with_fillers
 from training.noise import noise
 from training.rows import Row, read_rows, write_rows
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections import Counter
 
-from training.leakage import Leakage
-from training.own_sentences import FOLDER, own_sentences
 from training.rows import read_rows
+from training.texts.leakage import Leakage
+from training.texts.own_sentences import FOLDER, own_sentences
 
 
 def test_every_line_is_a_pair_with_the_same_digits_told_once() -> None:

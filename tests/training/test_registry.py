@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 from services.errors import InvalidInput, NotFound, WrongState
 from tests.training.versions import gate_file, small_export
 from training.registry import registry
-from training.versions import Registry
+from training.rollout.versions import Registry
 
 
 def run(*arguments: object) -> Result:

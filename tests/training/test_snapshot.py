@@ -31,7 +31,7 @@ from services.settings import port
 from tests.collector.pairs import reviewed, scored
 from tests.collector.redis_process import RedisProcess
 from tests.processes import REPOSITORY, free_port_base
-from training.held_out import Place, places
+from training.collected.held_out import Place, places
 from training.job import NOTHING_NEW
 from training.rows import read_rows
 from training.snapshot import snapshot

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests import speech
-from training.term_weights import Terms, token_weights
+from training.recogniser.term_weights import Terms, token_weights
 
 SENTENCES = (
     "We are saved by grace.",
@@ -184,8 +184,8 @@ def test_the_loss_is_the_mean_by_weights(clips: Path, model: Path, tmp_path: Pat
     import torch
     from transformers.models.whisper.modeling_whisper import shift_tokens_right
 
+    from training.recogniser.lora import lora_trainer
     from training.whisper import whisper
-    from training.whisper_lora import lora_trainer
 
     told = arguments(clips, model, tmp_path / "out")
     options = whisper.make_context("whisper", told).params
@@ -211,8 +211,14 @@ def test_the_loss_is_the_mean_by_weights(clips: Path, model: Path, tmp_path: Pat
 
 @pytest.mark.training
 def test_terms_count_as_much_as_they_are_told_to(clips: Path, model: Path) -> None:
-    from training.clip_folder import read_clips
-    from training.whisper_data import IGNORED, WhisperClips, WhisperFolder, collated, transcript
+    from training.clips.folder import read_clips
+    from training.recogniser.examples import (
+        IGNORED,
+        WhisperClips,
+        WhisperFolder,
+        collated,
+        transcript,
+    )
 
     folder = WhisperFolder(model)
     train = read_clips(clips, "train")

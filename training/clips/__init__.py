@@ -1,0 +1,1 @@
+"""Recordings of a church as clips to train a recogniser on."""

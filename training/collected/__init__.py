@@ -1,0 +1,1 @@
+"""What the collector gathered, as datasets that never change."""

@@ -1,0 +1,1 @@
+"""The weekly loop: its plan, its steps, and what it has done."""

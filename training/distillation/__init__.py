@@ -1,0 +1,1 @@
+"""What a small translator learns from a large one."""

@@ -1,0 +1,1 @@
+"""What recognisers make of speech, for texts to be told that way."""

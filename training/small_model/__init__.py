@@ -1,0 +1,1 @@
+"""Small Marian models and how they learn."""

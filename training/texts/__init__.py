@@ -1,0 +1,1 @@
+"""What texts become rows to train on, and how they are mixed."""

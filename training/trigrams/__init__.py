@@ -1,0 +1,1 @@
+"""The embedded recogniser's language model."""

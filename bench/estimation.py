@@ -12,17 +12,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import grpc
-
 from bench.memory import MemoryWatch, gpu_bytes
 from bench.side_by_side import figure, print_side_by_side
 from bench.spread import shown, spread
 from cli.lone_service import lone_service
 from glossa.qe.v1 import qe_pb2, qe_pb2_grpc
+from services.channels import open_channel
 from services.errors import InvalidInput, Unavailable
 from services.mt.smoke import SENTENCES
 from services.qe.engine import ENGINES, LEARNED, RULES
-from services.serving import CHANNEL_OPTIONS
 
 _TIMEOUT_S = 120.0
 _BATCH_PAIRS = 8
@@ -55,7 +53,7 @@ async def measure(
             watch = MemoryWatch(service.pid)
             async with (
                 watch.watching(),
-                grpc.aio.insecure_channel(service.address, options=CHANNEL_OPTIONS) as channel,
+                open_channel(service.address) as channel,
             ):
                 stub = qe_pb2_grpc.QeServiceStub(channel)
                 models = await _models(stub, pairs[0], spec, service.log_path)

@@ -23,11 +23,11 @@ from cli.client import as_glossa_error
 from cli.lone_service import lone_service
 from cli.spoken import SAMPLE_TEXT
 from glossa.mt.v1 import mt_pb2, mt_pb2_grpc
+from services.channels import open_channel
 from services.errors import InvalidInput
 from services.mt import glossary_file
 from services.mt.glossary import Glossary, term_accuracy
 from services.mt.settings import MtSettings
-from services.serving import CHANNEL_OPTIONS
 from services.settings import load as read_settings
 
 _TIMEOUT_S = 120.0
@@ -96,7 +96,7 @@ async def measure(
             watch = MemoryWatch(service.pid)
             async with (
                 watch.watching(),
-                grpc.aio.insecure_channel(service.address, options=CHANNEL_OPTIONS) as channel,
+                open_channel(service.address) as channel,
             ):
                 await _send_all(mt_pb2_grpc.MtServiceStub(channel), texts, load, run, watch, spec)
             run.peak_bytes, run.gpu_bytes = watch.peak_bytes, gpu_bytes(service.pid)

@@ -142,10 +142,10 @@ async def _estimators(description: dict[str, Any]) -> list[Finding]:
     import grpc
 
     from glossa.types.v1 import models_pb2, models_pb2_grpc
-    from services.serving import CHANNEL_OPTIONS
+    from services.channels import open_channel
 
     address = description["addresses"]["qe"]
-    async with grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS) as channel:
+    async with open_channel(address) as channel:
         stub = models_pb2_grpc.ModelServiceStub(channel)
         try:
             answer = await stub.GetModel(models_pb2.GetModelRequest(), timeout=_STATS_TIMEOUT_S)
@@ -167,10 +167,10 @@ async def _queues(description: dict[str, Any]) -> Finding:
     import grpc
 
     from glossa.collector.v1 import collector_pb2, collector_pb2_grpc
-    from services.serving import CHANNEL_OPTIONS
+    from services.channels import open_channel
 
     address = description["addresses"]["collector"]
-    async with grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS) as channel:
+    async with open_channel(address) as channel:
         stub = collector_pb2_grpc.CollectorServiceStub(channel)
         try:
             stats = await stub.Stats(collector_pb2.StatsRequest(), timeout=_STATS_TIMEOUT_S)

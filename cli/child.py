@@ -16,7 +16,7 @@ import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from cli.stack import REPOSITORY
-from services.serving import CHANNEL_OPTIONS
+from services.channels import open_channel
 
 _PROBE_TIMEOUT_S = 2.0
 _LOG_LIMIT_BYTES = 5 * 1024 * 1024
@@ -120,7 +120,7 @@ class _GrpcProbe:
     """Asks grpc.health.v1: a service's event loop answers, so a stuck one is silent."""
 
     def __init__(self, address: str) -> None:
-        self._channel = grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS)
+        self._channel = open_channel(address)
         self._stub = health_pb2_grpc.HealthStub(self._channel)
 
     async def health(self) -> Health:

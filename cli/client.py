@@ -22,6 +22,7 @@ from glossa.captions.v1 import captions_pb2, captions_pb2_grpc
 from glossa.gateway.v1 import gateway_pb2, gateway_pb2_grpc
 from glossa.types.v1 import types_pb2
 from services.audio import BYTES_PER_SAMPLE, SAMPLE_RATE_HERTZ
+from services.channels import open_channel
 from services.errors import (
     GlossaError,
     InvalidInput,
@@ -35,7 +36,6 @@ from services.errors import (
     WrongState,
     error_info,
 )
-from services.serving import CHANNEL_OPTIONS
 
 HELD_LIMIT_S = 120.0
 OPEN_TIMEOUT_S = 10.0  # for an answer to one attempt
@@ -272,7 +272,7 @@ class SpeakerClient:
 
     async def _stream_once(self) -> Closed:
         """One stream, from the gateway's next_sample to the answer to our half-close."""
-        async with grpc.aio.insecure_channel(self._address, options=CHANNEL_OPTIONS) as channel:
+        async with open_channel(self._address) as channel:
             call = gateway_pb2_grpc.GatewayServiceStub(channel).StreamAudio()
             status = PeerStatus(call)
             sending: asyncio.Task[None] | None = None
@@ -363,7 +363,7 @@ class SpeakerClient:
         Raises:
             WrongState: SESSION_ENDED, before it had all our audio.
         """
-        async with grpc.aio.insecure_channel(self._address, options=CHANNEL_OPTIONS) as channel:
+        async with open_channel(self._address) as channel:
             call = gateway_pb2_grpc.JournalServiceStub(channel).Follow(
                 gateway_pb2.FollowRequest(session_id=self.session_id, until_now=True),
                 timeout=OPEN_TIMEOUT_S,
@@ -419,7 +419,7 @@ class CaptionSubscriber:
             GlossaError: what the service refused for good.
         """
         failures = 0
-        async with grpc.aio.insecure_channel(self._address, options=CHANNEL_OPTIONS) as channel:
+        async with open_channel(self._address) as channel:
             stub = captions_pb2_grpc.CaptionServiceStub(channel)
             while True:
                 call = stub.Subscribe(

@@ -53,14 +53,13 @@ class Collector:
     """A connection to the collector: a call that fails within its context is a GlossaError."""
 
     def __init__(self, address: str) -> None:
-        import grpc
 
         from cli.client import Peer
         from glossa.collector.v1 import collector_pb2_grpc
-        from services.serving import CHANNEL_OPTIONS
+        from services.channels import open_channel
 
         self._peer = Peer("collector", address, "--collector")
-        self._channel = grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS)
+        self._channel = open_channel(address)
         self.stub: collector_pb2_grpc.CollectorServiceStub = (
             collector_pb2_grpc.CollectorServiceStub(self._channel)
         )

@@ -124,11 +124,11 @@ async def _transcript(gateway: str | None, session: str) -> Transcript:
     from cli.session_list import last_session
     from cli.stack import address_of
     from services.captions.transcripts.journal import read_transcript
-    from services.serving import CHANNEL_OPTIONS
+    from services.channels import open_channel
 
     address = gateway or address_of("gateway")
     session_id = await last_session(gateway) if session == "last" else session
-    async with grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS) as channel:
+    async with open_channel(address) as channel:
         try:
             return await read_transcript(channel, session_id)
         except grpc.aio.AioRpcError as error:

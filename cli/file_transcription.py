@@ -20,8 +20,8 @@ from cli.media import AudioFile
 from glossa.stt.v1 import stt_pb2, stt_pb2_grpc
 from glossa.types.v1 import types_pb2
 from services.audio import SAMPLE_RATE_HERTZ
+from services.channels import open_channel
 from services.errors import PeerStatus
-from services.serving import CHANNEL_OPTIONS
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ async def responses(
                 audio=types_pb2.AudioChunk(first_sample=chunk.first_sample, data=chunk.data)
             )
 
-    async with grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS) as channel:
+    async with open_channel(address) as channel:
         call = stt_pb2_grpc.SttServiceStub(channel).StreamingTranscribe(requests())
         status = PeerStatus(call)
         try:

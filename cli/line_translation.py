@@ -16,8 +16,8 @@ from cli.client import Peer, as_glossa_error
 from cli.lone_service import Lone, service_for
 from cli.signals import sentence
 from glossa.mt.v1 import mt_pb2, mt_pb2_grpc
+from services.channels import open_channel
 from services.errors import GlossaError, Unavailable
-from services.serving import CHANNEL_OPTIONS
 
 _TIMEOUT_S = 120.0  # a large model on a slow machine
 _IN_FLIGHT = 8  # so that a runtime that can translate several at once may
@@ -117,7 +117,7 @@ async def _answer(
 
 @contextlib.asynccontextmanager
 async def _stub(address: str) -> AsyncIterator[mt_pb2_grpc.MtServiceStub]:
-    async with grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS) as channel:
+    async with open_channel(address) as channel:
         yield mt_pb2_grpc.MtServiceStub(channel)
 
 

@@ -62,14 +62,14 @@ def _ask(service: str, address: str | None, method: str, request: object) -> Non
     from cli.signals import run_until_signalled
     from cli.stack import address_of
     from glossa.types.v1 import models_pb2_grpc
-    from services.serving import CHANNEL_OPTIONS
+    from services.channels import open_channel
 
     # A large model from a slow disk.
     load_timeout_s = 600.0
 
     async def ask() -> None:
         target = address or address_of(service)
-        async with grpc.aio.insecure_channel(target, options=CHANNEL_OPTIONS) as channel:
+        async with open_channel(target) as channel:
             call = getattr(models_pb2_grpc.ModelServiceStub(channel), method)
             click.echo(f"glossa: asking {service} at {target} to load and try it ...", err=True)
             try:

@@ -11,7 +11,7 @@ import grpc
 from cli.client import Peer, as_glossa_error
 from glossa.collector.v1 import collector_pb2, collector_pb2_grpc
 from glossa.types.v1 import types_pb2
-from services.serving import CHANNEL_OPTIONS
+from services.channels import open_blocking_channel
 
 _TIMEOUT_S = 10.0
 _JOURNAL_TIMEOUT_S = 20.0  # the collector itself waits for the gateway, or for its own follower
@@ -26,7 +26,7 @@ class ReviewClient:
 
     def __init__(self, address: str) -> None:
         self._peer = Peer("collector", address, "--collector")
-        self._channel = grpc.insecure_channel(address, options=CHANNEL_OPTIONS)
+        self._channel = open_blocking_channel(address)
         self._stub = collector_pb2_grpc.CollectorServiceStub(self._channel)
 
     def __enter__(self) -> Self:

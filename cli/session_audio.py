@@ -9,8 +9,8 @@ import grpc
 
 from cli.client import Peer, as_glossa_error
 from glossa.gateway.v1 import gateway_pb2, gateway_pb2_grpc
+from services.channels import open_channel
 from services.errors import reason_of
-from services.serving import CHANNEL_OPTIONS
 
 _CALL_TIMEOUT_S = 30.0  # half a minute of audio, or one event
 _NOT_KEPT = ("AUDIO_NOT_STORED", "UNKNOWN_SESSION")
@@ -62,5 +62,5 @@ class GatewayAudio:
 @contextlib.asynccontextmanager
 async def gateway_audio(address: str) -> AsyncIterator[GatewayAudio]:
     """A connection for a while."""
-    async with grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS) as channel:
+    async with open_channel(address) as channel:
         yield GatewayAudio(channel, address)

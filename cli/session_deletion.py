@@ -17,8 +17,8 @@ from glossa.captions.v1 import captions_pb2, captions_pb2_grpc
 from glossa.collector.v1 import collector_pb2, collector_pb2_grpc
 from glossa.gateway.v1 import gateway_pb2, gateway_pb2_grpc
 from services.audio import ms_to_samples
+from services.channels import open_channel
 from services.errors import NotFound, WrongState, reason_of
-from services.serving import CHANNEL_OPTIONS
 
 _CALL_TIMEOUT_S = 10.0
 _READ_TIMEOUT_S = 120.0
@@ -74,7 +74,7 @@ class SessionDeletion:
             "collector": Peer("collector", addresses.collector, "--collector"),
         }
         self._channels = {
-            name: grpc.aio.insecure_channel(getattr(addresses, name), options=CHANNEL_OPTIONS)
+            name: open_channel(getattr(addresses, name))
             for name in ("gateway", "captions", "collector")
         }
         self._gateway = gateway_pb2_grpc.GatewayServiceStub(self._channels["gateway"])

@@ -13,8 +13,8 @@ from rich.text import Text
 from cli.client import Peer, as_glossa_error
 from cli.stack import address_of
 from glossa.gateway.v1 import gateway_pb2, gateway_pb2_grpc
+from services.channels import open_channel
 from services.errors import NotFound
-from services.serving import CHANNEL_OPTIONS
 
 _LIST_TIMEOUT_S = 10.0
 _SESSIONS_LISTED = 20
@@ -30,7 +30,7 @@ async def newest_sessions(gateway: str | None, count: int = _SESSIONS_LISTED) ->
         GlossaError: the gateway does not answer.
     """
     address = gateway or address_of("gateway")
-    async with grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS) as channel:
+    async with open_channel(address) as channel:
         stub = gateway_pb2_grpc.GatewayServiceStub(channel)
         try:
             answer = await stub.ListSessions(

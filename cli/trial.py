@@ -25,7 +25,7 @@ from cli.ledger import Collected, Ledger, missing, read_collected
 from glossa.captions.v1 import captions_pb2
 from glossa.types.v1 import models_pb2, models_pb2_grpc
 from services.audio import ms_to_samples
-from services.serving import CHANNEL_OPTIONS
+from services.channels import open_channel
 
 _CAPTIONS_TIMEOUT_S = 30.0
 _MODEL_TIMEOUT_S = 10.0
@@ -131,12 +131,8 @@ class Trial:
         moved_at_s = time.monotonic()
         before: object = None
         async with (
-            grpc.aio.insecure_channel(
-                self._addresses["gateway"], options=CHANNEL_OPTIONS
-            ) as gateway,
-            grpc.aio.insecure_channel(
-                self._addresses["collector"], options=CHANNEL_OPTIONS
-            ) as collector,
+            open_channel(self._addresses["gateway"]) as gateway,
+            open_channel(self._addresses["collector"]) as collector,
         ):
             while True:
                 try:
@@ -168,7 +164,7 @@ async def read_engines(addresses: Mapping[str, str]) -> dict[str, str]:
     """Engine and model of stt, mt and qe, as "pocketsphinx/en-us"."""
     engines = {}
     for name in ("stt", "mt", "qe"):
-        async with grpc.aio.insecure_channel(addresses[name], options=CHANNEL_OPTIONS) as channel:
+        async with open_channel(addresses[name]) as channel:
             try:
                 model = await models_pb2_grpc.ModelServiceStub(channel).GetModel(
                     models_pb2.GetModelRequest(), timeout=_MODEL_TIMEOUT_S

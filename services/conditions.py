@@ -48,5 +48,3 @@ def health_status(*, serving: bool) -> Any:
     return health_pb2.HealthCheckResponse.ServingStatus.Value(
         "SERVING" if serving else "NOT_SERVING"
     )
-
-

@@ -117,5 +117,3 @@ def cannot_listen(host: str, port: int, error: Exception) -> Unavailable:
         f"port {port} on {host} is taken; stop what uses it or choose another",
         port=port,
     )
-
-

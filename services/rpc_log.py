@@ -24,6 +24,7 @@ RPC_SECONDS = prometheus_client.Histogram(
 )
 RPCS_OPEN = prometheus_client.Gauge("glossa_rpcs_open", "RPCs being served now.", ["method"])
 
+
 class RpcLog(grpc.aio.ServerInterceptor):
     """Turns GlossaError into a status, counts and times every RPC, and logs one line for each."""
 

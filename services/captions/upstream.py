@@ -15,8 +15,8 @@ import structlog
 from services.captions.events import Event
 from services.captions.settings import CaptionsSettings
 from services.captions.sources import GatewaySource, RelaySource
+from services.channels import open_channel
 from services.errors import error_info, reason_of
-from services.serving import CHANNEL_OPTIONS
 
 log = structlog.get_logger()
 
@@ -83,7 +83,7 @@ class Upstream:
 
     async def updates(self) -> AsyncGenerator[Update, None]:
         backoff_s = _FIRST_BACKOFF_S
-        async with grpc.aio.insecure_channel(self._address, options=CHANNEL_OPTIONS) as channel:
+        async with open_channel(self._address) as channel:
             source: Source = (
                 GatewaySource(channel, self._session_limit)
                 if self._kind == "gateway"

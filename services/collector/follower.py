@@ -17,6 +17,7 @@ from typing import Literal, TypeVar
 import grpc
 import structlog
 
+from services.channels import open_channel
 from services.collector import metrics
 from services.collector.acceptance import AcceptedShare
 from services.collector.bands import BANDS
@@ -37,7 +38,6 @@ from services.collector.upkeep import Upkeep
 from services.collector.upstream import Event, Upstream
 from services.collector.write_script import Write
 from services.errors import Unavailable, error_info, reason_of
-from services.serving import CHANNEL_OPTIONS
 
 log = structlog.get_logger()
 
@@ -83,7 +83,7 @@ class Follower:
         )
         backoff = _Backoff()
         address = self._settings.gateway_address
-        async with grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS) as channel:
+        async with open_channel(address) as channel:
             upstream = Upstream(channel, self._judge)
             while True:
                 await self._keep_up(idle=True)

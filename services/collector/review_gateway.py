@@ -8,10 +8,10 @@ import grpc
 
 from glossa.gateway.v1 import gateway_pb2, gateway_pb2_grpc
 from services.audio import ms_to_samples
+from services.channels import open_channel
 from services.collector.pair import Decision, Pair
 from services.collector.pair_message import DECISION_NUMBERS
 from services.errors import GlossaError, Unavailable, reason_of, refusal
-from services.serving import CHANNEL_OPTIONS
 
 _REVIEW_TIMEOUT_S = 10.0
 _LIST_TIMEOUT_S = 2.0  # a list of pairs is not worth a longer wait for what it says of audio
@@ -37,7 +37,7 @@ class ReviewGateway:
     @property
     def _channel(self) -> grpc.aio.Channel:
         if self._open_channel is None:
-            self._open_channel = grpc.aio.insecure_channel(self._address, options=CHANNEL_OPTIONS)
+            self._open_channel = open_channel(self._address)
         return self._open_channel
 
     async def close(self) -> None:

@@ -22,8 +22,8 @@ from services.collector.review_server import ReviewServicer
 from services.collector.settings import CollectorSettings
 from services.collector.upkeep import QUEUE_CONDITION, Upkeep
 from services.collector.web import ReviewSite
+from services.conditions import Conditions
 from services.errors import InvalidInput
-from services.serving import Conditions
 
 _STREAMS = {number: name for name, number in STREAM_NUMBERS.items()}
 

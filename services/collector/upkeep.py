@@ -10,7 +10,7 @@ from services.collector import metrics
 from services.collector.queues import Queues
 from services.collector.redis_risks import RISKS
 from services.collector.settings import CollectorSettings
-from services.serving import Conditions
+from services.conditions import Conditions
 
 log = structlog.get_logger()
 

@@ -13,10 +13,10 @@ from glossa.mt.v1 import mt_pb2, mt_pb2_grpc
 from glossa.qe.v1 import qe_pb2, qe_pb2_grpc
 from glossa.stt.v1 import stt_pb2_grpc
 from glossa.types.v1 import models_pb2, models_pb2_grpc, types_pb2
+from services.channels import open_channel
 from services.errors import GlossaError, InvalidInput, Unavailable, reason_of
 from services.gateway.context import ContextPair
 from services.gateway.engines import Peer
-from services.serving import CHANNEL_OPTIONS
 
 _GET_MODEL_TIMEOUT_S = 2.0
 _HINT_CHARACTERS = 2000  # mt's limit: a longer hint is left out, not the translation refused
@@ -94,7 +94,7 @@ class Models:
 
     def __init__(self, addresses: ModelAddresses) -> None:
         self.peers = {
-            name: Peer(address, grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS))
+            name: Peer(address, open_channel(address))
             for name, address in (
                 ("stt", addresses.stt),
                 ("mt", addresses.mt),

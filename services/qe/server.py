@@ -9,6 +9,7 @@ import grpc
 
 from glossa.qe.v1 import qe_pb2, qe_pb2_grpc
 from glossa.types.v1 import models_pb2, models_pb2_grpc, types_pb2
+from services.conditions import Conditions
 from services.errors import GlossaError, InvalidInput, Unavailable
 from services.model_files import check_requested
 from services.qe import metrics
@@ -17,7 +18,6 @@ from services.qe.engine import Engine, Pair, Signal, chosen
 from services.qe.settings import QeSettings
 from services.qe.tier import condition
 from services.qe.tiers import LEARNED_TIER, Tiers, tier_name
-from services.serving import Conditions
 
 MAX_PAIRS = 64
 MAX_SOURCE_CHARACTERS = 2000

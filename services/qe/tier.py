@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from services.conditions import Conditions
 from services.errors import EngineFailed, GlossaError, OutOfMemory, Unavailable, WrongState
 from services.qe import metrics
 from services.qe.absent import AbsentEngine, unset
@@ -16,7 +17,6 @@ from services.qe.engine import ENGINES, SMOKE_PAIR, Engine, Pair, Signal
 from services.qe.loaded import LoadedEngine, Measured
 from services.qe.queue import BatchQueue, Scores
 from services.qe.settings import QeSettings
-from services.serving import Conditions
 from services.swap import Swap
 
 log = structlog.get_logger()

@@ -8,12 +8,12 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from itertools import chain
 
+from services.conditions import Conditions
 from services.errors import InvalidInput, NotFound
 from services.qe.engine import LEARNED, RULES, Pair, chosen
 from services.qe.queue import Scores
 from services.qe.settings import QeSettings
 from services.qe.tier import Tier
-from services.serving import Conditions
 
 # What LoadModel calls the one model that it replaces.
 LEARNED_TIER = "learned"

@@ -10,7 +10,7 @@ import grpc
 
 from glossa.captions.v1 import captions_pb2 as captions
 from glossa.captions.v1 import captions_pb2_grpc
-from services.serving import CHANNEL_OPTIONS
+from services.channels import open_channel
 
 DEADLINE_S = 15.0
 
@@ -66,7 +66,7 @@ class Display:
 async def subscribed(
     address: str, metadata: Sequence[tuple[str, str]] | None = None, **request: object
 ) -> AsyncIterator[Display]:
-    async with grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS) as channel:
+    async with open_channel(address) as channel:
         stub = captions_pb2_grpc.CaptionServiceStub(channel)
         call = stub.Subscribe(captions.SubscribeRequest(**request), metadata=metadata)
         try:
@@ -76,7 +76,7 @@ async def subscribed(
 
 
 async def sessions(address: str) -> list[captions.Session]:
-    async with grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS) as channel:
+    async with open_channel(address) as channel:
         stub = captions_pb2_grpc.CaptionServiceStub(channel)
         answer = await stub.ListSessions(captions.ListSessionsRequest(), timeout=DEADLINE_S)
         return list(answer.sessions)

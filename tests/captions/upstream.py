@@ -11,7 +11,8 @@ from glossa.gateway.v1 import gateway_pb2 as gateway
 from glossa.gateway.v1 import gateway_pb2_grpc
 from glossa.types.v1 import types_pb2 as types
 from services.errors import NotFound, OutOfRange
-from services.serving import SERVER_OPTIONS, _Interceptor
+from services.rpc_log import RpcLog
+from services.serving import SERVER_OPTIONS
 
 SPANISH_ENGINE = "apertium/eng-spa"
 ENGLISH_ENGINE = "pocketsphinx/en-us"
@@ -29,7 +30,7 @@ class ScriptedJournal(gateway_pb2_grpc.JournalServiceServicer):
         self._server: grpc.aio.Server | None = None
 
     async def serve(self, address: str) -> None:
-        self._server = grpc.aio.server(interceptors=[_Interceptor()], options=SERVER_OPTIONS)
+        self._server = grpc.aio.server(interceptors=[RpcLog()], options=SERVER_OPTIONS)
         gateway_pb2_grpc.add_JournalServiceServicer_to_server(self, self._server)
         self._server.add_insecure_port(address)
         await self._server.start()

@@ -19,7 +19,7 @@ from cli.client import CaptionSubscriber, Chunk, Closed, SessionRequest, Speaker
 from glossa.captions.v1 import captions_pb2
 from glossa.collector.v1 import collector_pb2, collector_pb2_grpc
 from glossa.gateway.v1 import gateway_pb2, gateway_pb2_grpc
-from services.serving import CHANNEL_OPTIONS
+from services.channels import open_channel
 from tests.cli.verb import run_verb
 from tests.processes import REPOSITORY, free_port_base
 from tests.speech import Pcm, chunks
@@ -124,7 +124,7 @@ class UpStack:
         """The session's events, once it has ended and each translation is scored."""
         async with (
             asyncio.timeout(SETTLE_TIMEOUT_S),
-            grpc.aio.insecure_channel(self.address("gateway"), options=CHANNEL_OPTIONS) as channel,
+            open_channel(self.address("gateway")) as channel,
         ):
             call = gateway_pb2_grpc.JournalServiceStub(channel).Follow(
                 gateway_pb2.FollowRequest(session_id=session_id)
@@ -148,7 +148,7 @@ class UpStack:
         """Of an open session, by kind as texts() has them, once so many were translated."""
         async with (
             asyncio.timeout(SETTLE_TIMEOUT_S),
-            grpc.aio.insecure_channel(self.address("gateway"), options=CHANNEL_OPTIONS) as channel,
+            open_channel(self.address("gateway")) as channel,
         ):
             stub = gateway_pb2_grpc.JournalServiceStub(channel)
             request = gateway_pb2.FollowRequest(session_id=session_id, until_now=True)

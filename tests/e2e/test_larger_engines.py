@@ -16,8 +16,8 @@ from jiwer import wer
 from cli.client import CaptionSubscriber
 from glossa.captions.v1 import captions_pb2
 from glossa.types.v1 import models_pb2, models_pb2_grpc
+from services.channels import open_channel
 from services.errors import reason_of
-from services.serving import CHANNEL_OPTIONS
 from tests.e2e.stack import UpStack, speak, texts
 from tests.speech import spoken, with_pauses
 from tests.tiny.gemma import gemma_gguf
@@ -71,9 +71,7 @@ async def captions_of(stack: UpStack, seen: list[captions_pb2.Caption]) -> None:
 
 
 async def load_model(stack: UpStack, service: str, **request: str) -> models_pb2.LoadModelResponse:
-    async with grpc.aio.insecure_channel(
-        stack.address(service), options=CHANNEL_OPTIONS
-    ) as channel:
+    async with open_channel(stack.address(service)) as channel:
         return await models_pb2_grpc.ModelServiceStub(channel).LoadModel(
             models_pb2.LoadModelRequest(**request), timeout=LOAD_TIMEOUT_S
         )

@@ -15,7 +15,7 @@ import pytest_asyncio
 from glossa.gateway.v1 import gateway_pb2, gateway_pb2_grpc
 from glossa.types.v1 import types_pb2
 from services.audio import PCM_S16LE, SAMPLE_RATE_HERTZ
-from services.serving import CHANNEL_OPTIONS
+from services.channels import open_channel
 from services.settings import port
 from tests.processes import REPOSITORY, ServiceProcess, free_port_base
 from tests.speech import Pcm, chunks
@@ -80,7 +80,7 @@ class Stack:
         await asyncio.gather(
             self.gateway.wait_ready(), *(peer.wait_ready() for peer in self.peers.values())
         )
-        self.channel = grpc.aio.insecure_channel(self.gateway.address, options=CHANNEL_OPTIONS)
+        self.channel = open_channel(self.gateway.address)
         self.calls = gateway_pb2_grpc.GatewayServiceStub(self.channel)
         self.journal = gateway_pb2_grpc.JournalServiceStub(self.channel)
 

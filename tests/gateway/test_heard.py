@@ -21,7 +21,7 @@ from services.gateway.journal import Journal
 from services.gateway.server import GatewayApp
 from services.gateway.session_rows import settle, start_session
 from services.gateway.settings import GatewaySettings
-from services.serving import _Interceptor
+from services.rpc_log import RpcLog
 from tests.gateway.conftest import Stack, audio, drained, open_stream, received
 from tests.gateway.peers import (
     BREAKING_SENTENCE,
@@ -121,7 +121,7 @@ async def test_audio_after_a_gap_is_kept_before_the_gap_is_written_down(
 
 
 async def test_calls_before_the_journal_is_open_are_told_to_come_back(tmp_path: Path) -> None:
-    server = grpc.aio.server(interceptors=[_Interceptor()])
+    server = grpc.aio.server(interceptors=[RpcLog()])
     GatewayApp(GatewaySettings(state_dir=tmp_path)).register(server)
     address = f"127.0.0.1:{free_port_base()}"
     server.add_insecure_port(address)

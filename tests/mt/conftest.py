@@ -14,7 +14,7 @@ import pytest
 import pytest_asyncio
 
 from glossa.mt.v1 import mt_pb2, mt_pb2_grpc
-from services.serving import CHANNEL_OPTIONS
+from services.channels import open_channel
 from tests.processes import ServiceProcess, free_port_base
 
 WAIT_S = 15.0
@@ -28,7 +28,7 @@ class MtProcess(ServiceProcess):
 
     def __init__(self, log_folder: Path, **settings: object) -> None:
         super().__init__("mt", free_port_base(), log_folder, **{"runtime": "apertium", **settings})
-        self.channel = grpc.aio.insecure_channel(self.address, options=CHANNEL_OPTIONS)
+        self.channel = open_channel(self.address)
         self.stub = mt_pb2_grpc.MtServiceStub(self.channel)
 
     def translate(

@@ -16,7 +16,7 @@ import pytest_asyncio
 
 from glossa.qe.v1 import qe_pb2, qe_pb2_grpc
 from glossa.types.v1 import models_pb2, models_pb2_grpc
-from services.serving import CHANNEL_OPTIONS
+from services.channels import open_channel
 from tests.processes import ServiceProcess, free_port_base
 
 WAIT_S = 15.0
@@ -34,7 +34,7 @@ class QeProcess(ServiceProcess):
     def __init__(self, log_folder: Path, python: str = sys.executable, **settings: object) -> None:
         super().__init__("qe", free_port_base(), log_folder, **settings)
         self.python = python
-        self.channel = grpc.aio.insecure_channel(self.address, options=CHANNEL_OPTIONS)
+        self.channel = open_channel(self.address)
         self.stub = qe_pb2_grpc.QeServiceStub(self.channel)
 
     def score(

@@ -10,13 +10,13 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from services.conditions import Conditions
 from services.errors import DeadlinePassed, Overloaded
 from services.qe import tier as tiers
 from services.qe.engine import ENGINES, SMOKE_PAIR, Pair
 from services.qe.queue import Scores
 from services.qe.settings import QeSettings
 from services.qe.tier import Tier
-from services.serving import Conditions
 from tests.qe import scripted
 from tests.qe.scripted import ENTRY, Script
 

@@ -17,7 +17,7 @@ import pytest_asyncio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from glossa.mt.v1 import mt_pb2, mt_pb2_grpc
-from services.serving import CHANNEL_OPTIONS
+from services.channels import open_channel
 from tests.processes import REPOSITORY, free_port_base
 
 
@@ -43,7 +43,7 @@ class Trial:
                 stdout=log_file,
                 stderr=log_file,
             )
-        self.channel = grpc.aio.insecure_channel(self.address, options=CHANNEL_OPTIONS)
+        self.channel = open_channel(self.address)
         self.mt = mt_pb2_grpc.MtServiceStub(self.channel)
 
     def log(self) -> str:

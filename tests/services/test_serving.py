@@ -16,8 +16,9 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from glossa.stt.v1 import stt_pb2, stt_pb2_grpc
 from glossa.types.v1 import types_pb2
 from services.audio import BYTES_PER_SAMPLE, SAMPLE_RATE_HERTZ
+from services.channels import CHANNEL_OPTIONS
 from services.errors import PeerStatus, reason_of
-from services.serving import CHANNEL_OPTIONS, HEARTBEAT_STALE_S
+from services.operator_http import HEARTBEAT_STALE_S
 from tests.services.conftest import Trial, TrialStarter
 from tests.services.trial import CONDITION, SERVICE_NAMES
 

@@ -20,7 +20,8 @@ from pydantic_settings import SettingsConfigDict
 from glossa.mt.v1 import mt_pb2, mt_pb2_grpc
 from glossa.stt.v1 import stt_pb2_grpc
 from services import errors
-from services.serving import Conditions, run
+from services.conditions import Conditions
+from services.serving import run
 from services.settings import ServiceSettings, load
 
 SERVICE_NAMES = ("glossa.mt.v1.MtService", "glossa.stt.v1.SttService")

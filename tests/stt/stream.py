@@ -10,8 +10,8 @@ import grpc
 
 from glossa.stt.v1 import stt_pb2, stt_pb2_grpc
 from glossa.types.v1 import types_pb2
+from services.channels import open_channel
 from services.errors import PeerStatus
-from services.serving import CHANNEL_OPTIONS
 from tests.speech import Pcm, chunks
 
 DEADLINE_S = 60.0
@@ -108,7 +108,7 @@ async def transcribe(
                 sent_s += len(request.audio.data) / 32_000
             yield request
 
-    async with grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS) as channel:
+    async with open_channel(address) as channel:
         call = stt_pb2_grpc.SttServiceStub(channel).StreamingTranscribe(paced(), timeout=DEADLINE_S)
         status = PeerStatus(call)
         try:

@@ -9,8 +9,8 @@ import pytest
 
 from glossa.stt.v1 import stt_pb2
 from glossa.types.v1 import models_pb2, models_pb2_grpc, types_pb2
+from services.channels import open_channel
 from services.errors import error_info, reason_of
-from services.serving import CHANNEL_OPTIONS
 from tests.processes import ServiceProcess
 from tests.speech import spoken, with_pauses
 from tests.stt.stream import FORMAT, Heard, audio, config, requests, transcribe, until_the_end
@@ -96,7 +96,7 @@ async def test_streams_above_the_limit_are_refused_and_served_when_one_ends(
 ) -> None:
     process = start_stt(max_streams=1, live_decoders=0, idle_timeout_s=1)
     await process.wait_ready()
-    async with grpc.aio.insecure_channel(process.address, options=CHANNEL_OPTIONS) as channel:
+    async with open_channel(process.address) as channel:
         first = channel.stream_stream(
             "/glossa.stt.v1.SttService/StreamingTranscribe",
             request_serializer=stt_pb2.StreamingTranscribeRequest.SerializeToString,

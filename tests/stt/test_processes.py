@@ -15,8 +15,8 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from glossa.stt.v1 import stt_pb2, stt_pb2_grpc
 from glossa.types.v1 import models_pb2, models_pb2_grpc
+from services.channels import open_channel
 from services.errors import reason_of
-from services.serving import CHANNEL_OPTIONS
 from tests.processes import ServiceProcess
 from tests.speech import spoken, with_pauses
 from tests.stt.conftest import engine_children, metric, wait_until
@@ -30,7 +30,7 @@ async def test_not_serving_until_the_engine_is_warm(
     start_stt: Callable[..., ServiceProcess],
 ) -> None:
     process = start_stt()
-    async with grpc.aio.insecure_channel(process.address, options=CHANNEL_OPTIONS) as channel:
+    async with open_channel(process.address) as channel:
         health = health_pb2_grpc.HealthStub(channel)
         for service in ("", "glossa.stt.v1.SttService", "glossa.types.v1.ModelService"):
             answer = await health.Check(
@@ -138,7 +138,7 @@ async def test_sigterm_ends_open_streams_with_shutting_down_and_exits_with_0(
             yield request
         await stay_open.wait()
 
-    async with grpc.aio.insecure_channel(process.address, options=CHANNEL_OPTIONS) as channel:
+    async with open_channel(process.address) as channel:
         call = stt_pb2_grpc.SttServiceStub(channel).StreamingTranscribe(endless(), timeout=30)
         try:
             started = await call.read()

@@ -14,8 +14,8 @@ import pytest_asyncio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from glossa.types.v1 import models_pb2, models_pb2_grpc
+from services.channels import open_channel
 from services.errors import reason_of
-from services.serving import CHANNEL_OPTIONS
 from tests.processes import ServiceProcess, free_port_base
 from tests.speech import spoken, white_noise, with_pauses
 from tests.stt.conftest import metric
@@ -66,14 +66,14 @@ async def whisper_stt(
 
 
 async def load(process: ServiceProcess, model: str, tier: str = "") -> models_pb2.LoadModelResponse:
-    async with grpc.aio.insecure_channel(process.address, options=CHANNEL_OPTIONS) as channel:
+    async with open_channel(process.address) as channel:
         return await models_pb2_grpc.ModelServiceStub(channel).LoadModel(
             models_pb2.LoadModelRequest(tier=tier, model=model), timeout=LOAD_TIMEOUT_S
         )
 
 
 async def rollback(process: ServiceProcess) -> models_pb2.RollbackResponse:
-    async with grpc.aio.insecure_channel(process.address, options=CHANNEL_OPTIONS) as channel:
+    async with open_channel(process.address) as channel:
         return await models_pb2_grpc.ModelServiceStub(channel).Rollback(
             models_pb2.RollbackRequest(), timeout=LOAD_TIMEOUT_S
         )

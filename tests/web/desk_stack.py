@@ -14,7 +14,7 @@ from glossa.mt.v1 import mt_pb2
 from glossa.qe.v1 import qe_pb2
 from glossa.stt.v1 import stt_pb2
 from glossa.types.v1 import types_pb2
-from services.serving import CHANNEL_OPTIONS
+from services.channels import open_channel
 from services.settings import port
 from tests.gateway.conftest import audio, drained, open_stream
 from tests.gateway.peers import Mt, Qe, Stt, sermon, started
@@ -60,9 +60,7 @@ class DeskStack:
         self.url = f"http://127.0.0.1:{port('captions_web', base)}"
 
     async def start(self) -> None:
-        self._channel = grpc.aio.insecure_channel(
-            self.gateway_process.address, options=CHANNEL_OPTIONS
-        )
+        self._channel = open_channel(self.gateway_process.address)
         self.gateway = gateway_pb2_grpc.GatewayServiceStub(self._channel)
         self.journal = gateway_pb2_grpc.JournalServiceStub(self._channel)
         servicers = {"stt": self._stt, "mt": self._mt, "qe": _Qe()}

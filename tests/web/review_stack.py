@@ -14,8 +14,8 @@ from glossa.mt.v1 import mt_pb2
 from glossa.qe.v1 import qe_pb2
 from glossa.stt.v1 import stt_pb2
 from glossa.types.v1 import types_pb2
+from services.channels import open_channel
 from services.collector.pair_keys import cursor_key
-from services.serving import CHANNEL_OPTIONS
 from services.settings import port
 from tests.collector.redis_process import RedisProcess
 from tests.gateway.conftest import audio, drained, open_stream
@@ -65,7 +65,7 @@ class ReviewStack:
         self._peers: list[grpc.aio.Server] = []
 
     async def start(self) -> None:
-        self._channel = grpc.aio.insecure_channel(self._gateway.address, options=CHANNEL_OPTIONS)
+        self._channel = open_channel(self._gateway.address)
         self.gateway = gateway_pb2_grpc.GatewayServiceStub(self._channel)
         self.redis.start()
         servicers = {"stt": _Stt(self._lines), "mt": _Mt(self._lines), "qe": _Qe(self._lines)}

@@ -16,7 +16,7 @@ from glossa.qe.v1 import qe_pb2
 from glossa.stt.v1 import stt_pb2
 from glossa.types.v1 import types_pb2
 from services.audio import SAMPLE_RATE_HERTZ
-from services.serving import CHANNEL_OPTIONS
+from services.channels import open_channel
 from services.settings import port
 from tests.gateway.conftest import audio, open_stream
 from tests.gateway.peers import SPEECH_SAMPLES, Mt, Qe, Stt, sermon, started
@@ -118,7 +118,7 @@ class SermonStack:
         self._gateway.start()
         self._captions.start()
         await asyncio.gather(self._gateway.wait_ready(), self._captions.wait_ready())
-        self._channel = grpc.aio.insecure_channel(self._gateway.address, options=CHANNEL_OPTIONS)
+        self._channel = open_channel(self._gateway.address)
 
     async def stop(self) -> None:
         await self._channel.close()

@@ -13,10 +13,10 @@ import grpc
 from cli.client import Peer, as_glossa_error
 from glossa.mt.v1 import mt_pb2, mt_pb2_grpc
 from glossa.types.v1 import models_pb2, models_pb2_grpc
+from services.channels import open_blocking_channel
 from services.errors import InvalidInput, WrongState
 from services.mt import runaway, smoke
 from services.mt.engine import LanguagePair
-from services.serving import CHANNEL_OPTIONS
 
 _ASK_TIMEOUT_S = 30.0
 _LOAD_TIMEOUT_S = 900.0  # a large model from a slow disk
@@ -126,7 +126,7 @@ class RunningService:
 @contextlib.contextmanager
 def reached(service: str, address: str, tier: str) -> Iterator[RunningService]:
     """The service at an address."""
-    with grpc.insecure_channel(address, options=CHANNEL_OPTIONS) as channel:
+    with open_blocking_channel(address) as channel:
         yield RunningService(channel, service, address, tier)
 
 

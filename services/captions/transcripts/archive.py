@@ -9,8 +9,8 @@ import grpc
 from services.captions.transcripts.journal import read_transcript
 from services.captions.transcripts.transcript import Transcript, unknown_session
 from services.captions.transcripts.turns import Turns
+from services.channels import open_channel
 from services.errors import Unavailable, WrongState, reason_of
-from services.serving import CHANNEL_OPTIONS
 
 # A session is some megabytes on the way, and captions has displays to serve.
 _READ_AT_ONCE = 2
@@ -51,7 +51,7 @@ class Archive:
             raise unknown_session(session_id)
         async with (
             self._turns.turn(),
-            grpc.aio.insecure_channel(self._address, options=CHANNEL_OPTIONS) as channel,
+            open_channel(self._address) as channel,
         ):
             try:
                 return await read_transcript(channel, session_id)

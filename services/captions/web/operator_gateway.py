@@ -13,6 +13,7 @@ from google.protobuf.message import Message
 
 from glossa.gateway.v1 import gateway_pb2, gateway_pb2_grpc
 from services.captions.web.message_json import as_json
+from services.channels import open_channel
 from services.errors import (
     GlossaError,
     InvalidInput,
@@ -21,7 +22,6 @@ from services.errors import (
     reason_of,
     refusal,
 )
-from services.serving import CHANNEL_OPTIONS
 
 MessageT = TypeVar("MessageT", bound=Message)
 
@@ -103,7 +103,7 @@ class OperatorGateway:
                 "GLOSSA_CAPTIONS_GATEWAY_ADDRESS, or open the page of the one that follows it",
             )
         if self._open_channel is None:
-            self._open_channel = grpc.aio.insecure_channel(self._address, options=CHANNEL_OPTIONS)
+            self._open_channel = open_channel(self._address)
         return self._open_channel
 
     async def _call(self, operation: _Operation, request: Message) -> Any:

@@ -10,12 +10,12 @@ import grpc
 
 from glossa.gateway.v1 import gateway_pb2, gateway_pb2_grpc
 from services.audio import SAMPLE_RATE_HERTZ
+from services.channels import open_channel
 from services.collector.pair import Judged, Pair, ReviewedPair, ShownText
 from services.collector.report.record import Final, Gap, Mended, SessionRecord, Translated
 from services.collector.report.wording import words_of
 from services.collector.upstream import change_of
 from services.errors import NotFound, reason_of
-from services.serving import CHANNEL_OPTIONS
 
 # "What is new" is told by comparing with this many sessions before: some months of Sundays.
 EARLIER_SESSIONS = 10
@@ -39,7 +39,7 @@ async def read_session(
     """
     if not session_id:  # to the journal that is all of them
         raise _unknown(session_id)
-    async with grpc.aio.insecure_channel(gateway_address, options=CHANNEL_OPTIONS) as channel:
+    async with open_channel(gateway_address) as channel:
         journal = gateway_pb2_grpc.JournalServiceStub(channel)
         record = SessionRecord(session_id)
         try:

@@ -1,8 +1,20 @@
-"""Connections to the services: every client in this repository opens its channels here."""
+"""Connections to the services: every client in this repository opens its channels here.
+
+How a process shows who it is holds for all of them, and is said once, at the edge, as logging is.
+"""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
 import grpc
+
+from services.bearer_channel import BearerChannel, BearerInterceptor
+from services.certificates import CLIENT, read_certificates
+from services.errors import InvalidInput
 
 # Without these a peer buffers minutes of PCM before write() blocks and a frozen peer goes unnoticed
 # for a minute: the bandwidth probe grows HTTP/2 windows without limit, and keepalive alone has no
@@ -24,11 +36,88 @@ CHANNEL_OPTIONS: list[tuple[str, int]] = [
 ]
 
 
+@dataclass(frozen=True)
+class Identity:
+    """Who this process is to the services that it calls.
+
+    Args:
+        certificates_dir: None: the connections are not encrypted.
+        name: whose certificate of that directory it shows.
+        token: what it brings as `authorization: Bearer ...`; empty: nothing.
+    """
+
+    certificates_dir: Path | None = None
+    name: str = CLIENT
+    token: str = field(default="", repr=False)
+
+
+_identity: Identity | None = None
+
+
+def identify(identity: Identity) -> None:
+    """From now on every channel of this process is opened as `identity`."""
+    global _identity
+    _identity = identity
+
+
+def current_identity() -> Identity:
+    """As `identify` was told; without that a client, as the environment has it."""
+    return _identity if _identity is not None else client_identity(os.environ)
+
+
+def client_identity(environment: Mapping[str, str]) -> Identity:
+    """A client by GLOSSA_CERTIFICATES_DIR, GLOSSA_TOKEN and GLOSSA_TOKEN_FILE.
+
+    Raises:
+        InvalidInput: TOKEN_UNREADABLE.
+    """
+    directory = environment.get("GLOSSA_CERTIFICATES_DIR")
+    token = environment.get("GLOSSA_TOKEN", "").strip()
+    if not token and (file := environment.get("GLOSSA_TOKEN_FILE")):
+        token = read_token(Path(file))
+    return Identity(Path(directory) if directory else None, token=token)
+
+
+def read_token(path: Path) -> str:
+    """The token in a file, without the line's end. Raises InvalidInput TOKEN_UNREADABLE."""
+    try:
+        token = path.read_text(encoding="ascii").strip()
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or "it holds more than letters, digits and signs"
+        raise InvalidInput("TOKEN_UNREADABLE", f"cannot read a token in {path}: {why}") from error
+    if not token:
+        raise InvalidInput("TOKEN_UNREADABLE", f"there is no token in {path}")
+    return token
+
+
 def open_channel(address: str) -> grpc.aio.Channel:
-    """A channel to host:port, to be closed by who opened it."""
-    return grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS)
+    """A channel to host:port, to be closed by who opened it.
+
+    Raises:
+        InvalidInput: CERTIFICATE_MISSING, BAD_CERTIFICATE, TOKEN_UNREADABLE.
+    """
+    identity = current_identity()
+    if identity.certificates_dir is None:
+        channel = grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS)
+    else:
+        credentials = _credentials(identity.certificates_dir, identity.name)
+        channel = grpc.aio.secure_channel(address, credentials, options=CHANNEL_OPTIONS)
+    return BearerChannel(channel, identity.token) if identity.token else channel
 
 
 def open_blocking_channel(address: str) -> grpc.Channel:
     """The same for code without an event loop."""
-    return grpc.insecure_channel(address, options=CHANNEL_OPTIONS)
+    identity = current_identity()
+    if identity.certificates_dir is None:
+        channel = grpc.insecure_channel(address, options=CHANNEL_OPTIONS)
+    else:
+        credentials = _credentials(identity.certificates_dir, identity.name)
+        channel = grpc.secure_channel(address, credentials, options=CHANNEL_OPTIONS)
+    if identity.token:
+        return grpc.intercept_channel(channel, BearerInterceptor(identity.token))
+    return channel
+
+
+def _credentials(directory: Path, name: str) -> grpc.ChannelCredentials:
+    files = read_certificates(directory, name)
+    return grpc.ssl_channel_credentials(files.ca, files.key, files.chain)

@@ -23,7 +23,7 @@ from grpc_health.v1 import health, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from services import logs
-from services.channels import FLOW_CONTROL_OPTIONS
+from services.channels import FLOW_CONTROL_OPTIONS, Identity, identify, read_token
 from services.conditions import Conditions, health_status
 from services.errors import GlossaError
 from services.operator_http import Heartbeat, cannot_listen, operator_http
@@ -71,6 +71,7 @@ def run(
     logs.configure(app.name, settings.log_level, settings.log_format)
     failures: list[BaseException] = []
     try:
+        identify(_identity(app.name, settings))
         with asyncio.Runner(loop_factory=loop_factory) as runner:
             runner.run(_serve(app, settings, conditions or Conditions()))
     except* GlossaError as group:
@@ -80,6 +81,13 @@ def run(
         log.error("stopped", reason=getattr(failure, "reason", ""), message=str(failure))
     if failures:
         raise SystemExit(1)
+
+
+def _identity(name: str, settings: ServiceSettings) -> Identity:
+    token = settings.token.get_secret_value()
+    if not token and settings.token_file is not None:
+        token = read_token(settings.token_file)
+    return Identity(settings.certificates_dir, name, token)
 
 
 async def _serve(app: App, settings: ServiceSettings, conditions: Conditions) -> None:

@@ -1,7 +1,8 @@
 """Settings shared by every service: read once at the edge, frozen, passed on explicitly.
 
 A service's own settings subclass ServiceSettings with its prefix (`GLOSSA_STT_` ...), so the
-environment variable of `grpc_port` is GLOSSA_STT_GRPC_PORT.
+environment variable of `grpc_port` is GLOSSA_STT_GRPC_PORT. What is the same for a whole stack may
+be set once, without the service's name: GLOSSA_CERTIFICATES_DIR.
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ from __future__ import annotations
 import ipaddress
 import re
 import sys
-from typing import Annotated, Literal, NoReturn, Self, TypeVar
+from pathlib import Path
+from typing import Annotated, Any, Literal, NoReturn, Self, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -19,7 +21,14 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
 
 # Every port sits below 32768, outside Linux's ephemeral range, where a client's port could take it.
 # A stack on another base keeps the same offsets (`./glossa up --port-base`).
@@ -79,6 +88,22 @@ def _long_enough(value: SecretStr) -> SecretStr:
 Token = Annotated[SecretStr, AfterValidator(_long_enough)]
 NO_TOKEN = SecretStr("")
 
+# A file or a folder; None for the empty variable with which compose passes on what nobody set.
+OptionalPath = Annotated[Path | None, BeforeValidator(lambda value: None if value == "" else value)]
+
+# Settings that hold for a whole stack unless a service has its own.
+STACK_SETTINGS = frozenset({"certificates_dir", "token", "token_file"})
+
+
+class _StackVariables(EnvSettingsSource):
+    """GLOSSA_CERTIFICATES_DIR and the like, which hold for every service."""
+
+    def __init__(self, settings_cls: type[BaseSettings]) -> None:
+        super().__init__(settings_cls, env_prefix="GLOSSA_", env_ignore_empty=True)
+
+    def __call__(self) -> dict[str, Any]:
+        return {name: value for name, value in super().__call__().items() if name in STACK_SETTINGS}
+
 
 class ServiceSettings(BaseSettings):
     """What every service needs to listen, log and stop."""
@@ -91,6 +116,13 @@ class ServiceSettings(BaseSettings):
     allow_plaintext: bool = Field(
         False, description="allow listening beyond this machine without TLS"
     )
+    certificates_dir: OptionalPath = Field(
+        None,
+        description="folder of `./glossa certs`: with it every port of the service speaks TLS "
+        "alone, and so does the service with the others",
+    )
+    token: Token = Field(NO_TOKEN, description="what it brings to the services that it calls")
+    token_file: OptionalPath = Field(None, description="file that holds `token`")
     reflection: bool = Field(False, description="serve gRPC reflection")
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["auto", "json", "console"] = Field(
@@ -100,14 +132,27 @@ class ServiceSettings(BaseSettings):
         10.0, gt=0, le=600, description="time open calls get to finish after SIGTERM"
     )
 
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The service's own variables first, then those of the stack."""
+        return (init_settings, env_settings, _StackVariables(settings_cls))
+
     @model_validator(mode="after")
     def _refuse_plaintext_beyond_loopback(self) -> Self:
-        if self.allow_plaintext or is_loopback(self.host):
+        if self.certificates_dir or self.allow_plaintext or is_loopback(self.host):
             return self
         prefix = self.model_config.get("env_prefix", "")
         raise ValueError(
             f"{prefix}HOST={self.host} can be reached from other machines and the connection is "
-            f"not encrypted; set {prefix}ALLOW_PLAINTEXT=true only on a network that you trust"
+            f"not encrypted; set GLOSSA_CERTIFICATES_DIR to a folder of `./glossa certs`, or "
+            f"{prefix}ALLOW_PLAINTEXT=true on a network that you trust"
         )
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from pathlib import Path
 from typing import Any
+
+from training.run_folder import whole_file
 
 _FOLDER = re.compile(r"checkpoint-(\d+)")
 
@@ -15,12 +16,8 @@ def save_state(path: Path, state: dict[str, Any]) -> None:
     """Puts tensors and numbers in their place in one step."""
     import torch
 
-    part = path.with_name(f".{path.name}.new")
-    with part.open("wb") as file:
+    with whole_file(path) as file:
         torch.save(state, file)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
 
 
 def read_state(path: Path) -> dict[str, Any] | None:

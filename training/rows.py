@@ -10,13 +10,13 @@ pairs.jsonl is read here, too: a row of its tiers "accepted" and "diversity" is 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from services.errors import InvalidInput
+from training.run_folder import whole_file
 
 Kind = Literal["bible", "sermon", "glossary", "general"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -95,8 +95,7 @@ def write_rows(path: Path, rows: Iterable[Row]) -> int:
     """Puts a JSONL file in its place in one step, when it is whole; how many rows."""
     path.parent.mkdir(parents=True, exist_ok=True)
     count = 0
-    part = path.with_name(f".{path.name}.new")
-    with part.open("w", encoding="utf-8") as lines:
+    with whole_file(path) as lines:
         for row in rows:
             fields = {
                 row.source_language: row.source,
@@ -109,9 +108,6 @@ def write_rows(path: Path, rows: Iterable[Row]) -> int:
                 "weight": round(row.weight, 6),
                 "tag": row.tag,
             }
-            lines.write(json.dumps(fields, ensure_ascii=False) + "\n")
+            lines.write(json.dumps(fields, ensure_ascii=False).encode() + b"\n")
             count += 1
-        lines.flush()
-        os.fsync(lines.fileno())
-    part.replace(path)
     return count

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from services.errors import InvalidInput, WrongState
-from training.run_folder import MANIFEST, RunFolder
+from training.rows import Row, read_rows, write_rows
+from training.run_folder import MANIFEST, RunFolder, whole_file
 
 
 def _failed(out: Path) -> None:
@@ -50,3 +52,24 @@ def test_an_input_that_is_missing_is_named_with_what_to_look_at(tmp_path: Path) 
     with pytest.raises(InvalidInput, match=r"cannot read .*none.*the right folder"):
         RunFolder(tmp_path / "out", "mix", {}, inputs={"train": tmp_path / "none"})
     assert not (tmp_path / "out").exists()
+
+
+def test_a_file_that_is_not_whole_takes_nobodys_place(tmp_path: Path) -> None:
+    rows = [Row(text, text, "sermon", "test") for text in ("Amen.", "Let us pray.")]
+
+    def broken() -> Iterator[Row]:
+        yield rows[0]
+        raise ValueError("the disk is full")
+
+    write_rows(tmp_path / "train.jsonl", rows)
+    with pytest.raises(ValueError, match="the disk is full"):
+        write_rows(tmp_path / "train.jsonl", broken())
+    assert list(read_rows(tmp_path / "train.jsonl")) == rows
+    assert [path.name for path in tmp_path.iterdir()] == ["train.jsonl"]
+
+
+def test_a_file_is_seen_when_it_is_whole(tmp_path: Path) -> None:
+    with whole_file(tmp_path / "clips.jsonl") as file:
+        file.write(b"1\n")
+        assert not (tmp_path / "clips.jsonl").exists()
+    assert (tmp_path / "clips.jsonl").read_bytes() == b"1\n"

@@ -11,7 +11,6 @@ The lines have what the collector's have (services.collector.audio_folder), and 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import Any
 
 from services.collector.audio_folder import METADATA
 from services.errors import InvalidInput
+from training.run_folder import whole_file
 
 TRAIN = "train"
 VALIDATION = "validation"
@@ -73,10 +73,6 @@ def write_metadata(folder: Path, split: str, rows: Iterable[Mapping[str, Any]]) 
     """Puts a split's metadata.jsonl in its place in one step."""
     path = folder / split / METADATA
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{METADATA}.new")
-    with part.open("w", encoding="utf-8") as lines:
+    with whole_file(path) as lines:
         for row in rows:
-            lines.write(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n")
-        lines.flush()
-        os.fsync(lines.fileno())
-    part.replace(path)
+            lines.write(json.dumps(row, ensure_ascii=False, allow_nan=False).encode() + b"\n")

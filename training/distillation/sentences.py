@@ -151,9 +151,8 @@ def sentences(
             if is_good
         ]
         mixed = mix(references, kept, share, random.Random(options["seed"]))
-        write_rows(out / ".train.jsonl.new", mixed)
         shutil.copyfile(inputs["dev"], out / "dev.jsonl")
-        (out / ".train.jsonl.new").replace(out / "train.jsonl")
+        write_rows(out / "train.jsonl", mixed)
         run.note(
             teacher=origin,
             leaked_count=leaked_count,

@@ -25,6 +25,7 @@ VERBS = {
     "doctor": Verb("cli.doctor", "doctor", "Check this machine, and say what to do."),
     "test": Verb("cli.test", "test", "Check the code and run its tests."),
     "bench": Verb("cli.bench", "bench", "Measure."),
+    "chaos": Verb("bench.chaos.verb", "command", "Break a stack on purpose, and count the losses."),
 }
 
 

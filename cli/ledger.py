@@ -34,6 +34,10 @@ class Ledger:
     models: dict[Key, str] = field(default_factory=dict)  # of the translations
     failed: dict[Key, str] = field(default_factory=dict)
     scored: set[Key] = field(default_factory=set)
+    # Of the finals and their translations: sequence -> segment and language.
+    captions: dict[int, Key] = field(default_factory=dict)
+    spans_ms: list[tuple[int, int]] = field(default_factory=list)  # of the finals in the audio
+    gap_samples: int = 0
     ended: bool = False
 
     async def read_on(self, channel: grpc.aio.Channel) -> None:
@@ -58,10 +62,14 @@ class Ledger:
         self.event_count += 1
         match event.WhichOneof("event"):
             case "transcript":
-                self.finals[event.transcript.segment_id] = event.transcript.stable_text
+                transcript = event.transcript
+                self.finals[transcript.segment_id] = transcript.stable_text
+                self.captions[event.sequence] = transcript.segment_id, transcript.language
+                self.spans_ms.append((transcript.start_offset_ms, transcript.end_offset_ms))
             case "translation":
                 key = event.translation.segment_id, event.translation.language
                 self.translated.add(key)
+                self.captions[event.sequence] = key
                 self.models[key] = event.translation.model
             case "translation_failed":
                 failure = event.translation_failed
@@ -69,6 +77,8 @@ class Ledger:
             case "pair_scored":
                 pair = event.pair_scored
                 self.scored.add((pair.transcript.segment_id, pair.translation.language))
+            case "audio_gap":
+                self.gap_samples += event.audio_gap.next_sample - event.audio_gap.first_sample
             case "session_ended":
                 self.ended = True
 

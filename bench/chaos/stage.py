@@ -1,0 +1,210 @@
+"""A stack with both viewers before it, on which sermons are preached while faults happen."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field, replace
+from random import Random
+from typing import Any
+
+import grpc
+
+from bench.chaos.comparison import compare, lateness_s
+from bench.chaos.sermon import Preacher, speak_sentences
+from bench.chaos.verdict import Losses, Recovery, Verdict
+from bench.chaos.viewers import Viewers
+from cli.client import Closed, SessionRequest, SpeakerClient
+from cli.ledger import BANDS, Collected, Ledger, missing, read_collected
+from cli.supervisor import Supervisor
+from services.channels import open_channel
+from services.errors import Unavailable
+
+TARGETS = ("es",)
+_READY_TIMEOUT_S = 120.0
+_POLL_S = 0.05
+_SETTLE_S = 60.0  # without any progress
+_LEAD_S = 5.0  # of speech before the first fault, so that there are finals to compare with
+
+
+@dataclass
+class Scene:
+    """A sermon that is being preached, and what is noted of the fault that falls into it."""
+
+    stage: Stage
+    speaker: SpeakerClient
+    preacher: Preacher
+    chance: Random
+    times: int = 0
+    recoveries: list[Recovery] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+    seen: list[str] = field(default_factory=list)
+
+    async def speak_on(self, least_s: float, most_s: float) -> None:
+        """Lets between `least_s` and `most_s` of speech go by."""
+        until_s = self.speaker.sent_s + self.chance.uniform(least_s, most_s)
+        async with asyncio.timeout(_READY_TIMEOUT_S):
+            while True:
+                if self.speaker.sent_s >= until_s:
+                    return
+                await asyncio.sleep(_POLL_S)
+
+    async def until(
+        self, is_so: Callable[[], Awaitable[bool]], what: str, within_s: float
+    ) -> float | None:
+        """Waits until it is so and notes how long that took.
+
+        Returns:
+            Seconds; None (and a failure noted) when it was not so after four times `within_s`.
+        """
+        began_at_s = time.monotonic()
+        while not await is_so():
+            if time.monotonic() - began_at_s > 4 * within_s:
+                self.failures.append(f"not {what} after {4 * within_s:.0f} s")
+                return None
+            await asyncio.sleep(_POLL_S)
+        took_s = time.monotonic() - began_at_s
+        self.recoveries.append(Recovery(what, took_s, within_s))
+        return took_s
+
+
+Inflict = Callable[[Scene], Awaitable[None]]
+
+
+class Stage:
+    """One running stack, watched by the viewers from its beginning to its end."""
+
+    def __init__(self, supervisor: Supervisor, viewers: Viewers, sentences: list[bytes]) -> None:
+        self.supervisor = supervisor
+        self.viewers = viewers
+        self._sentences = sentences
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def on(cls, supervisor: Supervisor) -> AsyncIterator[Stage]:
+        """A stage on a stack that runs."""
+        plan = supervisor.plan
+        viewers = Viewers(plan.address("captions"), plan.page_url)
+        sentences = await speak_sentences(plan.state_dir)
+        with viewers.watching():
+            async with asyncio.timeout(_READY_TIMEOUT_S):
+                await viewers.ready.wait()
+            yield cls(supervisor, viewers, sentences)
+
+    def address(self, service: str) -> str:
+        return self.supervisor.plan.address(service)
+
+    def pid(self, service: str) -> int:
+        """Raises Unavailable NOT_RUNNING: it is being started again."""
+        child = self.supervisor.states[service].child
+        if child is None:
+            raise Unavailable("NOT_RUNNING", f"{service} is not running now")
+        return child.pid
+
+    async def ready(self, service: str, *, but_pid: int = 0) -> None:
+        """Waits until the service is ready, with another process id than `but_pid`."""
+        state = self.supervisor.states[service]
+        async with asyncio.timeout(_READY_TIMEOUT_S):
+            while True:
+                if state.state == "ready" and state.child and state.child.pid != but_pid:
+                    return
+                await asyncio.sleep(_POLL_S)
+
+    async def play(self, name: str, inflict: Inflict, chance: Random) -> Verdict:
+        """Preaches until `inflict` is done, ends the session and compares everything."""
+        preacher = Preacher(self._sentences)
+        speaker = SpeakerClient(
+            self.address("gateway"), SessionRequest("en", TARGETS, title=name), speed=1.0
+        )
+        scene = Scene(self, speaker, preacher, chance)
+        speaking = asyncio.create_task(speaker.stream(preacher.chunks()))
+        try:
+            await scene.speak_on(_LEAD_S, _LEAD_S + 2)
+            began_at_s = time.monotonic()
+            try:
+                await inflict(scene)
+            finally:
+                preacher.stop()
+            closed = await speaking
+        finally:
+            speaking.cancel()
+        losses = await self._settle(scene, closed)
+        late_s = lateness_s(
+            self.viewers.sights["gRPC"][closed.session_id], speaker.sent_times.of, began_at_s
+        )
+        return Verdict(
+            fault=name,
+            times=scene.times,
+            losses=replace(losses, late_s=late_s),
+            recoveries=tuple(scene.recoveries),
+            failures=tuple(scene.failures),
+            seen=tuple(scene.seen),
+        )
+
+    async def _settle(self, scene: Scene, closed: Closed) -> Losses:
+        """Waits until nothing is missing, or nothing has moved for _SETTLE_S; compares then."""
+        ledger = Ledger(closed.session_id)
+        collected: Collected | None = None
+        before: object = None
+        moved_at_s = time.monotonic()
+        sights = {name: seen[closed.session_id] for name, seen in self.viewers.sights.items()}
+        async with (
+            open_channel(self.address("gateway")) as gateway,
+            open_channel(self.address("collector")) as collector,
+        ):
+            while True:
+                try:
+                    await ledger.read_on(gateway)
+                    collected = await read_collected(collector, closed.session_id)
+                except grpc.aio.AioRpcError:
+                    pass  # it is being started again; the limit below is the judge
+                lacking = [
+                    line
+                    for sight in sights.values()
+                    for line in missing(
+                        ledger, collected, TARGETS, sight.finals(), closed.final_count
+                    )
+                ]
+                if not lacking:
+                    break
+                if lacking != before:
+                    before, moved_at_s = lacking, time.monotonic()
+                if time.monotonic() - moved_at_s > _SETTLE_S:
+                    scene.failures += dict.fromkeys(lacking)
+                    break
+                await asyncio.sleep(4 * _POLL_S)
+        return compare(
+            ledger,
+            sights,
+            await asyncio.to_thread(self.queued_pair_ids, closed.session_id),
+            collected or Collected(0, Counter()),
+            spoken=scene.preacher.spoken,
+            announced_finals=closed.final_count,
+            targets=TARGETS,
+        )
+
+    def queued_pair_ids(self, session_id: str) -> list[str]:
+        """The pairs of a session in Redis, past the collector; each as often as it is there."""
+        with contextlib.closing(self.redis()) as connection:
+            return [
+                fields["pair_id"]
+                for band in BANDS.values()
+                for _, fields in connection.xrange(f"glossa:pairs:{band}")
+                if fields["session_id"] == session_id
+            ]
+
+    def redis(self, timeout_s: float = 10.0) -> Any:
+        """Redis as its operator has it; to be closed."""
+        import redis
+
+        state_dir = self.supervisor.plan.state_dir
+        return redis.Redis.from_url(
+            f"redis://{self.address('redis')}/0",
+            username="operator",
+            password=(state_dir / "redis" / "operator.password").read_text(),
+            decode_responses=True,
+            socket_timeout=timeout_s,
+        )

@@ -1,12 +1,12 @@
 """The books of the Bible: how many chapters each has, and its names as they are said and written.
 
-The 66 books of the Protestant canon. Names are casefolded and without accents; abbreviations that
-are words themselves ("is", "sal", "mal") are left out. Chapters are counted as in the King James
-and the Reina-Valera.
+The 66 books of the Protestant canon. Abbreviations that are words themselves ("is", "sal", "mal")
+are left out. Chapters are counted as in the King James and the Reina-Valera.
 """
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
 
 LANGUAGES = ("en", "es")
@@ -19,89 +19,99 @@ class Book:
     Args:
         key: what it is called here, whatever the language.
         chapters: of each; more than one for "1 Samuel" and "2 Samuel".
-        names: by language, the longest first where one begins another.
+        names: by language, casefolded and without accents.
+        written: by language, as it stands before a chapter: "Salmo" 23.
     """
 
     key: str
     chapters: tuple[int, ...]
     names: dict[str, tuple[str, ...]]
+    written: dict[str, str]
 
     @property
     def is_numbered(self) -> bool:
         return len(self.chapters) > 1
 
 
-# Key, chapters, English names, Spanish names.
+# Key, chapters, English names, Spanish names; first the one that is written before a chapter.
 _TABLE = """
-genesis | 50 | genesis, gen | genesis, gn
-exodus | 40 | exodus, exod | exodo
-leviticus | 27 | leviticus, lev | levitico, lv
-numbers | 36 | numbers | numeros
-deuteronomy | 34 | deuteronomy, deut | deuteronomio, dt
-joshua | 24 | joshua, josh | josue, jos
-judges | 21 | judges, judg | jueces
-ruth | 4 | ruth | rut, ruth
-samuel | 31 24 | samuel, sam | samuel, sam
-kings | 22 25 | kings, kgs | reyes
-chronicles | 29 36 | chronicles, chron, chr | cronicas, cr
-ezra | 10 | ezra | esdras
-nehemiah | 13 | nehemiah, neh | nehemias, neh
-esther | 10 | esther | ester, esther
-job | 42 | job | job
-psalms | 150 | psalms, psalm, ps | salmos, salmo
-proverbs | 31 | proverbs, prov | proverbios, prov
-ecclesiastes | 12 | ecclesiastes, eccl | eclesiastes
-song of songs | 8 | song of songs, song of solomon, canticles | cantar de los cantares, cantares
-isaiah | 66 | isaiah, isa | isaias
-jeremiah | 52 | jeremiah, jer | jeremias, jer
-lamentations | 5 | lamentations | lamentaciones
-ezekiel | 48 | ezekiel, ezek | ezequiel
-daniel | 12 | daniel | daniel
-hosea | 14 | hosea, hos | oseas
-joel | 3 | joel | joel
-amos | 9 | amos | amos
-obadiah | 1 | obadiah | abdias
-jonah | 4 | jonah | jonas
-micah | 7 | micah, mic | miqueas
-nahum | 3 | nahum | nahum
-habakkuk | 3 | habakkuk, hab | habacuc, hab
-zephaniah | 3 | zephaniah, zeph | sofonias, sof
-haggai | 2 | haggai, hag | hageo, ageo
-zechariah | 14 | zechariah, zech | zacarias, zac
-malachi | 4 | malachi | malaquias
-matthew | 28 | matthew, matt, mt | mateo, mt
-mark | 16 | mark, mk | marcos, mc
-luke | 24 | luke, lk | lucas, lc
-john | 21 | john, jn | juan, jn
-acts | 28 | acts of the apostles, acts | hechos de los apostoles, hechos, hch
-romans | 16 | romans, rom | romanos, rom
-corinthians | 16 13 | corinthians, cor | corintios, cor
-galatians | 6 | galatians, gal | galatas, gal
-ephesians | 6 | ephesians, eph | efesios, ef
-philippians | 4 | philippians, phil | filipenses, flp
-colossians | 4 | colossians | colosenses
-thessalonians | 5 3 | thessalonians, thess | tesalonicenses, tes
-timothy | 6 4 | timothy, tim | timoteo, tim
-titus | 3 | titus | tito
-philemon | 1 | philemon | filemon
-hebrews | 13 | hebrews, heb | hebreos, heb
-james | 5 | james, jas | santiago, stg
-peter | 5 3 | peter, pet | pedro
-letters of john | 5 1 1 | john, jn | juan, jn
-jude | 1 | jude | judas
-revelation | 22 | revelation, revelations, rev | apocalipsis, revelacion
+genesis | 50 | Genesis, Gen | Génesis, Gn
+exodus | 40 | Exodus, Exod | Éxodo
+leviticus | 27 | Leviticus, Lev | Levítico, Lv
+numbers | 36 | Numbers | Números
+deuteronomy | 34 | Deuteronomy, Deut | Deuteronomio, Dt
+joshua | 24 | Joshua, Josh | Josué, Jos
+judges | 21 | Judges, Judg | Jueces
+ruth | 4 | Ruth | Rut, Ruth
+samuel | 31 24 | Samuel, Sam | Samuel, Sam
+kings | 22 25 | Kings, Kgs | Reyes
+chronicles | 29 36 | Chronicles, Chron, Chr | Crónicas, Cr
+ezra | 10 | Ezra | Esdras
+nehemiah | 13 | Nehemiah, Neh | Nehemías, Neh
+esther | 10 | Esther | Ester, Esther
+job | 42 | Job | Job
+psalms | 150 | Psalm, Psalms, Ps | Salmo, Salmos
+proverbs | 31 | Proverbs, Prov | Proverbios, Prov
+ecclesiastes | 12 | Ecclesiastes, Eccl | Eclesiastés
+song of songs | 8 | Song of Songs, Song of Solomon, Canticles | Cantar de los Cantares, Cantares
+isaiah | 66 | Isaiah, Isa | Isaías
+jeremiah | 52 | Jeremiah, Jer | Jeremías, Jer
+lamentations | 5 | Lamentations | Lamentaciones
+ezekiel | 48 | Ezekiel, Ezek | Ezequiel
+daniel | 12 | Daniel | Daniel
+hosea | 14 | Hosea, Hos | Oseas
+joel | 3 | Joel | Joel
+amos | 9 | Amos | Amós
+obadiah | 1 | Obadiah | Abdías
+jonah | 4 | Jonah | Jonás
+micah | 7 | Micah, Mic | Miqueas
+nahum | 3 | Nahum | Nahúm
+habakkuk | 3 | Habakkuk, Hab | Habacuc, Hab
+zephaniah | 3 | Zephaniah, Zeph | Sofonías, Sof
+haggai | 2 | Haggai, Hag | Hageo, Ageo
+zechariah | 14 | Zechariah, Zech | Zacarías, Zac
+malachi | 4 | Malachi | Malaquías
+matthew | 28 | Matthew, Matt, Mt | Mateo, Mt
+mark | 16 | Mark, Mk | Marcos, Mc
+luke | 24 | Luke, Lk | Lucas, Lc
+john | 21 | John, Jn | Juan, Jn
+acts | 28 | Acts, Acts of the Apostles | Hechos, Hechos de los Apóstoles, Hch
+romans | 16 | Romans, Rom | Romanos, Rom
+corinthians | 16 13 | Corinthians, Cor | Corintios, Cor
+galatians | 6 | Galatians, Gal | Gálatas, Gal
+ephesians | 6 | Ephesians, Eph | Efesios, Ef
+philippians | 4 | Philippians, Phil | Filipenses, Flp
+colossians | 4 | Colossians | Colosenses
+thessalonians | 5 3 | Thessalonians, Thess | Tesalonicenses, Tes
+timothy | 6 4 | Timothy, Tim | Timoteo, Tim
+titus | 3 | Titus | Tito
+philemon | 1 | Philemon | Filemón
+hebrews | 13 | Hebrews, Heb | Hebreos, Heb
+james | 5 | James, Jas | Santiago, Stg
+peter | 5 3 | Peter, Pet | Pedro
+letters of john | 5 1 1 | John, Jn | Juan, Jn
+jude | 1 | Jude | Judas
+revelation | 22 | Revelation, Revelations, Rev | Apocalipsis, Revelación
 """
 
 
+def folded(text: str) -> str:
+    """A text casefolded and without accents."""
+    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(sign for sign in decomposed if not unicodedata.combining(sign))
+
+
 def _read(row: str) -> Book:
-    key, chapters, *names = (cell.strip() for cell in row.split("|"))
+    key, chapters, *cells = (cell.strip() for cell in row.split("|"))
+    names = {
+        language: tuple(name.strip() for name in cell.split(","))
+        for language, cell in zip(LANGUAGES, cells, strict=True)
+    }
     return Book(
         key,
         tuple(int(count) for count in chapters.split()),
-        {
-            language: tuple(name.strip() for name in cell.split(","))
-            for language, cell in zip(LANGUAGES, names, strict=True)
-        },
+        {language: tuple(map(folded, of_one)) for language, of_one in names.items()},
+        {language: of_one[0] for language, of_one in names.items()},
     )
 
 

@@ -26,6 +26,7 @@ from training.run_folder import RunFolder
 from training.texts.augmentation import Augmentation, general_passes, heard, number_passes
 from training.texts.curriculum import ORDERS, Order, ordered
 from training.texts.general_rows import general_rows
+from training.texts.hidden_places import with_places_hidden
 from training.texts.leakage import Leakage
 from training.texts.mix_table import print_table, table
 from training.texts.own_sentences import FOLDER, ORIGIN, own_sentences
@@ -33,6 +34,7 @@ from training.texts.recipes import RECIPES
 
 _TRAIN, _DEV, _TEST = "train.jsonl", "dev.jsonl", "test.jsonl"
 # Copies of the few rows with numbers, each with other numbers.
+_HIDDEN_PLACES_SHARE = 0.7
 _NUMBER_COPIES = 3
 
 
@@ -100,6 +102,12 @@ _NUMBER_COPIES = 3
     help="Sources in lower case without punctuation, as small recognisers give them.",
 )
 @click.option(
+    "--hidden-places-share",
+    type=click.FloatRange(0, 1),
+    help="Rows with places in the Bible that have a stand-in for them, as the embedded translator "
+    "gives them to the own model.  [default: 0.7 for base, else 0]",
+)
+@click.option(
     "--order",
     type=click.Choice(ORDERS),
     default="shuffled",
@@ -122,6 +130,7 @@ def mix(
     general_copies: int,
     sermon_copies: int,
     unpunctuated_share: float,
+    hidden_places_share: float | None,
     order: Order,
     dev_rows: int,
     out: Path,
@@ -133,8 +142,10 @@ def mix(
     Example: everything, to train a model from nothing
       python -m training.mix --recipe base --bible var/runs/bible --data ../data --out var/runs/base
     """
-    options = {name: value for name, value in locals().items() if name != "out"}
     recipe = RECIPES[recipe_name]
+    if hidden_places_share is None:
+        hidden_places_share = _HIDDEN_PLACES_SHARE if recipe.shares is None else 0.0
+    options = {name: value for name, value in locals().items() if name not in ("out", "recipe")}
     if recipe.shares is None and data is None:
         raise InvalidInput("DATA_MISSING", "the recipe base needs --data for everyday language")
     sermon_files = [_rows_file(path) for path in sermons]
@@ -188,7 +199,8 @@ def mix(
         ]
         # The rows of an earlier mix carry its weights.
         chosen += _drawn(old, round(len(chosen) * replay_share / (1 - replay_share)), rng)
-        rows = ordered(list(heard(chosen, unpunctuated_share, rng)), order, rng)
+        told = list(heard(chosen, unpunctuated_share, rng))
+        rows = ordered(list(with_places_hidden(told, hidden_places_share, rng)), order, rng)
         if not rows:
             raise InvalidInput("NOTHING_TO_MIX", "no row is left; are --bible and --sermons right?")
 
@@ -218,7 +230,7 @@ def _everything(
         *others,
         *general_passes(general, general_copies, rng),
         *general_passes(own, sermon_copies, rng),
-        *number_passes(general, _NUMBER_COPIES, rng),
+        *number_passes([*general, *own], _NUMBER_COPIES, rng),
     ]
 
 

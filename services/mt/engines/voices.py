@@ -1,9 +1,9 @@
 """The two that speak in the embedded translator, and what each makes of a sentence, checked.
 
-A sentence is translated, the glossary's terms are put in place, and what then stands there is
-checked. Terms come first because placing one is cheap and harms nothing: only what the translator
-itself writes for the term gives way to it. What it says in other words stays, fails the check, and
-the other voice is heard.
+A sentence is translated, places in the Bible are written by rule (services.mt.places), the
+glossary's terms are put in place, and what then stands there is checked. Terms come first because
+placing one is cheap and harms nothing: only what the translator itself writes for the term gives
+way to it. What it says in other words stays, fails the check, and the other voice is heard.
 """
 
 from __future__ import annotations
@@ -11,10 +11,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 from services import marian
-from services.mt import sentence_checks
+from services.bible_references import Place
+from services.mt import places, sentence_checks
 from services.mt.engine import Job, LanguagePair, Rendering, RequiredTerm
 from services.mt.engines.apertium import ApertiumEngine
 from services.mt.engines.failures import as_engine_failed
@@ -41,6 +43,13 @@ class Asked:
     glossary: Glossary
     draft: bool = False
     committed: str = ""
+
+    @cached_property
+    def places(self) -> tuple[Place, ...]:
+        """Places in the Bible that the source names and the other language can write."""
+        if not places.knows(self.pair.source, self.pair.target):
+            return ()
+        return tuple(places.found(self.source, self.pair.source))
 
     @property
     def is_unfinished(self) -> bool:
@@ -86,7 +95,10 @@ class ModelVoice:
         if not asked:
             return []
         beam_size = 1 if asked[0].draft else marian.FINAL_BEAM_SIZE
-        units = [self._model.units(each.source, each.committed) for each in asked]
+        units = [
+            self._model.units(places.hidden(each.source, each.places), _committed(each))
+            for each in asked
+        ]
         self._decode([unit for of_one in units for unit in of_one], beam_size)
         return [self._said(each, of_one) for each, of_one in zip(asked, units, strict=True)]
 
@@ -97,7 +109,12 @@ class ModelVoice:
         allowed = _TERMS_ALONE_OF_A_DRAFT if asked.draft else math.inf
         applied = asked.glossary.apply(
             asked.source,
-            Rendering(self._model.text(units, asked.committed), self._model.unknown_words(units)),
+            Rendering(
+                places.shown(
+                    self._model.text(units, _committed(asked)), asked.places, asked.pair.target
+                ),
+                self._model.unknown_words(units),
+            ),
             self._terms_alone.renderer(self._pair, allowed),
             was_told=True,
             committed_text=asked.committed,
@@ -131,6 +148,10 @@ class ModelVoice:
                 self._model.decode(units, self._pair.target, beam_size=beam_size)
 
 
+def _committed(asked: Asked) -> str:
+    return places.hidden_again(asked.committed, asked.places, asked.pair.target)
+
+
 class RulesVoice:
     """Apertium in one direction. It does not go on from a text that is committed."""
 
@@ -145,7 +166,9 @@ class RulesVoice:
 
     def _said(self, asked: Asked) -> Said:
         applied = asked.glossary.apply(
-            asked.source, self._translated(asked.source), self._terms_alone.renderer(self._pair)
+            asked.source,
+            self._translated(places.spelled(asked.source, asked.places, asked.pair.target)),
+            self._terms_alone.renderer(self._pair),
         )
         return Said(
             applied.rendering.text,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import structlog
-
 from glossa.gateway.v1 import gateway_pb2
 from glossa.stt.v1 import stt_pb2
 from glossa.types.v1 import types_pb2
@@ -14,8 +12,6 @@ from services.gateway.heard import append_suppressed, append_transcript
 from services.gateway.intake import Intake
 from services.gateway.lags import Lags
 from services.gateway.surroundings import Progress, Surroundings
-
-log = structlog.get_logger()
 
 # A session that goes on after a gateway restart counts its revisions from here, so that they are
 # greater than those of partials that displays saw before; no segment has this many partials.
@@ -105,17 +101,9 @@ class Answers:
         self._intake.make_safe(settled_sample)
         if is_new:
             metrics.FINALS.inc()
-            lag_s = None
             if arrived_at is not None:
                 lag_s = self._lags.heard(transcript.segment_id, arrived_at)
-            log.info(
-                "final",
-                session_id=self._session_id,
-                segment_id=transcript.segment_id,
-                word_count=len(transcript.words),
-                engine_ms=round(transcript.engine_ms, 1),
-                lag_ms=None if lag_s is None else round(lag_s * 1000),
-            )
+                self._with.segment_log.late(self._session_id, transcript.segment_id, lag_s)
 
     async def _take_suppressed(
         self, suppressed: stt_pb2.SegmentSuppressed, settled_sample: int

@@ -11,12 +11,19 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from glossa.gateway.v1 import gateway_pb2
 from glossa.types.v1 import models_pb2, models_pb2_grpc
+from services.gateway.degradation import Degradation
 
 # An engine that freezes is noticed after both together, at the latest.
 _INTERVAL_S = 1.0
 _TIMEOUT_S = 2.0
 _MOST_INTERVAL_S = 3.0  # of one that is away: it is found back this soon
 _MODEL_INTERVAL_S = 10.0  # a model that was replaced is named this soon
+# Health names that say whether an engine serves as it was asked to; one without such a name does.
+_CONDITIONS = {"mt": "glossa.mt.v1.final"}
+_DEGRADED_DETAIL = (
+    "its final model failed and rests, the draft model writes finals; the final one is tried again "
+    "by itself, and mt's log says what it failed of"
+)
 
 
 @dataclass(frozen=True)
@@ -32,6 +39,7 @@ class Engines:
 
     def __init__(self, peers: Mapping[str, Peer]) -> None:
         self._peers = peers
+        self._degradation = Degradation()
         self._statuses = {
             name: gateway_pb2.EngineStatus(name=name, detail="not looked at yet") for name in peers
         }
@@ -51,6 +59,8 @@ class Engines:
         while True:
             state, detail = await _health(peer)
             if state == gateway_pb2.ENGINE_STATE_SERVING:
+                if not await _is_as_asked(peer, _CONDITIONS.get(name, "")):
+                    state, detail = gateway_pb2.ENGINE_STATE_DEGRADED, _DEGRADED_DETAIL
                 if loop.time() >= model_due_at:
                     model = await _model(peer) or model
                     model_due_at = loop.time() + _MODEL_INTERVAL_S
@@ -59,6 +69,7 @@ class Engines:
             self._statuses[name] = gateway_pb2.EngineStatus(
                 name=name, state=state, detail=detail, model=model
             )
+            self._degradation.note(self._statuses[name])
             is_away = state == gateway_pb2.ENGINE_STATE_UNREACHABLE
             interval_s = min(2 * interval_s, _MOST_INTERVAL_S) if is_away else _INTERVAL_S
             await asyncio.sleep(interval_s)
@@ -85,6 +96,19 @@ async def _health(peer: Peer) -> tuple[gateway_pb2.EngineState, str]:
         gateway_pb2.ENGINE_STATE_NOT_SERVING,
         "it answers and does not serve: it loads its model, or lost it",
     )
+
+
+async def _is_as_asked(peer: Peer, condition: str) -> bool:
+    """False when the peer says that the condition does not hold; "" is none."""
+    if not condition:
+        return True
+    try:
+        answer = await health_pb2_grpc.HealthStub(peer.channel).Check(
+            health_pb2.HealthCheckRequest(service=condition), timeout=_TIMEOUT_S
+        )
+    except grpc.aio.AioRpcError:  # it knows no such name, or is gone, which is found out next
+        return True
+    return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
 
 
 async def _model(peer: Peer) -> str:

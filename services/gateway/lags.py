@@ -50,7 +50,9 @@ class Lags:
         """A final's translation is journalled."""
         arrived_at = self._arrived_at.get(segment_id)
         if arrived_at is not None:
-            self._lags_s[_stage(language)].append(time.monotonic() - arrived_at)
+            lag_s = time.monotonic() - arrived_at
+            metrics.LAG_SECONDS.labels(_stage(language)).observe(lag_s)
+            self._lags_s[_stage(language)].append(lag_s)
 
     def figures(self) -> list[Lag]:
         """The transcript's first, then those of the target languages; those that are known."""

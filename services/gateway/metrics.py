@@ -49,3 +49,21 @@ LAG_SECONDS = Histogram(
     ["stage"],
     buckets=_LAG_BUCKETS,
 )
+DEGRADED = Gauge(
+    "glossa_degraded",
+    "1 while captions go without it: speech (stt is away), final_translation (the draft model "
+    "writes finals), translation (mt is away), quality (qe is away).",
+    ["stage"],
+)
+JOURNAL_SEQUENCE = Gauge(
+    "glossa_gateway_journal_sequence", "Newest event in the journal; followers come up to it."
+)
+JOURNAL_BYTES = Gauge(
+    "glossa_gateway_journal_bytes", "Size of the journal's file, without its write-ahead log."
+)
+DISK_FREE_BYTES = Gauge(
+    "glossa_gateway_disk_free_bytes", "Room left where the journal and the kept audio lie."
+)
+DISK_BYTES = Gauge(
+    "glossa_gateway_disk_bytes", "Size of the disk where the journal and the kept audio lie."
+)

@@ -14,6 +14,7 @@ from glossa.types.v1 import types_pb2
 from services.errors import Unavailable, WrongState
 from services.gateway.audio_retention import AudioRetention
 from services.gateway.audio_store import AudioStore
+from services.gateway.disk import show_disk
 from services.gateway.engines import Engines
 from services.gateway.follow import Followers
 from services.gateway.forgetting import Forgetting
@@ -22,6 +23,7 @@ from services.gateway.last_drafts import LastDrafts
 from services.gateway.models import ModelAddresses, Models
 from services.gateway.operating import Operating
 from services.gateway.pipeline import Pipeline
+from services.gateway.segment_log import SegmentLog
 from services.gateway.session_rows import SessionRow
 from services.gateway.sessions import Sessions
 from services.gateway.settings import GatewaySettings
@@ -68,6 +70,7 @@ class GatewayApp:
         def committed(events: Sequence[gateway_pb2.JournalEvent]) -> None:
             self._followers.publish(events)
             shown.committed(events)
+            segment_log.committed(events)
             pipeline.committed(events)
             sessions.committed(events)
             status.committed(events)
@@ -79,6 +82,8 @@ class GatewayApp:
         journal = Journal(
             settings.state_dir / "journal.db", committed, settings.journal_synchronous
         )
+        show_disk(settings.state_dir, journal)
+        segment_log = SegmentLog(lambda session_id: sessions.target_languages(session_id))
         pipeline = Pipeline(journal, models, last_drafts, shown, publish_live, settings)
         sessions = Sessions(
             Surroundings(
@@ -88,6 +93,7 @@ class GatewayApp:
                 last_drafts,
                 settings,
                 shown,
+                segment_log,
                 publish_live,
                 pipeline.is_behind,
             )

@@ -86,6 +86,11 @@ class Sessions:
         """The open sessions."""
         return sorted(self._open.values(), key=lambda each: each.start_time_ms, reverse=True)
 
+    def target_languages(self, session_id: str) -> Sequence[str]:
+        """Of an open session; none of any other."""
+        session = self._open.get(session_id)
+        return session.config.target_languages if session is not None else ()
+
     def committed(self, events: Sequence[gateway_pb2.JournalEvent]) -> None:
         """Tells sessions what was journalled of them."""
         for event in events:

@@ -11,6 +11,7 @@ from services.gateway.held import HeldStretch
 from services.gateway.journal import Journal
 from services.gateway.last_drafts import LastDrafts
 from services.gateway.models import Models
+from services.gateway.segment_log import SegmentLog
 from services.gateway.settings import GatewaySettings
 from services.gateway.shown import ShownTexts
 
@@ -25,6 +26,7 @@ class Surroundings:
     last_drafts: LastDrafts
     settings: GatewaySettings
     shown: ShownTexts
+    segment_log: SegmentLog
     publish_live: Callable[[gateway_pb2.LiveUpdate], None]
     translations_behind: Callable[[], bool]
 

@@ -9,4 +9,5 @@ from services.settings import load
 
 if __name__ == "__main__":
     settings = load(MtSettings)
-    run(MtApp(settings), settings)
+    app = MtApp(settings)
+    run(app, settings, app.conditions)

@@ -14,6 +14,7 @@ import structlog
 
 from glossa.mt.v1 import mt_pb2, mt_pb2_grpc
 from glossa.types.v1 import models_pb2, models_pb2_grpc, types_pb2
+from services.conditions import Conditions
 from services.errors import GlossaError, InvalidInput, Unavailable
 from services.model_files import check_requested
 from services.mt import glossary_file, metrics
@@ -31,6 +32,8 @@ MAX_TEXT_CHARACTERS = 2000
 MAX_TERMS = 500
 MAX_TERM_CHARACTERS = 200
 MAX_CONTEXT_PAIRS = 8
+# The name in gRPC health of whether finals come from the model that was chosen for them.
+FINAL_CONDITION = "glossa.mt.v1.final"
 
 
 class MtApp:
@@ -41,6 +44,7 @@ class MtApp:
 
     def __init__(self, settings: MtSettings) -> None:
         self._settings = settings
+        self.conditions = Conditions(FINAL_CONDITION)
         self._translator: Translator | None = None
         self._draining = False
 
@@ -70,6 +74,7 @@ class MtApp:
             )
             async with asyncio.TaskGroup() as tasks:
                 workers = [tasks.create_task(tier.run()) for tier in translator.tiers]
+                workers.append(tasks.create_task(self._tell_rests(final)))
                 self._translator = translator
                 log.info(
                     "engines_loaded",
@@ -103,6 +108,14 @@ class MtApp:
             InvalidInput: MODEL_MISSING.
         """
         return check_requested(model, self._settings.models_dir)
+
+    async def _tell_rests(self, final: Tier) -> None:
+        """Keeps the condition as the tier is, until cancelled."""
+        while True:
+            final.rest_changed.clear()
+            warnings = [f"the draft model writes finals: {final.rests_for}"]
+            await self.conditions.set(FINAL_CONDITION, warnings if final.rests_for else [])
+            await final.rest_changed.wait()
 
     async def _tier(self, stack: contextlib.AsyncExitStack, name: TierName, choice: Choice) -> Tier:
         loaded = await LoadedEngine.load(choice)

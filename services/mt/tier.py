@@ -63,6 +63,8 @@ class Tier:
             queue_size, self._translate, lambda: self.loaded.max_batch
         )
         self._first_rest_s = first_rest_s
+        self.rests_for = ""  # why, in words; empty: it works
+        self.rest_changed = asyncio.Event()
         self._rest_s = 0.0  # 0: it works
         self._rests_since = 0.0
         self._rests_until = 0.0
@@ -138,6 +140,8 @@ class Tier:
         self._rest_s = min(doubled, LONGEST_REST_S)
         self._rests_since = time.monotonic()
         self._rests_until = self._rests_since + self._rest_s
+        self.rests_for = error.message
+        self.rest_changed.set()
         metrics.DEGRADED.set(1)
         log.warning(
             "tier_rests",
@@ -151,6 +155,8 @@ class Tier:
         """It works."""
         if self._rest_s:
             self._rest_s = 0.0
+            self.rests_for = ""
+            self.rest_changed.set()
             metrics.DEGRADED.set(0)
             log.info("tier_recovered", tier=self.name)
 

@@ -29,7 +29,7 @@ class Peer:
     """One of tests.gateway.peers as a process."""
 
     def __init__(self, role: str, base: int) -> None:
-        self._address = f"127.0.0.1:{port(role, base)}"
+        self.address = f"127.0.0.1:{port(role, base)}"
         self._command = [sys.executable, "-m", "tests.gateway.peers", role, str(port(role, base))]
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -42,7 +42,7 @@ class Peer:
         self._process = subprocess.Popen(self._command, cwd=REPOSITORY)
 
     async def wait_ready(self) -> None:
-        async with grpc.aio.insecure_channel(self._address) as channel:
+        async with grpc.aio.insecure_channel(self.address) as channel:
             async with asyncio.timeout(20):
                 await channel.channel_ready()
 

@@ -18,7 +18,6 @@ import pytest
 
 from glossa.mt.v1 import mt_pb2, mt_pb2_grpc
 from glossa.types.v1 import models_pb2_grpc
-from services import serving
 from services.mt import engine as engines
 from services.mt.engine import (
     Capabilities,
@@ -31,6 +30,7 @@ from services.mt.engine import (
 )
 from services.mt.server import MtApp
 from services.mt.settings import MtSettings
+from services.rpc_log import RpcLog
 
 EN_ES = LanguagePair("en", "es")
 ES_EN = LanguagePair("es", "en")
@@ -170,7 +170,7 @@ async def serving_mt(
         tiers |= {"draft_runtime": "scripted", "draft_model": "draft"}
     with scripts(**by_model):
         app = MtApp(MtSettings.model_validate({"models_dir": models_dir, **tiers, **settings}))
-        server = grpc.aio.server(interceptors=[serving._Interceptor()])
+        server = grpc.aio.server(interceptors=[RpcLog()])
         app.register(server)
         port = server.add_insecure_port("127.0.0.1:0")
         async with app.running():

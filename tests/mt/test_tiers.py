@@ -411,6 +411,7 @@ async def test_a_final_without_memory_is_answered_by_the_draft_tier_until_it_rec
     shed = await mt.translate("A text.")
     assert (shed.text, shed.model, list(shed.flags)) == ("Borrador.", "scripted/draft", ["shed"])
     assert counted("glossa_mt_degraded_bool") == 1
+    await until_warned(mt, "warning: glossa.mt.v1.final: the draft model writes finals: no room")
     assert counted("glossa_mt_shed_total", reason="OUT_OF_MEMORY") >= 1
     has_room = True
     async with asyncio.timeout(WAIT_S):
@@ -418,6 +419,14 @@ async def test_a_final_without_memory_is_answered_by_the_draft_tier_until_it_rec
             assert answer.text == "Borrador."
     assert answer.text == "Final."
     assert counted("glossa_mt_degraded_bool") == 0
+    await until_warned(mt)
+
+
+async def until_warned(mt: Mt, *lines: str) -> None:
+    """Until /readyz says this."""
+    async with asyncio.timeout(WAIT_S):
+        while mt.app.conditions.lines() != list(lines):
+            await asyncio.sleep(0.01)
 
 
 def _no_room(job: Job) -> str:

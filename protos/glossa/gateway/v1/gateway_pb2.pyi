@@ -27,6 +27,7 @@ class EngineState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ENGINE_STATE_SERVING: _ClassVar[EngineState]
     ENGINE_STATE_NOT_SERVING: _ClassVar[EngineState]
     ENGINE_STATE_UNREACHABLE: _ClassVar[EngineState]
+    ENGINE_STATE_DEGRADED: _ClassVar[EngineState]
 FORGET_REASON_UNSPECIFIED: ForgetReason
 FORGET_REASON_REQUESTED: ForgetReason
 END_REASON_UNSPECIFIED: EndReason
@@ -38,6 +39,7 @@ ENGINE_STATE_UNSPECIFIED: EngineState
 ENGINE_STATE_SERVING: EngineState
 ENGINE_STATE_NOT_SERVING: EngineState
 ENGINE_STATE_UNREACHABLE: EngineState
+ENGINE_STATE_DEGRADED: EngineState
 
 class StreamAudioRequest(_message.Message):
     __slots__ = ("config", "audio")

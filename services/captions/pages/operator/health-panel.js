@@ -11,10 +11,15 @@ const ENGINES = {
 };
 const STATES = {
   ENGINE_STATE_SERVING: ["good", "●", "works"],
+  ENGINE_STATE_DEGRADED: ["doubtful", "▲", "goes on with its draft model"],
   ENGINE_STATE_NOT_SERVING: ["doubtful", "▲", "is loading, or lost its model"],
   ENGINE_STATE_UNREACHABLE: ["poor", "■", "does not answer"],
 };
 const TROUBLE = new Set(["doubtful", "poor"]);
+const ADVICE = {
+  doubtful: "Wait a minute; then start it again.",
+  poor: "Look whether it runs (./glossa doctor), and start it again.",
+};
 const TRANSPORTS = { websocket: "in browsers", sse: "in browsers (fallback)", grpc: "displays over gRPC" };
 
 const byId = (id) => document.getElementById(id);
@@ -51,8 +56,9 @@ function engineLine(engine) {
   line.append(sign, " ", element("b", "", title), ` ${words}`);
   if (model) line.append(" ", element("span", "model", model));
   if (TROUBLE.has(level)) {
-    const what = level === "poor" ? "Look whether it runs (./glossa doctor), and start it again." : "Wait a minute; then start it again.";
-    line.append(element("p", "hint", [detail, withoutIt, what].filter(Boolean).join(" ")));
+    // What still serves wants no advice but its own.
+    const advice = engine.state === "ENGINE_STATE_DEGRADED" ? [] : [withoutIt, ADVICE[level]];
+    line.append(element("p", "hint", [detail, ...advice].filter(Boolean).join(" ")));
   }
   return line;
 }

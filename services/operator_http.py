@@ -5,10 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
-import socket
 import socketserver
-import ssl
-import sys
 import threading
 import time
 import wsgiref.simple_server
@@ -17,11 +14,9 @@ from typing import Any
 
 import prometheus_client
 
-from services.bounded_threads import BoundedThreadingMixIn
 from services.conditions import Conditions
 from services.errors import Unavailable
 from services.settings import ServiceSettings
-from services.tls_listening import https_context
 
 HEARTBEAT_INTERVAL_S = 0.25
 # A loop that has not turned for this long is stuck: gRPC's C core still answers pings then, so
@@ -55,29 +50,14 @@ class Heartbeat:
         return time.monotonic() - self._last_beat
 
 
-class _OperatorHttpServer(BoundedThreadingMixIn, wsgiref.simple_server.WSGIServer):
-    tls: ssl.SSLContext | None = None
+class _OperatorHttpServer(socketserver.ThreadingMixIn, wsgiref.simple_server.WSGIServer):
+    daemon_threads = True
 
     def server_bind(self) -> None:
         """Binds without asking DNS for this machine's name, which can take seconds."""
         socketserver.TCPServer.server_bind(self)
         self.server_name, self.server_port = str(self.server_address[0]), self.server_address[1]
         self.setup_environ()
-
-
-    def get_request(self) -> tuple[socket.socket, Any]:
-        """The next connection; the handshake is its own thread's, so a slow one keeps nobody."""
-        connection, peer = super().get_request()
-        if self.tls is not None:
-            connection = self.tls.wrap_socket(
-                connection, server_side=True, do_handshake_on_connect=False
-            )
-        return connection, peer
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A peer that goes away, or does not speak TLS, is not worth a traceback."""
-        if not isinstance(sys.exception(), OSError):  # ssl.SSLError is one
-            super().handle_error(request, client_address)
 
 
 class _QuietHandler(wsgiref.simple_server.WSGIRequestHandler):
@@ -88,14 +68,8 @@ class _QuietHandler(wsgiref.simple_server.WSGIRequestHandler):
 
 
 @contextlib.contextmanager
-def operator_http(
-    name: str, settings: ServiceSettings, heartbeat: Heartbeat, conditions: Conditions
-) -> Any:
-    """Serves /healthz, /readyz and /metrics from a thread: they answer for a stuck loop too.
-
-    Args:
-        name: whose certificate is shown, when there are certificates.
-    """
+def operator_http(settings: ServiceSettings, heartbeat: Heartbeat, conditions: Conditions) -> Any:
+    """Serves /healthz, /readyz and /metrics from a thread: they answer for a stuck loop too."""
     metrics_app = prometheus_client.make_wsgi_app()
     HEARTBEAT_AGE_SECONDS.set_function(heartbeat.age_s)
 
@@ -128,8 +102,6 @@ def operator_http(
         )
     except OSError as error:
         raise cannot_listen(settings.host, settings.http_port, error) from error
-    if settings.certificates_dir is not None:
-        httpd.tls = https_context(settings.certificates_dir, name)
     thread = threading.Thread(target=httpd.serve_forever, name="operator-http", daemon=True)
     thread.start()
     try:

@@ -18,6 +18,12 @@ _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 
 T = TypeVar("T", bound=Hashable)
 
+# How many times, in one word. No numbers of their own: "read Psalm 23 twice" names no verse.
+_MULTIPLES = {
+    "en": {"twice": "2", "double": "2", "thrice": "3", "triple": "3"},
+    "es": {"doble": "2", "triple": "3"},
+}
+
 # fmt: off
 _NEGATIONS = {
     "en": frozenset((
@@ -42,19 +48,25 @@ def number_parity(
 
     Reads digits ("3:16" is 3 and 16; "1,000" and "1.000" are the same) and, when it knows the words
     of both languages, number words, so "chapter three" agrees with "capítulo 3". The number 1 is
-    left out: its words are articles too.
+    left out: its words are articles too. "Twice" and "el doble" are 2.
     """
     with_words = spoken_numbers.knows(source_language) and spoken_numbers.knows(target_language)
     of_source, of_target = (
-        Counter(
-            number.value
-            for number in spoken_numbers.numbers(text, language if with_words else "")
-            if number.value != "1"
-        )
+        numbers_said(text, language if with_words else "")
         for text, language in ((source, source_language), (target, target_language))
     )
     share = _shared(of_source, of_target)
     return 1.0 if share is None else share
+
+
+def numbers_said(text: str, language: str) -> Counter[str]:
+    """The numbers in a text but 1, in digits and, where the language is known, in words."""
+    multiples = _MULTIPLES.get(language, {})
+    return Counter(
+        number.value for number in spoken_numbers.numbers(text, language) if number.value != "1"
+    ) + Counter(
+        multiples[word] for word in map(str.casefold, _WORD.findall(text)) if word in multiples
+    )
 
 
 def bible_references(

@@ -78,6 +78,8 @@ def test_parities_and_lengths_do_not_depend_on_the_direction(
         ("one man and a house", "un hombre y una casa"),
         ("once upon a time", "había una vez"),
         ("five and six", "cinco y seis"),
+        ("twice as big", "el doble de grande"),
+        ("We met twice.", "Nos vimos dos veces."),
         ("no numbers", "sin números"),
     ],
 )
@@ -93,6 +95,7 @@ def test_the_same_numbers_agree_however_they_are_written(source: str, target: st
         ("forty days and forty nights", "cuarenta días y noches", 2 / 3),
         ("days", "11 días", 0.0),
         ("12 and 70", "doce y setenta", 1.0),
+        ("twice", "tres veces", 0.0),
     ],
 )
 def test_lost_and_changed_numbers_are_seen(source: str, target: str, expected: float) -> None:

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from services import parity
 from services.errors import GlossaError, InvalidInput
 from services.mt import runaway
 from services.mt.engine import LanguagePair
@@ -35,7 +36,7 @@ _RULES = frozenset((
     "least_share", "most_share", "most_characters",
 ))
 # fmt: on
-_SAID = {"numbers": kept.numbers_in, "references": kept.references_in}
+_SAID = {"numbers": parity.numbers_said, "references": kept.references_in}
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from services import bible_references, parity, spoken_numbers
+from services import bible_references, parity
 from services.collector.report.wording import capitalised_within
 from services.mt import glossary_file
 from services.mt.glossary import Glossary
@@ -84,17 +84,11 @@ class TermCheck:
 
 
 def numbers(row: Row, translation: str) -> Kept:
-    return _compared(numbers_in, row, translation)
+    return _compared(parity.numbers_said, row, translation)
 
 
 def references(row: Row, translation: str) -> Kept:
     return _compared(references_in, row, translation)
-
-
-def numbers_in(text: str, language: str) -> Counter[str]:
-    """Numbers in digits and in words; 1 is left out, its words are articles too."""
-    found = spoken_numbers.numbers(text, language)
-    return Counter(number.value for number in found if number.value != "1")
 
 
 def references_in(text: str, language: str) -> Counter[str]:

@@ -55,7 +55,11 @@ async def running(name: str, port_base: int, folder: Path) -> AsyncIterator[Serv
         "WEB_PORT": web_port,
         "UPSTREAM_ADDRESS": upstream,
         "LOG_FORMAT": "json",
-        "VIEWER_LIMIT": 100_000,
+        # All displays of the crowd are on this machine.
+        **dict.fromkeys(
+            ("VIEWER_LIMIT", "CONNECTION_LIMIT", "CALLS_PER_HOST", "WEB_CONNECTIONS_PER_HOST"),
+            100_000,
+        ),
     }
     environment = {name: text for name, text in os.environ.items() if not name.startswith("GLOSSA")}
     environment |= {f"GLOSSA_CAPTIONS_{name}": str(value) for name, value in settings.items()}

@@ -14,6 +14,7 @@ from typing import Any
 
 import prometheus_client
 
+from services.bounded_threads import BoundedThreadingMixIn
 from services.conditions import Conditions
 from services.errors import Unavailable
 from services.settings import ServiceSettings
@@ -50,9 +51,7 @@ class Heartbeat:
         return time.monotonic() - self._last_beat
 
 
-class _OperatorHttpServer(socketserver.ThreadingMixIn, wsgiref.simple_server.WSGIServer):
-    daemon_threads = True
-
+class _OperatorHttpServer(BoundedThreadingMixIn, wsgiref.simple_server.WSGIServer):
     def server_bind(self) -> None:
         """Binds without asking DNS for this machine's name, which can take seconds."""
         socketserver.TCPServer.server_bind(self)

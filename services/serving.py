@@ -27,6 +27,7 @@ from services.channels import FLOW_CONTROL_OPTIONS, Identity, identify, read_tok
 from services.conditions import Conditions, health_status
 from services.errors import GlossaError
 from services.operator_http import Heartbeat, cannot_listen, operator_http
+from services.rpc_limits import RpcLimits
 from services.rpc_log import RpcLog
 from services.settings import ServiceSettings
 
@@ -38,7 +39,16 @@ SERVER_OPTIONS: list[tuple[str, int]] = [
     ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
     ("grpc.so_reuseport", 0),
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+    # Connections that never become one of HTTP/2, have no call, or whose other end is gone.
+    ("grpc.server_handshake_timeout_ms", 10_000),
+    ("grpc.max_connection_idle_ms", 300_000),
+    ("grpc.keepalive_time_ms", 10_000),
+    ("grpc.keepalive_timeout_ms", 5_000),
+    ("grpc.http2.ping_timeout_ms", 5_000),
+    ("grpc.http2.max_pings_without_data", 0),
 ]
+# Of one connection more than of its host, so that who opens one too many is told.
+_CALLS_BEYOND_LIMIT = 16
 
 
 class App(Protocol):
@@ -96,7 +106,17 @@ async def _serve(app: App, settings: ServiceSettings, conditions: Conditions) ->
     for signal_number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signal_number, stop.set)
 
-    server = grpc.aio.server(interceptors=[RpcLog()], options=SERVER_OPTIONS)
+    server = grpc.aio.server(
+        interceptors=[
+            RpcLog(),
+            RpcLimits(settings.calls_per_host, settings.first_message_timeout_s),
+        ],
+        options=[
+            *SERVER_OPTIONS,
+            ("grpc.max_allowed_incoming_connections", settings.connection_limit),
+            ("grpc.max_concurrent_streams", settings.calls_per_host + _CALLS_BEYOND_LIMIT),
+        ],
+    )
     health_servicer = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(health_servicer, server)
     # The servicer starts with "" SERVING: a caller would come before the engine is warm.

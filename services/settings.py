@@ -132,6 +132,19 @@ class ServiceSettings(BaseSettings):
         10.0, gt=0, le=600, description="time open calls get to finish after SIGTERM"
     )
 
+    connection_limit: int = Field(
+        800, ge=1, le=100_000, description="connections that the gRPC port takes at once"
+    )
+    calls_per_host: int = Field(
+        400,
+        ge=1,
+        le=100_000,
+        description="calls of one IP address that the gRPC port has open at once; a proxy is one",
+    )
+    first_message_timeout_s: float = Field(
+        10.0, gt=0, le=600, description="time that a call has to bring its first message"
+    )
+
     @classmethod
     def settings_customise_sources(
         cls,

@@ -14,12 +14,13 @@ import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import structlog
 from aiohttp import web
 
+from services.connection_gate import ConnectionGate
 from services.errors import (
     DeadlinePassed,
     Forbidden,
@@ -71,6 +72,7 @@ _HTTP_STATUS: dict[type[GlossaError], int] = {
     DeadlinePassed: 504,
 }
 
+CONNECTIONS_PER_HOST = 256
 # Longer than a WebSocket waits for the answer to its close: aiohttp trips over both at once.
 _SHUTDOWN_TIMEOUT_S = 2.0
 # For the next request to come, whole but for its body: who sends none holds an open file. Longer
@@ -146,11 +148,13 @@ async def listening(
     port: int,
     tls: ssl.SSLContext | None = None,
     backlog: int = 128,
+    connections_per_host: int = CONNECTIONS_PER_HOST,
 ) -> AsyncIterator[None]:
     """Listens while entered, for HTTPS alone with `tls`. Raises Unavailable: PORT_TAKEN.
 
     Args:
         backlog: connections that may wait to be accepted.
+        connections_per_host: at once; further ones of the same IP address are answered with 429.
     """
     runner = web.AppRunner(
         app,
@@ -160,16 +164,22 @@ async def listening(
         auto_decompress=False,  # nobody here sends what is compressed
     )
     await runner.setup()
+    gate = ConnectionGate(cast(web.Server, runner.server), connections_per_host)
     try:
         try:
-            await web.TCPSite(runner, host, port, ssl_context=tls, backlog=backlog).start()
+            server = await asyncio.get_running_loop().create_server(
+                gate, host, port, ssl=tls, backlog=backlog
+            )
         except OSError as error:
             raise Unavailable(
                 "PORT_TAKEN",
                 f"port {port} on {host} is taken; stop what uses it or choose another",
                 port=port,
             ) from error
-        yield
+        try:
+            yield
+        finally:
+            server.close()
     finally:
         await runner.cleanup()
 

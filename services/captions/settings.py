@@ -84,6 +84,13 @@ class CaptionsSettings(ServiceSettings):
         20_000, ge=10, le=1_000_000, description="newest events that are kept of each session"
     )
     viewer_limit: int = Field(4_000, ge=1, le=100_000, description="displays at once")
+    web_connections_per_host: int = Field(
+        1_000,
+        ge=1,
+        le=100_000,
+        description="connections of one IP address to the web port at once; a proxy is one, and so "
+        "is a network behind one address",
+    )
     viewer_queue_events: int = Field(
         256, ge=1, le=100_000, description="finals that may wait for one display before it is cut"
     )

@@ -90,7 +90,14 @@ class WebSite:
         """
         tls = _tls(self._settings)
         try:
-            async with listening(self.application(), self._host, self._port, tls, _BACKLOG):
+            async with listening(
+                self.application(),
+                self._host,
+                self._port,
+                tls,
+                _BACKLOG,
+                self._settings.web_connections_per_host,
+            ):
                 scheme = "http" if tls is None else "https"
                 log.info("page", url=f"{scheme}://{self._host}:{self._port}/")
                 yield

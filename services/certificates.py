@@ -37,6 +37,10 @@ class Certificates:
     expires_at_s: float
 
     @property
+    def ca_file(self) -> Path:
+        return self.directory / CA_FILE
+
+    @property
     def chain_file(self) -> Path:
         return chain_file(self.directory, self.name)
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import socket
 import socketserver
+import ssl
 import threading
 import time
 import wsgiref.simple_server
@@ -18,6 +20,7 @@ from services.bounded_threads import BoundedThreadingMixIn
 from services.conditions import Conditions
 from services.errors import Unavailable
 from services.settings import ServiceSettings
+from services.tls_listening import https_context
 
 HEARTBEAT_INTERVAL_S = 0.25
 # A loop that has not turned for this long is stuck: gRPC's C core still answers pings then, so
@@ -52,11 +55,22 @@ class Heartbeat:
 
 
 class _OperatorHttpServer(BoundedThreadingMixIn, wsgiref.simple_server.WSGIServer):
+    tls: ssl.SSLContext | None = None
+
     def server_bind(self) -> None:
         """Binds without asking DNS for this machine's name, which can take seconds."""
         socketserver.TCPServer.server_bind(self)
         self.server_name, self.server_port = str(self.server_address[0]), self.server_address[1]
         self.setup_environ()
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        """The next connection; the handshake is its own thread's, so a slow one keeps nobody."""
+        connection, peer = super().get_request()
+        if self.tls is not None:
+            connection = self.tls.wrap_socket(
+                connection, server_side=True, do_handshake_on_connect=False
+            )
+        return connection, peer
 
 
 class _QuietHandler(wsgiref.simple_server.WSGIRequestHandler):
@@ -67,8 +81,14 @@ class _QuietHandler(wsgiref.simple_server.WSGIRequestHandler):
 
 
 @contextlib.contextmanager
-def operator_http(settings: ServiceSettings, heartbeat: Heartbeat, conditions: Conditions) -> Any:
-    """Serves /healthz, /readyz and /metrics from a thread: they answer for a stuck loop too."""
+def operator_http(
+    name: str, settings: ServiceSettings, heartbeat: Heartbeat, conditions: Conditions
+) -> Any:
+    """Serves /healthz, /readyz and /metrics from a thread: they answer for a stuck loop too.
+
+    Args:
+        name: whose certificate is shown, when there are certificates.
+    """
     metrics_app = prometheus_client.make_wsgi_app()
     HEARTBEAT_AGE_SECONDS.set_function(heartbeat.age_s)
 
@@ -101,6 +121,8 @@ def operator_http(settings: ServiceSettings, heartbeat: Heartbeat, conditions: C
         )
     except OSError as error:
         raise cannot_listen(settings.host, settings.http_port, error) from error
+    if settings.certificates_dir is not None:
+        httpd.tls = https_context(settings.certificates_dir, name)
     thread = threading.Thread(target=httpd.serve_forever, name="operator-http", daemon=True)
     thread.start()
     try:

@@ -23,13 +23,15 @@ from grpc_health.v1 import health, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from services import logs
+from services.callers import KnownCallers
 from services.channels import FLOW_CONTROL_OPTIONS, Identity, identify, read_token
 from services.conditions import Conditions, health_status
 from services.errors import GlossaError
 from services.operator_http import Heartbeat, cannot_listen, operator_http
 from services.rpc_limits import RpcLimits
 from services.rpc_log import RpcLog
-from services.settings import ServiceSettings
+from services.settings import ServiceSettings, is_loopback
+from services.tls_listening import grpc_credentials
 
 log = structlog.get_logger()
 
@@ -109,6 +111,7 @@ async def _serve(app: App, settings: ServiceSettings, conditions: Conditions) ->
     server = grpc.aio.server(
         interceptors=[
             RpcLog(),
+            *_caller_check(settings),
             RpcLimits(settings.calls_per_host, settings.first_message_timeout_s),
         ],
         options=[
@@ -127,12 +130,12 @@ async def _serve(app: App, settings: ServiceSettings, conditions: Conditions) ->
         reflection.enable_server_reflection(
             (*app.service_names, health.SERVICE_NAME, reflection.SERVICE_NAME), server
         )
-    _listen(server, settings)
+    _listen(server, app.name, settings)
     heartbeat = Heartbeat()
     heartbeat_task = asyncio.create_task(heartbeat.beat())
-    with operator_http(settings, heartbeat, conditions):
+    with operator_http(app.name, settings, heartbeat, conditions):
         await server.start()
-        log.info("listening", grpc_port=settings.grpc_port, http_port=settings.http_port)
+        _say_where(settings)
         started_at = time.monotonic()
         running = asyncio.create_task(_run_app(app, health_servicer, heartbeat, stop, started_at))
         stopping = asyncio.create_task(stop.wait())
@@ -171,7 +174,30 @@ async def _run_app(
         await asyncio.Event().wait()  # until cancelled, or until a background task of the app fails
 
 
-def _listen(server: grpc.aio.Server, settings: ServiceSettings) -> None:
+def _caller_check(settings: ServiceSettings) -> tuple[grpc.aio.ServerInterceptor, ...]:
+    if settings.certificates_dir is None or not settings.callers:
+        return ()
+    return (KnownCallers(settings.callers),)
+
+
+def _say_where(settings: ServiceSettings) -> None:
+    is_encrypted = settings.certificates_dir is not None
+    log.info(
+        "listening",
+        grpc_port=settings.grpc_port,
+        http_port=settings.http_port,
+        tls=is_encrypted,
+    )
+    if not is_encrypted and not is_loopback(settings.host):
+        log.warning(
+            "not_encrypted",
+            host=settings.host,
+            message="whoever is on this network can read and change what is said; "
+            "GLOSSA_CERTIFICATES_DIR encrypts it",
+        )
+
+
+def _listen(server: grpc.aio.Server, name: str, settings: ServiceSettings) -> None:
     try:
         # gRPC would tell of a taken port in a line of its own, past our log. This asks first, with
         # SO_REUSEADDR as gRPC does: connections that are winding up do not take a port.
@@ -179,7 +205,14 @@ def _listen(server: grpc.aio.Server, settings: ServiceSettings) -> None:
         with socket.create_server((settings.host, settings.grpc_port), family=family):
             pass
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
-        server.add_insecure_port(f"{host}:{settings.grpc_port}")
+        address = f"{host}:{settings.grpc_port}"
+        if settings.certificates_dir is None:
+            server.add_insecure_port(address)
+        else:
+            credentials = grpc_credentials(
+                settings.certificates_dir, name, requires_client=bool(settings.callers)
+            )
+            server.add_secure_port(address, credentials)
     except (OSError, RuntimeError) as error:
         raise cannot_listen(settings.host, settings.grpc_port, error) from error
 

@@ -11,7 +11,7 @@ import ipaddress
 import re
 import sys
 from pathlib import Path
-from typing import Annotated, Any, Literal, NoReturn, Self, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, NoReturn, Self, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -109,6 +109,9 @@ class ServiceSettings(BaseSettings):
     """What every service needs to listen, log and stop."""
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore")
+
+    # Whose certificates may call, by the common name; empty: whoever reaches the port.
+    callers: ClassVar[tuple[str, ...]] = ()
 
     host: str = Field("127.0.0.1", description="address to listen on")
     grpc_port: int = Field(ge=1, le=65535, description="port of the gRPC server")

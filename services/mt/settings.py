@@ -14,6 +14,7 @@ from services.settings import ServiceSettings, port
 
 class MtSettings(ServiceSettings):
     model_config = SettingsConfigDict(env_prefix="GLOSSA_MT_", frozen=True, extra="ignore")
+    callers = ("gateway", "client")
 
     grpc_port: int = Field(port("mt"), ge=1, le=65535)
     http_port: int = Field(port("mt_http"), ge=1, le=65535)

@@ -13,6 +13,7 @@ from services.settings import ServiceSettings, port
 
 class QeSettings(ServiceSettings):
     model_config = SettingsConfigDict(env_prefix="GLOSSA_QE_", frozen=True, extra="ignore")
+    callers = ("gateway", "client")
 
     grpc_port: int = Field(port("qe"), ge=1, le=65535)
     http_port: int = Field(port("qe_http"), ge=1, le=65535)

@@ -14,6 +14,7 @@ from services.stt.engine import ENGINES
 
 class SttSettings(ServiceSettings):
     model_config = SettingsConfigDict(env_prefix="GLOSSA_STT_", frozen=True, extra="ignore")
+    callers = ("gateway", "client")
 
     grpc_port: int = Field(port("stt"), ge=1, le=65535)
     http_port: int = Field(port("stt_http"), ge=1, le=65535)

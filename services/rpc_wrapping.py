@@ -1,0 +1,45 @@
+"""What an interceptor puts around an RPC, whichever of the four kinds it is."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, aclosing
+from typing import Any
+
+import grpc
+
+# Given the request, or the iterator over requests, and the context; yields what to hand on.
+Around = Callable[[Any, grpc.aio.ServicerContext], AbstractAsyncContextManager[Any]]
+
+
+def wrapped(handler: grpc.RpcMethodHandler, around: Around) -> grpc.RpcMethodHandler:
+    """The same RPC, each call of it within `around`."""
+    if handler.response_streaming:
+        inner_stream = handler.unary_stream or handler.stream_stream
+
+        async def stream(request: Any, context: grpc.aio.ServicerContext) -> AsyncIterator[Any]:
+            async with (
+                around(request, context) as handed_on,
+                aclosing(inner_stream(handed_on, context)) as responses,
+            ):
+                async for response in responses:
+                    yield response
+
+        factory = (
+            grpc.stream_stream_rpc_method_handler
+            if handler.request_streaming
+            else grpc.unary_stream_rpc_method_handler
+        )
+        return factory(stream, handler.request_deserializer, handler.response_serializer)
+    inner_unary = handler.unary_unary or handler.stream_unary
+
+    async def unary(request: Any, context: grpc.aio.ServicerContext) -> Any:
+        async with around(request, context) as handed_on:
+            return await inner_unary(handed_on, context)
+
+    factory = (
+        grpc.stream_unary_rpc_method_handler
+        if handler.request_streaming
+        else grpc.unary_unary_rpc_method_handler
+    )
+    return factory(unary, handler.request_deserializer, handler.response_serializer)

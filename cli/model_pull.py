@@ -10,6 +10,7 @@ import contextlib
 import fcntl
 import fnmatch
 import os
+import re
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -18,23 +19,26 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from cli.catalogue import Model
-from cli.model_folder import (
+from cli.hub_errors import explained
+from cli.model_folder import UNFINISHED, write_manifest
+from services.errors import InvalidInput, Unavailable, WrongState
+from services.model_files import CHECKPOINT, checked
+from services.model_manifest import (
     MANIFEST,
-    UNFINISHED,
     KeptFile,
     Manifest,
     damages,
     files_of,
+    is_inside,
     read_manifest,
     sha256_of,
-    write_manifest,
 )
-from services.errors import InvalidInput, Unavailable, WrongState
 
 _TIMEOUT_S = 30.0
+_REVISION = re.compile(r"[0-9A-Za-z]{1,64}")
 _SPARE_BYTES = 500 * 1024 * 1024  # left free for what else the machine writes
 # Left out of a repository that is taken as a whole.
-_NOT_WANTED = (".gitattributes", "README.md", "LICENSE*", "*.png", "*.jpg")
+_NOT_WANTED = (".gitattributes", "README.md", "LICENSE*", "*.png", "*.jpg", "*.py")
 
 
 @dataclass(frozen=True)
@@ -51,8 +55,8 @@ def pull(model: Model, models_dir: Path, report: Report) -> Path:
     """Downloads `model`, going on where an earlier try stopped. Returns its folder.
 
     Raises:
-        Unavailable: HUB_UNREACHABLE, MODEL_GATED, MODEL_NOT_ON_HUB, NO_SPACE, MODEL_DAMAGED or
-            NOT_PUBLISHED, each with what to do.
+        Unavailable: HUB_UNREACHABLE, MODEL_GATED, MODEL_NOT_ON_HUB, NO_SPACE, MODEL_DAMAGED,
+            MODEL_UNSAFE or NOT_PUBLISHED, each with what to do.
         WrongState: ALREADY_PULLING.
     """
     if not model.repo:
@@ -61,11 +65,11 @@ def pull(model: Model, models_dir: Path, report: Report) -> Path:
     # Imported only now: the hub's library reads the variables that were just set.
     from huggingface_hub import HfApi
 
-    with _sole_use(models_dir, model), _explained(model):
+    with _sole_use(models_dir, model), explained(model):
         info = HfApi().model_info(
             model.repo, revision=model.revision, files_metadata=True, timeout=_TIMEOUT_S
         )
-        revision = str(info.sha)
+        revision = _checked_revision(model, str(info.sha))
         wanted = _wanted(
             model,
             [
@@ -96,8 +100,8 @@ def bring_in(model: Model, source: Path, models_dir: Path, report: Report) -> Pa
     """Copies `model` from a file, its folder, or a folder of models. Returns its folder.
 
     Raises:
-        InvalidInput: NO_SUCH_FOLDER or ANOTHER_MODEL.
-        Unavailable: NO_SPACE or MODEL_DAMAGED.
+        InvalidInput: NO_SUCH_FOLDER, ANOTHER_MODEL or LINK_OUT_OF_FOLDER.
+        Unavailable: NO_SPACE, MODEL_DAMAGED or MODEL_UNSAFE.
         WrongState: ALREADY_PULLING.
     """
     if not source.exists():
@@ -105,6 +109,7 @@ def bring_in(model: Model, source: Path, models_dir: Path, report: Report) -> Pa
     if source.is_dir() and (source / model.folder).is_dir():
         source = source / model.folder
     copied = [(source.name, source)] if source.is_file() else list(files_of(source))
+    _refuse_links_out(source, copied)
     wanted = _wanted(
         model, [_HubFile(name, path.stat().st_size, "") for name, path in copied], str(source)
     )
@@ -159,7 +164,38 @@ def _wanted(model: Model, files: Sequence[_HubFile], where: str = "") -> list[_H
                 model=model.name,
             )
         chosen |= {file.name: file for file in met}
+    for name in chosen:
+        if not is_inside(name):
+            raise _outside(model, name)
     return list(chosen.values())
+
+
+def _checked_revision(model: Model, revision: str) -> str:
+    """The hub's commit, which becomes a folder's name."""
+    if not _REVISION.fullmatch(revision):
+        raise _outside(model, revision)
+    return revision
+
+
+def _outside(model: Model, name: str) -> Unavailable:
+    return Unavailable(
+        "MODEL_UNSAFE",
+        f"the hub names a file of {model.name} {name!r}, which leads out of the model's folder: "
+        "nothing is downloaded; is HF_ENDPOINT the hub that you mean?",
+        model=model.name,
+    )
+
+
+def _refuse_links_out(source: Path, files: Sequence[tuple[str, Path]]) -> None:
+    """A link in a copy could bring in any file of this machine under a model's name."""
+    top = (source if source.is_dir() else source.parent).resolve()
+    for name, path in files:
+        if not path.resolve().is_relative_to(top):
+            raise InvalidInput(
+                "LINK_OUT_OF_FOLDER",
+                f"{name} in {source} is a link to {path.resolve()}, outside that folder; if that "
+                f"file is meant, copy the folder with cp -rL {source} FOLDER, and bring in FOLDER",
+            )
 
 
 def _fetch(model: Model, revision: str, file: _HubFile, folder: Path) -> KeptFile:
@@ -205,7 +241,16 @@ def _kept(path: Path) -> KeptFile:
 
 
 def _put_in_place(folder: Path, models_dir: Path, model: Model) -> Path:
-    """Gives a whole model its name; one that was there before goes."""
+    """Gives a whole model its name; one that was there before goes.
+
+    Raises:
+        Unavailable: MODEL_UNSAFE; the one before stays.
+    """
+    try:
+        checked(folder, weights_only=(CHECKPOINT,))
+    except Unavailable:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
     target = models_dir / model.folder
     target.parent.mkdir(parents=True, exist_ok=True)
     before = models_dir / UNFINISHED / f"{model.folder}.before"
@@ -248,57 +293,3 @@ def _sole_use(models_dir: Path, model: Model) -> Iterator[None]:
                 "ALREADY_PULLING", f"another pull of {model.name} is under way"
             ) from error
         yield
-
-
-@contextlib.contextmanager
-def _explained(model: Model) -> Iterator[None]:
-    """What the hub's library raises, as one line with what to do."""
-    import httpx2
-    from huggingface_hub.errors import (
-        EntryNotFoundError,
-        GatedRepoError,
-        HfHubHTTPError,
-        OfflineModeIsEnabled,
-        RepositoryNotFoundError,
-        RevisionNotFoundError,
-    )
-
-    elsewhere = (
-        f"./glossa models pull {model.name} --from FOLDER brings in a copy made on another machine"
-    )
-    try:
-        yield
-    except GatedRepoError as error:
-        raise Unavailable(
-            "MODEL_GATED",
-            f"{model.name} is given out only under its licence ({model.licence}): sign in and "
-            f"accept it at {model.licence_url or 'https://huggingface.co/' + model.repo}, make a "
-            "token for reading at https://huggingface.co/settings/tokens, and run this again with "
-            f"HF_TOKEN set to it; or {elsewhere}",
-            model=model.name,
-        ) from error
-    except (RevisionNotFoundError, EntryNotFoundError, RepositoryNotFoundError) as error:
-        raise Unavailable(
-            "MODEL_NOT_ON_HUB",
-            f"the hub has no {model.repo} at {model.revision} for this account; it may have moved, "
-            f"or HF_TOKEN is wrong; {elsewhere}",
-            model=model.name,
-        ) from error
-    except HfHubHTTPError as error:
-        raise Unavailable(
-            "HUB_UNREACHABLE",
-            f"the hub answers {error.response.status_code} for {model.repo}; run this again later, "
-            "it goes on where it stopped",
-            model=model.name,
-        ) from error
-    except (httpx2.HTTPError, OfflineModeIsEnabled, ConnectionError, TimeoutError) as error:
-        raise Unavailable(
-            "HUB_UNREACHABLE",
-            f"no connection to the hub for {model.repo} ({type(error).__name__}); run this again "
-            f"with one, it goes on where it stopped; or {elsewhere}",
-            model=model.name,
-        ) from error
-    except OSError as error:
-        raise Unavailable(
-            "PULL_FAILED", f"{model.name} could not be pulled: {error}", model=model.name
-        ) from error

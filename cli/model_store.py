@@ -10,12 +10,14 @@ from pathlib import Path
 import click
 
 from cli.catalogue import Model, catalogue, find, models_of, uses
-from cli.model_folder import damages, is_whole, kept_models, read_manifest
+from cli.model_folder import is_whole, kept_models
 from cli.model_pull import bring_in, pull
 from cli.signals import sentence
 from cli.stack import models_dir_of, profile_names, read_profile
 from services.errors import GlossaError, InvalidInput
-from services.model_files import SHIPPED
+from services.model_files import CHECKPOINT, SHIPPED
+from services.model_manifest import KnownHashes, damages, files_of, read_manifest, unlisted
+from services.model_programs import programs
 from services.mt.engine import OWN_MODEL
 
 
@@ -141,7 +143,9 @@ def verify_models(names: tuple[str, ...]) -> int:
         with click.progressbar(
             length=manifest.bytes, label=name, file=sys.stderr, hidden=not sys.stderr.isatty()
         ) as bar:
-            found = damages(folder, manifest, bar.update)
+            found = damages(folder, manifest, bar.update, known := KnownHashes())
+        found += [f"{name} is not in the manifest" for name in unlisted(folder, manifest)]
+        found += programs(files_of(folder), weights_only=(CHECKPOINT,))
         for damage in found:
             click.echo(f"FIX  {name}: {damage}")
         if found:
@@ -149,6 +153,7 @@ def verify_models(names: tuple[str, ...]) -> int:
             click.echo(f"     {f'get {SHIPPED} again' if is_shipped else pull_again}")
             status = 1
         else:
+            known.write(folder)
             click.echo(f"ok   {name}: {len(manifest.files)} files, {manifest.bytes / 1e9:.2f} GB")
     return status
 

@@ -16,11 +16,12 @@ from pathlib import Path
 
 from cli.catalogue import Use, models_of, uses
 from cli.finding import Finding
-from cli.model_folder import is_whole, read_manifest
+from cli.model_folder import is_whole
 from cli.stack import models_dir_of, python_of
 from services.errors import GlossaError
 from services.marian import model_folders
 from services.model_files import SHIPPED, find_model
+from services.model_manifest import read_manifest
 from services.mt.engine import OWN_MODEL, RUNTIMES
 from services.qe.engine import LEARNED
 from services.stt.engine import ENGINES

@@ -21,7 +21,7 @@ from typing import Any
 
 from services import runtime_failures
 from services.languages import NAMES, max_new_tokens
-from services.model_files import find_model
+from services.model_files import checked, find_model
 
 NAME = "marian"
 FILES = (
@@ -103,12 +103,12 @@ def models_by_direction(
         wanted: directions that a model whose name tells no source language may be of.
 
     Raises:
-        Unavailable: MODEL_MISSING.
+        Unavailable: MODEL_MISSING, MODEL_ALTERED, MODEL_UNSAFE.
         EngineFailed: a tokenizer cannot be read.
     """
     models: dict[Direction, Model] = {}
     for path in model_folders(model, models_dir):
-        found = Model(path, placement)
+        found = Model(checked(path), placement)
         for direction in found.directions(wanted):
             models.setdefault(direction, found)
     return models

@@ -1,17 +1,34 @@
 """Where a model lies on this machine: a path, or the name of one in the models folder or shipped.
 
-Nothing here, or in an engine, asks a hub: `./glossa models pull` does, before Sunday.
+Nothing here, or in an engine, asks a hub: `./glossa models pull` does, before Sunday. What files a
+model may have is docs/security.md's part on models.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import time
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
+import structlog
+
 from services.errors import InvalidInput, Unavailable
+from services.model_manifest import (
+    MANIFEST,
+    KnownHashes,
+    damages,
+    files_of,
+    read_manifest,
+    unlisted,
+)
+from services.model_programs import programs
+
+log = structlog.get_logger()
 
 # Models that come with Glossa. One of the same name in the models folder is a newer one, and wins.
 SHIPPED = Path(__file__).parent / "mt/models"
+# The one pickle that an engine loads, with weights_only=True: what unbabel-comet's models come as.
+CHECKPOINT = "checkpoints/model.ckpt"
 
 
 def find_model(model: str, models_dir: Path, *, needs: Iterable[str] = ()) -> Path:
@@ -81,3 +98,73 @@ def check_requested(model: str, models_dir: Path) -> str:
             model=model,
         )
     return model
+
+
+def checked(path: Path, *, weights_only: Collection[str] = ()) -> Path:
+    """`path`, a model's file or folder, when its files are safe to load; every engine asks here.
+
+    They are the manifest's, byte by byte, and none of them is a program. A model without a manifest
+    is loaded with a warning: nobody knows what it ought to be. Blocks while gigabytes are read,
+    once: see model_manifest.KnownHashes.
+
+    Args:
+        weights_only: pickles, by their path in the folder, that the engine reads with
+            weights_only=True; any other is refused.
+
+    Raises:
+        Unavailable: MODEL_ALTERED, MODEL_UNSAFE, naming the first files.
+    """
+    try:
+        if (folder := _home(path)) is None:
+            log.warning("model_without_manifest", model=str(path))
+        else:
+            _check_manifest(folder)
+        files = files_of(path) if path.is_dir() else [(path.name, path)]
+        found = programs(files, weights_only)
+    except OSError as error:
+        raise _refused("MODEL_ALTERED", path, f"its files cannot be read: {error}") from error
+    if found:
+        raise _refused("MODEL_UNSAFE", path, "; ".join(found[:3]))
+    return path
+
+
+def _home(path: Path) -> Path | None:
+    """The folder whose manifest speaks of `path`: itself, or one above it that names its files."""
+    if path.is_dir() and (path / MANIFEST).exists():
+        return path
+    for folder in list(path.parents)[:2]:
+        if not (folder / MANIFEST).exists():
+            continue
+        manifest = read_manifest(folder)
+        within = path.relative_to(folder).as_posix()
+        if manifest is None or any(f"{name}/".startswith(f"{within}/") for name in manifest.files):
+            return folder
+    return None
+
+
+def _check_manifest(folder: Path) -> None:
+    manifest = read_manifest(folder)
+    if manifest is None:
+        raise _refused("MODEL_ALTERED", folder, f"its {MANIFEST} cannot be read")
+    began = time.monotonic()
+    known = KnownHashes.read(folder)
+    found = damages(folder, manifest, known=known)
+    found += [f"{name} is not in the manifest" for name in unlisted(folder, manifest)]
+    if found:
+        raise _refused("MODEL_ALTERED", folder, "; ".join(found[:3]))
+    known.write(folder)
+    log.info(
+        "model_checked",
+        model=str(folder),
+        bytes=manifest.bytes,
+        seconds=round(time.monotonic() - began, 1),
+    )
+
+
+def _refused(reason: str, path: Path, why: str) -> Unavailable:
+    return Unavailable(
+        reason,
+        f"the model {path} is not loaded: {why}. ./glossa models verify shows all; "
+        "./glossa models pull NAME --again gets it anew",
+        model=path.name,
+    )

@@ -21,7 +21,8 @@ from typing import Any
 
 import click
 
-from cli.model_folder import KeptFile, Manifest, files_of, sha256_of, write_manifest
+from cli.model_folder import write_manifest
+from services.model_manifest import KeptFile, Manifest, files_of, sha256_of
 from services.errors import InvalidInput, WrongState
 from services.mt.engine import LanguagePair
 from training.evaluation.check_inputs import CheckInputs, check_clips, check_texts

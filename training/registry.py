@@ -12,8 +12,8 @@ from pathlib import Path
 
 import click
 
-from cli.model_folder import damages
 from services.errors import InvalidInput
+from services.model_manifest import damages
 from training.job import Job
 from training.rollout.deployments import DeploymentLog
 from training.rollout.versions import Registry, Version

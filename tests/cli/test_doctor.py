@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from cli.catalogue import find, models_of, uses
-from cli.model_folder import KeptFile, Manifest, write_manifest
+from cli.model_folder import write_manifest
 from cli.readiness import _MODULES, examine_profile
 from cli.stack import read_profile
 from services.marian import FILES
+from services.model_manifest import KeptFile, Manifest
 from services.mt.engine import OWN_MODEL
 from tests.cli.verb import run_verb
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import signal
 import socket
 import subprocess
@@ -263,6 +264,50 @@ def test_a_damaged_copy_is_not_brought_in(models: Models, tmp_path: Path) -> Non
     assert not (models.folder / "small.en").exists()
 
 
+def test_a_link_out_of_a_copy_brings_nothing_of_this_machine_in(
+    models: Models, tmp_path: Path
+) -> None:
+    assert models.run("pull", "small.en").returncode == 0
+    stick = tmp_path / "stick"
+    models.folder.rename(stick)
+    private = tmp_path / "private.json"
+    private.write_text("{}")
+    (stick / "small.en" / "config.json").unlink()
+    (stick / "small.en" / "config.json").symlink_to(private)
+    done = models.run("pull", "small.en", "--from", str(stick))
+    assert done.returncode == 2
+    assert f"is a link to {private}" in done.stderr
+    assert not (models.folder / "small.en").exists()
+
+
+@pytest.mark.parametrize("name", ["../../escaped.json", "/tmp/escaped.json", "a/../../b.json"])
+def test_a_hub_that_names_files_outside_the_folder_gets_nothing_written(
+    models: Models, hub: Hub, name: str
+) -> None:
+    hub.repositories["somebody/some-model"] = {"model.gguf": b"GGUF", name: b"{}"}
+    done = models.run("pull", "somebody/some-model")
+    assert done.returncode == 1
+    assert "MODEL_UNSAFE" in done.stderr
+    assert hub.ranges == []
+
+
+def test_a_pickle_from_the_hub_does_not_become_a_model(models: Models, hub: Hub) -> None:
+    hub.repositories["somebody/some-model"] = {"pytorch_model.bin": pickle.dumps({"a": 1})}
+    done = models.run("pull", "somebody/some-model")
+    assert done.returncode == 1
+    assert "pytorch_model.bin is a pickle" in done.stderr
+    assert not (models.folder / "some-model").exists()
+
+
+def test_verify_names_programs_and_files_that_nobody_listed(models: Models) -> None:
+    assert models.run("pull", "small.en").returncode == 0
+    (models.folder / "small.en" / "added.py").write_text("import os")
+    done = models.run("verify", "small.en")
+    assert done.returncode == 1
+    assert "added.py is not in the manifest" in done.stdout
+    assert "added.py is a program" in done.stdout
+
+
 def test_one_file_is_brought_in_and_gets_a_manifest(models: Models, tmp_path: Path) -> None:
     file = tmp_path / "translategemma-4b-it.Q4_K_M.gguf"
     file.write_bytes(b"GGUF")
@@ -342,7 +387,7 @@ def test_a_profile_is_pulled_without_the_model_that_it_can_do_without(
     models: Models, hub: Hub
 ) -> None:
     for model in models_of(uses(read_profile("cpu"))):
-        hub.repositories[model.repo] = {name.replace("*", "x"): b"1" for name in model.files}
+        hub.repositories[model.repo] = {name.replace("*", "x"): b"{}" for name in model.files}
     hub.gated = {*hub.gated, "Unbabel/wmt22-cometkiwi-da"}
     done = models.run("pull", "--profile", "cpu")
     assert done.returncode == 0, done.stderr

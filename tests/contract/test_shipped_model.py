@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cli.model_folder import damages, kept_models, read_manifest
+from cli.model_folder import kept_models
 from services.model_files import SHIPPED
+from services.model_manifest import damages, read_manifest
 from services.mt.engine import OWN_MODEL, EngineOptions, Job, LanguagePair, loader
 from services.mt.glossary import Glossary
 from services.mt.task import TextTask

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from cli.model_folder import damages, read_manifest
 from services.marian import FILES
+from services.model_manifest import damages, read_manifest
 from tests.tiny import pairs
 from training.export import export
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from cli.model_folder import KeptFile, Manifest, files_of, sha256_of, write_manifest
+from cli.model_folder import write_manifest
+from services.model_manifest import KeptFile, Manifest, files_of, sha256_of
 
 
 def sealed(folder: Path, name: str = "glossa-en-es", engine: str = "marian") -> Path:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from cli.datasets_folder import datasets_dir
-from cli.model_folder import read_manifest
+from services.model_manifest import read_manifest
 from training.collected.new_sermons import held_out, whole_snapshots
 from training.cycling.judges import judges, write_judges
 from training.cycling.plan import Plan

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from cli.catalogue import catalogue
-from cli.model_folder import read_manifest
 from services.errors import InvalidInput
+from services.model_manifest import read_manifest
 from training import run_folder
 
 

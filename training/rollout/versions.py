@@ -20,8 +20,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from cli.model_folder import MANIFEST, Manifest, damages, read_manifest, sha256_of
 from services.errors import InvalidInput, NotFound, WrongState
+from services.model_manifest import MANIFEST, Manifest, damages, read_manifest, sha256_of
 from services.mt.engine import RUNTIMES
 from services.stt.engine import ENGINES
 from training.run_folder import write_json

@@ -51,7 +51,7 @@ def load(options: EngineOptions) -> BitsandbytesEngine:
     transformers.utils.logging.disable_progress_bar()
     with as_engine_failed(NAME, f"load the model in {folder}"):
         tokenizer = transformers.AutoTokenizer.from_pretrained(
-            folder, local_files_only=True, padding_side="left"
+            folder, local_files_only=True, trust_remote_code=False, padding_side="left"
         )
         model = _load_model(folder, device, dtype)
         assistant = None
@@ -109,7 +109,9 @@ def _dtype(wanted: str, device: str) -> torch.dtype:
 
 
 def _load_model(folder: Any, device: str, dtype: torch.dtype) -> Any:
-    config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True)
+    config = transformers.AutoConfig.from_pretrained(
+        folder, local_files_only=True, trust_remote_code=False
+    )
     quantization = None
     if getattr(config, "quantization_config", None) is None:
         quantization = transformers.BitsAndBytesConfig(
@@ -125,6 +127,8 @@ def _load_model(folder: Any, device: str, dtype: torch.dtype) -> Any:
         dtype=dtype,
         device_map={"": device},
         local_files_only=True,
+        trust_remote_code=False,
+        use_safetensors=True,
     )
     return model.eval()
 

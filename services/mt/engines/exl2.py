@@ -75,7 +75,9 @@ def load(options: EngineOptions) -> Exl2Engine:
         generator, make_job = load_generator(
             folder, draft_folder, pages * PAGE_TOKENS * max_batch, max_batch
         )
-        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        tokenizer = transformers.AutoTokenizer.from_pretrained(
+            folder, local_files_only=True, trust_remote_code=False
+        )
         eos = _eos_ids(folder)
     prompts = PromptTokenizer(
         tokenizer,

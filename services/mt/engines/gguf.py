@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from services.errors import EngineFailed, Unavailable
-from services.model_files import find_model
+from services.model_files import checked, find_model
 from services.mt import prompt as prompts
 from services.mt.engine import Engine, EngineOptions, Job, LanguagePair
 from services.mt.engines.failures import as_engine_failed
@@ -88,7 +88,7 @@ class GgufModel:
 
 def read_model(options: EngineOptions) -> GgufModel:
     """Raises Unavailable, EngineFailed and InvalidInput for what cannot be loaded anyhow."""
-    path = find_file(options.model, options.models_dir)
+    path = checked(find_file(options.model, options.models_dir))
     header = read_header(path)
     family = prompts.checked_family(
         options.prompt_family, header.chat_template, f"{header.name} {path.name}".strip()
@@ -103,7 +103,7 @@ def find_draft(options: EngineOptions) -> Path | None:
     """The file of the model that drafts, if there is to be one; raises as `read_model` does."""
     if not options.speculative_model:
         return None
-    path = find_file(options.speculative_model, options.models_dir)
+    path = checked(find_file(options.speculative_model, options.models_dir))
     read_header(path)
     return path
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from services.errors import EngineFailed
-from services.model_files import find_model
+from services.model_files import checked, find_model
 from services.mt import prompt as prompts
 from services.mt.engine import Job
 from services.mt.engines.answer import fitted
@@ -23,7 +23,8 @@ def find_folder(model: str, models_dir: Path) -> Path:
     """The model's folder, with all of its weights' files.
 
     Raises:
-        Unavailable: MODEL_MISSING, naming the first file that is not there.
+        Unavailable: MODEL_MISSING, naming the first file that is not there; MODEL_ALTERED,
+            MODEL_UNSAFE.
         EngineFailed: its list of files cannot be read.
     """
     folder = find_model(model, models_dir, needs=_FILES)
@@ -36,7 +37,7 @@ def find_folder(model: str, models_dir: Path) -> Path:
                 f"{index} is damaged ({error}): ./glossa models verify", model=model
             ) from error
         find_model(str(folder), models_dir, needs=sorted(shards))
-    return folder
+    return checked(folder)
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ import yaml
 from comet.models.multitask.unified_metric import UnifiedMetric
 
 from services.errors import GlossaError, Unavailable
-from services.model_files import find_model
+from services.model_files import CHECKPOINT, checked, find_model
 from services.qe.engine import ENGINES, LEARNED, SMOKE_PAIR, Pair, Signal
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ log = structlog.get_logger()
 
 SIGNAL = "translation_qe"
 _HPARAMS = "hparams.yaml"
-_CHECKPOINT = "checkpoints/model.ckpt"
 _ENCODER_FILES = ("config.json", "tokenizer.json|sentencepiece.bpe.model")
 # In checkpoints of earlier library versions; no score depends on them.
 _UNUSED_WEIGHTS = ("encoder.model.embeddings.position_ids", "encoder.model.pooler.")
@@ -46,14 +45,17 @@ def load(settings: QeSettings) -> CometKiwiEngine:
     """Loads, checks and tries the model that `settings` name.
 
     Raises:
-        Unavailable: MODEL_MISSING, MODEL_UNUSABLE, NO_CARD.
+        Unavailable: MODEL_MISSING, MODEL_ALTERED, MODEL_UNSAFE, MODEL_UNUSABLE, NO_CARD.
     """
     if settings.threads:
         torch.set_num_threads(settings.threads)
     device = _device(settings.device)
     dtype = _dtype(settings.dtype, device)
     model = settings.model or ENGINES[LEARNED].model
-    folder = find_model(model, settings.models_dir, needs=(_HPARAMS, _CHECKPOINT))
+    folder = checked(
+        find_model(model, settings.models_dir, needs=(_HPARAMS, CHECKPOINT)),
+        weights_only=(CHECKPOINT,),
+    )
     metric = _metric(folder, settings).eval()
     # The encoder alone: in 16 bits the head would round a score to two digits.
     metric.encoder.to(dtype)
@@ -213,15 +215,15 @@ def _checkpoint(folder: Path) -> dict[str, Any]:
     try:
         # Weights alone: a checkpoint is a pickle, and could otherwise run a program of its own.
         checkpoint = torch.load(
-            folder / _CHECKPOINT, map_location="cpu", mmap=True, weights_only=True
+            folder / CHECKPOINT, map_location="cpu", mmap=True, weights_only=True
         )
     except (pickle.UnpicklingError, RuntimeError, OSError, EOFError, ValueError) as error:
-        raise _unusable(folder, f"its {_CHECKPOINT} cannot be read: {error}") from error
+        raise _unusable(folder, f"its {CHECKPOINT} cannot be read: {error}") from error
     if not isinstance(checkpoint, dict) or not checkpoint.keys() >= {
         "state_dict",
         "hyper_parameters",
     }:
-        raise _unusable(folder, f"its {_CHECKPOINT} is no checkpoint of unbabel-comet")
+        raise _unusable(folder, f"its {CHECKPOINT} is no checkpoint of unbabel-comet")
     return checkpoint
 
 
@@ -230,7 +232,8 @@ def _encoder(folder: Path, settings: QeSettings, named: str) -> Path:
     if not settings.encoder and (folder / "encoder").is_dir():
         return find_model(str(folder / "encoder"), settings.models_dir, needs=_ENCODER_FILES)
     try:
-        return find_model(settings.encoder or named, settings.models_dir, needs=_ENCODER_FILES)
+        found = find_model(settings.encoder or named, settings.models_dir, needs=_ENCODER_FILES)
+        return checked(found)
     except GlossaError as error:
         raise Unavailable(
             error.reason, f"the encoder of the model in {folder}: {error.message}", **error.metadata

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from sacrebleu.metrics.chrf import CHRF
 
 from services.errors import Unavailable
-from services.model_files import find_model
+from services.model_files import checked, find_model
 from services.runtime_failures import as_engine_failed
 
 _EMBEDDING_FILES = ("modules.json",)
@@ -51,10 +51,10 @@ class Cosine:
         """A model of sentence-transformers, from its folder alone.
 
         Raises:
-            Unavailable: ENGINE_MISSING, MODEL_MISSING.
+            Unavailable: ENGINE_MISSING, MODEL_MISSING, MODEL_ALTERED, MODEL_UNSAFE.
             EngineFailed: it cannot be loaded.
         """
-        folder = find_model(model, models_dir, needs=_EMBEDDING_FILES)
+        folder = checked(find_model(model, models_dir, needs=_EMBEDDING_FILES))
         try:
             import torch
             from sentence_transformers import SentenceTransformer
@@ -70,7 +70,13 @@ class Cosine:
         with as_engine_failed(
             "quality engine", "agreement", f"load the embedding model in {folder}"
         ):
-            loaded = SentenceTransformer(str(folder), device=device, local_files_only=True)
+            loaded = SentenceTransformer(
+                str(folder),
+                device=device,
+                local_files_only=True,
+                trust_remote_code=False,
+                model_kwargs={"use_safetensors": True},
+            )
         return cls(loaded, folder.name)
 
     def values(self, texts: Sequence[tuple[str, str]]) -> list[float | None]:

@@ -13,7 +13,7 @@ from faster_whisper.transcribe import get_suppressed_tokens
 
 from services.audio import SAMPLE_RATE_HERTZ
 from services.errors import Unavailable
-from services.model_files import find_model
+from services.model_files import checked, find_model
 from services.stt.engine import (
     Decoding,
     Engine,
@@ -39,7 +39,7 @@ _APPENDED = "\"'.。,，!！?？:：”)]}、"
 
 def load(options: EngineOptions) -> Engine:
     """Loads a folder that CTranslate2's converter wrote; no hub is ever asked."""
-    folder = find_model(options.model, options.models_dir, needs=_FILES)
+    folder = checked(find_model(options.model, options.models_dir, needs=_FILES))
     device = _device(options.device)
     compute_type = _compute_type(options.compute_type, device)
     with whisper.as_engine_failed(_NAME, f"load the model in {folder}"):

@@ -16,7 +16,7 @@ from mlx_whisper.tokenizer import LANGUAGES, get_tokenizer
 
 from services.audio import SAMPLE_RATE_HERTZ
 from services.errors import EngineFailed
-from services.model_files import find_model
+from services.model_files import checked, find_model
 from services.stt.engine import (
     Decoding,
     Engine,
@@ -39,7 +39,7 @@ Result = TypeVar("Result")
 
 def load(options: EngineOptions) -> Engine:
     """Loads a folder in MLX's format and decodes once; no hub is ever asked."""
-    folder = find_model(options.model, options.models_dir, needs=_FILES)
+    folder = checked(find_model(options.model, options.models_dir, needs=_FILES))
     device = _device(options.device)
     compute_type = options.compute_type
     if compute_type == "auto":

@@ -26,7 +26,7 @@ import structlog
 
 from services.audio import SAMPLE_RATE_HERTZ
 from services.errors import EngineFailed, Unavailable
-from services.model_files import find_model
+from services.model_files import checked, find_model
 from services.stt.engine import (
     ENGINES,
     Capabilities,
@@ -97,7 +97,9 @@ def _language_model(options: EngineOptions) -> Path | None:
     if options.model in ("", _ENTRY.own_model):
         return None
     try:
-        return find_model(options.model, options.models_dir, needs=(_LANGUAGE_MODEL, _DICTIONARY))
+        return checked(
+            find_model(options.model, options.models_dir, needs=(_LANGUAGE_MODEL, _DICTIONARY))
+        )
     except Unavailable as error:
         log.warning("model_left_alone", model=options.model, reason=str(error))
         return None

@@ -8,6 +8,10 @@ VIEWERS = Gauge("glossa_captions_viewers", "Displays being served now.", ["trans
 CUTS = Counter(
     "glossa_captions_cuts_total", "Displays ended by this service, by reason.", ["reason"]
 )
+REFUSALS = Counter(
+    "glossa_captions_refusals_total", "Displays that were not let in, by reason.", ["reason"]
+)
+REFUSALS.labels("TOO_MANY_VIEWERS")  # from 0 on: the first one counts as an increase
 EVENTS = Counter("glossa_captions_events_total", "Events from upstream, by kind.", ["kind"])
 PARTIALS_SKIPPED = Counter(
     "glossa_captions_partials_skipped_total", "Partials that a newer text overtook in a queue."

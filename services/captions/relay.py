@@ -23,6 +23,7 @@ from services.captions.history import History, SessionRecord
 from services.captions.metrics import (
     CUTS,
     EVENTS,
+    REFUSALS,
     SESSIONS,
     UPSTREAM_CONNECTED,
     VIEWERS,
@@ -130,6 +131,7 @@ class Relay:
         if query.after_sequence > self._sequence:
             raise _sequence_ahead(self._sequence)
         if len(self._viewers) >= self._settings.viewer_limit:
+            REFUSALS.labels("TOO_MANY_VIEWERS").inc()
             raise Overloaded(
                 "TOO_MANY_VIEWERS",
                 f"this service shows captions to {self._settings.viewer_limit} displays already; "

@@ -30,6 +30,7 @@ from services.errors import Unavailable
 from services.gateway.forgotten import Leaving
 from services.gateway.schema import prepare
 from services.gateway.session_rows import COLUMNS, SessionRow, session_of
+from services.gateway.soundness import check, damaged_events, is_sound, telling_damage
 from services.gateway.transaction import (
     Owed,
     Stage,
@@ -52,7 +53,8 @@ class Journal:
     """Appends and reads events. Coroutines may be called from one event loop only.
 
     `on_commit` is called in that loop with each batch of new events, in order, after they are
-    durable.
+    durable. Opening raises Unavailable JOURNAL_DAMAGED, and so does whatever reads, when the disk
+    gives back something else than was written.
     """
 
     def __init__(
@@ -67,13 +69,15 @@ class Journal:
         self._loop = asyncio.get_running_loop()
         self._writes: queue.Queue[_Write | _Rewrite | None] = queue.Queue(_WRITE_QUEUE_LIMIT)
         self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-        self._connection.execute("PRAGMA journal_mode=WAL")
-        self._connection.execute(f"PRAGMA synchronous={synchronous.upper()}")
-        self._connection.execute("PRAGMA secure_delete=ON")
-        # Rewriting needs as much room as the journal has: /tmp may be in memory.
-        folder = str(path.parent.resolve()).replace("'", "''")
-        self._connection.execute(f"PRAGMA temp_store_directory='{folder}'")
-        prepare(self._connection)
+        with telling_damage(path):
+            self._connection.execute("PRAGMA journal_mode=WAL")
+            self._connection.execute(f"PRAGMA synchronous={synchronous.upper()}")
+            self._connection.execute("PRAGMA secure_delete=ON")
+            # Rewriting needs as much room as the journal has: /tmp may be in memory.
+            folder = str(path.parent.resolve()).replace("'", "''")
+            self._connection.execute(f"PRAGMA temp_store_directory='{folder}'")
+            prepare(self._connection)
+            check(self._connection, path)
         self._reading = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         self._reading.execute("PRAGMA query_only=1")
         for connection in (self._connection, self._reading):
@@ -138,10 +142,11 @@ class Journal:
         where = "sequence > ? AND session_id = ?" if session_id else "sequence > ?"
         arguments = (after_sequence, session_id) if session_id else (after_sequence,)
         rows = await self._read(
-            f"SELECT sequence, event FROM events WHERE {where} ORDER BY sequence LIMIT {limit:d}",  # noqa: S608
+            f"SELECT sequence, event, checksum FROM events WHERE {where} "  # noqa: S608
+            f"ORDER BY sequence LIMIT {limit:d}",
             arguments,
         )
-        return [_event_of(*row) for row in rows]
+        return [self._event(*row) for row in rows]
 
     async def read_segment_event(
         self, session_id: str, segment_id: int, kind: str, language: str = ""
@@ -157,11 +162,11 @@ class Journal:
     ) -> gateway_pb2.JournalEvent | None:
         """The one event of a kind that a segment has; None when there is none."""
         rows = await self._read(
-            "SELECT sequence, event FROM events WHERE session_id = ? AND segment_id = ? "
+            "SELECT sequence, event, checksum FROM events WHERE session_id = ? AND segment_id = ? "
             "AND kind = ? AND language = ?",
             (session_id, segment_id, kind, language),
         )
-        return _event_of(*rows[0]) if rows else None
+        return self._event(*rows[0]) if rows else None
 
     async def read_segments(
         self, session_id: str, first_segment_id: int, last_segment_id: int
@@ -171,22 +176,22 @@ class Journal:
         With them the resets whose last final is one of these.
         """
         rows = await self._read(
-            "SELECT sequence, event FROM events WHERE session_id = ? "
+            "SELECT sequence, event, checksum FROM events WHERE session_id = ? "
             "AND segment_id BETWEEN ? AND ? "
             "AND kind IN ('transcript', 'translation', 'correction', 'session_reset') "
             "ORDER BY sequence",
             (session_id, first_segment_id, last_segment_id),
         )
-        return [_event_of(*row) for row in rows]
+        return [self._event(*row) for row in rows]
 
     async def read_gaps(self, session_id: str) -> list[gateway_pb2.JournalEvent]:
         """The gaps in a session's audio, oldest first."""
         rows = await self._read(
-            "SELECT sequence, event FROM events WHERE session_id = ? AND kind = 'audio_gap' "
-            "ORDER BY sequence",
+            "SELECT sequence, event, checksum FROM events "
+            "WHERE session_id = ? AND kind = 'audio_gap' ORDER BY sequence",
             (session_id,),
         )
-        return [_event_of(*row) for row in rows]
+        return [self._event(*row) for row in rows]
 
     async def read_owed(self, stage: Stage, limit: int) -> list[Owed]:
         """The oldest work of a stage."""
@@ -241,11 +246,11 @@ class Journal:
     async def read_screens(self) -> gateway_pb2.Screens:
         """What all screens show; nothing but captions when nobody has said."""
         rows = await self._read(
-            "SELECT sequence, event FROM events WHERE kind = 'screens' "
+            "SELECT sequence, event, checksum FROM events WHERE kind = 'screens' "
             "ORDER BY sequence DESC LIMIT 1",
             (),
         )
-        return _event_of(*rows[0]).screens if rows else gateway_pb2.Screens()
+        return self._event(*rows[0]).screens if rows else gateway_pb2.Screens()
 
     async def read_leaving(self) -> list[Leaving]:
         """Sessions that are being forgotten."""
@@ -283,9 +288,18 @@ class Journal:
         # Shielded: a cancelled caller must not leave the thread answering a cancelled future.
         return await asyncio.shield(item.result)
 
+    def _event(
+        self, sequence: int, content: bytes, expected: int | None
+    ) -> gateway_pb2.JournalEvent:
+        if not is_sound(content, expected):
+            raise damaged_events(self._path, [sequence])
+        event = gateway_pb2.JournalEvent.FromString(content)
+        event.sequence = sequence
+        return event
+
     async def _read(self, sql: str, arguments: Sequence[object]) -> list[tuple[Any, ...]]:
         def query() -> list[tuple[Any, ...]]:
-            with self._reading_lock:
+            with self._reading_lock, telling_damage(self._path):
                 return self._reading.execute(sql, tuple(arguments)).fetchall()
 
         return await asyncio.to_thread(query)
@@ -372,9 +386,3 @@ class _Write:
 @dataclass(frozen=True)
 class _Rewrite:
     result: asyncio.Future[object]
-
-
-def _event_of(sequence: int, blob: bytes) -> gateway_pb2.JournalEvent:
-    event = gateway_pb2.JournalEvent.FromString(blob)
-    event.sequence = sequence
-    return event

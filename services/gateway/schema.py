@@ -24,7 +24,8 @@ CREATE TABLE IF NOT EXISTS events (
   kind TEXT NOT NULL,
   segment_id INTEGER NOT NULL DEFAULT 0,
   language TEXT NOT NULL DEFAULT '',
-  event BLOB NOT NULL
+  event BLOB NOT NULL,
+  checksum INTEGER
 );
 CREATE INDEX IF NOT EXISTS events_of_session ON events (session_id, sequence);
 CREATE INDEX IF NOT EXISTS events_of_segment ON events (session_id, segment_id);
@@ -64,7 +65,10 @@ CREATE INDEX IF NOT EXISTS owed_of_session ON owed (session_id, stage);
 """
 
 # What tables got after journals were written with them: table, column, type.
-_ADDED_COLUMNS = (("sessions", "held_from_sample", "INTEGER"),)
+_ADDED_COLUMNS = (
+    ("sessions", "held_from_sample", "INTEGER"),
+    ("events", "checksum", "INTEGER"),
+)
 
 
 def prepare(connection: sqlite3.Connection) -> None:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from glossa.gateway.v1 import gateway_pb2
 from services.errors import GlossaError, NotFound
+from services.gateway.soundness import checksum
 
 Stage = Literal["translate", "score", "alternative"]
 
@@ -72,15 +73,17 @@ class Transaction:
         """Appends one event, whether its session is there or not."""
         event = gateway_pb2.JournalEvent(session_id=session_id, **payload)
         event.time.FromMilliseconds(self.time_ms)
+        content = event.SerializeToString()
         cursor = self.connection.execute(
-            "INSERT INTO events (session_id, kind, segment_id, language, event) "
-            "VALUES (?, ?, ?, ?, ?)",
+            "INSERT INTO events (session_id, kind, segment_id, language, event, checksum) "
+            "VALUES (?, ?, ?, ?, ?, ?)",
             (
                 session_id,
                 event.WhichOneof("event"),
                 segment_id,
                 language,
-                event.SerializeToString(),
+                content,
+                checksum(content),
             ),
         )
         event.sequence = int(cursor.lastrowid or 0)

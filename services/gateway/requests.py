@@ -11,6 +11,7 @@ from services.errors import InvalidInput
 MAX_TARGET_LANGUAGES = 8
 MAX_NAME_CHARACTERS = 200  # of titles and people
 MAX_PHRASES = 500
+MAX_PHRASE_CHARACTERS = 200  # of one; stt listens for words and names
 MAX_TEXT_CHARACTERS = 2000
 MAX_ANNOUNCEMENT_CHARACTERS = 500
 _REVIEW_ID = re.compile(r"[\x21-\x7e]{1,64}")
@@ -42,6 +43,10 @@ def check_new_session(config: gateway_pb2.SessionConfig) -> None:
         )
     if len(config.phrases) > MAX_PHRASES:
         raise InvalidInput("TOO_MANY_PHRASES", f"a session has at most {MAX_PHRASES} phrases")
+    if any(len(phrase) > MAX_PHRASE_CHARACTERS for phrase in config.phrases):
+        raise InvalidInput(
+            "PHRASE_TOO_LONG", f"a phrase has at most {MAX_PHRASE_CHARACTERS} characters"
+        )
 
 
 def checked_review(

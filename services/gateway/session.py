@@ -8,10 +8,11 @@ from dataclasses import asdict
 import structlog
 
 from glossa.gateway.v1 import gateway_pb2
-from services.audio import SAMPLE_RATE_HERTZ
-from services.errors import GlossaError, InvalidInput, Unavailable
+from services.audio import BYTES_PER_SAMPLE, SAMPLE_RATE_HERTZ
+from services.errors import GlossaError, InvalidInput, OutOfRange, Unavailable
 from services.gateway import metrics
 from services.gateway.answers import Answers
+from services.gateway.audio_limits import Pace, check_length
 from services.gateway.heard import append_gap
 from services.gateway.held import append_go_on, append_hold
 from services.gateway.intake import Intake
@@ -50,6 +51,9 @@ class Session:
             unsent_limit_s=surroundings.settings.unsent_audio_limit_s,
             kept_limit_s=surroundings.settings.replay_audio_limit_s,
             on_safe=self._wake_speaker,
+        )
+        self._pace = Pace(
+            surroundings.settings.audio_burst_s, surroundings.settings.audio_speed_limit
         )
         self._lags = Lags(config.target_languages)
         answers = Answers(config, surroundings, progress, self._intake, self._lags)
@@ -97,19 +101,23 @@ class Session:
     async def take_audio(
         self, speaker: Speaker, first_sample: int, data: bytes
     ) -> gateway_pb2.AudioGap | None:
-        """Takes a chunk in, waiting while there is no room; returns the gap before it, if any.
+        """Takes a chunk in, waiting while it comes too fast or there is no room.
+
+        Returns:
+            The gap before it, if any.
 
         Raises:
             InvalidInput: the chunk breaks a rule of services.audio.SampleClock.
+            OutOfRange: SESSION_TOO_LONG, and the session ends.
             Superseded, WrongState: the session is no longer this speaker's.
         """
-        while not self._intake.has_room():
-            await self._intake.room_changed()
-            speaker.check()
-        speaker.check()
+        duration_s = len(data) / BYTES_PER_SAMPLE / SAMPLE_RATE_HERTZ
+        await self._turn(speaker, duration_s)
         self._check_open()
+        self._check_length(first_sample, data)
         # Before anything is waited for: what is counted in will not be sent again.
         taken = self._intake.take(first_sample, data)
+        self._pace.count(duration_s)
         gap = None
         if taken.missing is not None:
             gap = gateway_pb2.AudioGap(
@@ -120,7 +128,7 @@ class Session:
         if self.config.store_audio:
             for piece in taken.kept:
                 await self._with.audio_store.write(self.session_id, *piece)
-        metrics.AUDIO_SECONDS.inc(len(data) / 2 / SAMPLE_RATE_HERTZ)
+        metrics.AUDIO_SECONDS.inc(duration_s)
         return gap
 
     def receipt(self) -> gateway_pb2.AudioReceipt:
@@ -284,6 +292,20 @@ class Session:
         log.info("session_ended", session_id=self.session_id, final_count=closed.final_count)
 
     # Inside
+
+    async def _turn(self, speaker: Speaker, duration_s: float) -> None:
+        while (wait_s := self._pace.wait_s(duration_s)) or not self._intake.has_room():
+            await (asyncio.sleep(wait_s) if wait_s else self._intake.room_changed())
+            speaker.check()
+        speaker.check()
+
+    def _check_length(self, first_sample: int, data: bytes) -> None:
+        limit_s = self._with.settings.session_limit_s
+        try:
+            check_length(limit_s, self.next_sample, first_sample, data)
+        except OutOfRange:
+            self.finish(gateway_pb2.END_REASON_TOO_LONG)
+            raise
 
     def _check_open(self) -> None:
         if self._end_reason is not None:

@@ -42,6 +42,18 @@ class GatewaySettings(ServiceSettings):
     max_sessions: int = Field(
         16, ge=1, description="sessions open at once; stt must serve as many streams"
     )
+    session_limit_s: float = Field(
+        43_200.0, gt=0, le=86_400, description="audio of one session, its gaps included"
+    )
+    audio_burst_s: float = Field(
+        600.0, ge=3, description="audio of a session that may come as fast as it is taken"
+    )
+    audio_speed_limit: float = Field(
+        10.0,
+        gt=0,
+        description="how many times faster than real time it may come after that; the speaker is "
+        "held back",
+    )
     resume_window_s: float = Field(
         120.0, gt=0, description="how long a session waits for its speaker to come back"
     )

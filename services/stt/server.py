@@ -40,6 +40,7 @@ AUDIO_SECONDS = prometheus_client.Counter(
 )
 
 
+MAX_PHRASE_CHARACTERS = 200
 _CORRECTIONS_PREFIX = "corrections_"
 
 
@@ -195,6 +196,10 @@ class _SttServicer(stt_pb2_grpc.SttServiceServicer):
         check_format(
             config.format.encoding, config.format.sample_rate_hertz, config.format.channel_count
         )
+        if any(len(phrase) > MAX_PHRASE_CHARACTERS for phrase in config.phrases):
+            raise InvalidInput(
+                "PHRASE_TOO_LONG", f"a phrase has at most {MAX_PHRASE_CHARACTERS} characters"
+            )
         languages = tiers.final.current.capabilities.languages
         return StreamOptions(
             language=config.language,

@@ -20,6 +20,7 @@ class EndReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     END_REASON_OPERATOR: _ClassVar[EndReason]
     END_REASON_ABANDONED: _ClassVar[EndReason]
     END_REASON_REFUSED: _ClassVar[EndReason]
+    END_REASON_TOO_LONG: _ClassVar[EndReason]
 
 class EngineState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -35,6 +36,7 @@ END_REASON_FINISHED: EndReason
 END_REASON_OPERATOR: EndReason
 END_REASON_ABANDONED: EndReason
 END_REASON_REFUSED: EndReason
+END_REASON_TOO_LONG: EndReason
 ENGINE_STATE_UNSPECIFIED: EngineState
 ENGINE_STATE_SERVING: EngineState
 ENGINE_STATE_NOT_SERVING: EngineState

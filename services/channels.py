@@ -14,7 +14,7 @@ import grpc
 
 from services.bearer_channel import BearerChannel, BearerInterceptor
 from services.certificates import CLIENT, read_certificates
-from services.errors import InvalidInput
+from services.token_file import read_token
 
 # Without these a peer buffers minutes of PCM before write() blocks and a frozen peer goes unnoticed
 # for a minute: the bandwidth probe grows HTTP/2 windows without limit, and keepalive alone has no
@@ -76,18 +76,6 @@ def client_identity(environment: Mapping[str, str]) -> Identity:
     if not token and (file := environment.get("GLOSSA_TOKEN_FILE")):
         token = read_token(Path(file))
     return Identity(Path(directory) if directory else None, token=token)
-
-
-def read_token(path: Path) -> str:
-    """The token in a file, without the line's end. Raises InvalidInput TOKEN_UNREADABLE."""
-    try:
-        token = path.read_text(encoding="ascii").strip()
-    except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or "it holds more than letters, digits and signs"
-        raise InvalidInput("TOKEN_UNREADABLE", f"cannot read a token in {path}: {why}") from error
-    if not token:
-        raise InvalidInput("TOKEN_UNREADABLE", f"there is no token in {path}")
-    return token
 
 
 def open_channel(address: str) -> grpc.aio.Channel:

@@ -13,6 +13,7 @@ import prometheus_client
 import structlog
 
 from services.errors import GlossaError, abort
+from services.rpc_wrapping import wrapped
 
 log = structlog.get_logger()
 
@@ -37,36 +38,13 @@ class RpcLog(grpc.aio.ServerInterceptor):
         if handler is None or details.method.startswith("/grpc."):
             return handler
         method = details.method
-        if handler.response_streaming:
-            inner_stream = handler.unary_stream or handler.stream_stream
 
-            async def stream(request: Any, context: grpc.aio.ServicerContext) -> AsyncIterator[Any]:
-                async with _observed(method, context):
-                    responses = inner_stream(request, context)
-                    try:
-                        async for response in responses:
-                            yield response
-                    finally:
-                        await responses.aclose()
-
-            factory = (
-                grpc.stream_stream_rpc_method_handler
-                if handler.request_streaming
-                else grpc.unary_stream_rpc_method_handler
-            )
-            return factory(stream, handler.request_deserializer, handler.response_serializer)
-        inner_unary = handler.unary_unary or handler.stream_unary
-
-        async def unary(request: Any, context: grpc.aio.ServicerContext) -> Any:
+        @contextlib.asynccontextmanager
+        async def around(request: Any, context: grpc.aio.ServicerContext) -> AsyncIterator[Any]:
             async with _observed(method, context):
-                return await inner_unary(request, context)
+                yield request
 
-        factory = (
-            grpc.stream_unary_rpc_method_handler
-            if handler.request_streaming
-            else grpc.unary_unary_rpc_method_handler
-        )
-        return factory(unary, handler.request_deserializer, handler.response_serializer)
+        return wrapped(handler, around)
 
 
 @contextlib.asynccontextmanager

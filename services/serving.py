@@ -23,8 +23,9 @@ from grpc_health.v1 import health, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from services import logs
+from services.access import Access
 from services.callers import KnownCallers
-from services.channels import FLOW_CONTROL_OPTIONS, Identity, identify, read_token
+from services.channels import FLOW_CONTROL_OPTIONS, Identity, identify
 from services.conditions import Conditions, health_status
 from services.errors import GlossaError
 from services.operator_http import Heartbeat, cannot_listen, operator_http
@@ -32,6 +33,7 @@ from services.rpc_limits import RpcLimits
 from services.rpc_log import RpcLog
 from services.settings import ServiceSettings, is_loopback
 from services.tls_listening import grpc_credentials
+from services.tokens import TokenBook
 
 log = structlog.get_logger()
 
@@ -96,10 +98,7 @@ def run(
 
 
 def _identity(name: str, settings: ServiceSettings) -> Identity:
-    token = settings.token.get_secret_value()
-    if not token and settings.token_file is not None:
-        token = read_token(settings.token_file)
-    return Identity(settings.certificates_dir, name, token)
+    return Identity(settings.certificates_dir, name, settings.token.get_secret_value())
 
 
 async def _serve(app: App, settings: ServiceSettings, conditions: Conditions) -> None:
@@ -108,10 +107,12 @@ async def _serve(app: App, settings: ServiceSettings, conditions: Conditions) ->
     for signal_number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signal_number, stop.set)
 
+    book = TokenBook(settings.tokens_file, settings.plain_tokens, settings.open_roles)
     server = grpc.aio.server(
         interceptors=[
             RpcLog(),
             *_caller_check(settings),
+            Access(book, is_trusted=settings.is_trusted),
             RpcLimits(settings.calls_per_host, settings.first_message_timeout_s),
         ],
         options=[

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ipaddress
 import re
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, NoReturn, Self, TypeVar
 
@@ -19,6 +20,7 @@ from pydantic import (
     Field,
     SecretStr,
     ValidationError,
+    field_validator,
     model_validator,
 )
 from pydantic_settings import (
@@ -29,6 +31,9 @@ from pydantic_settings import (
     SettingsConfigDict,
     SettingsError,
 )
+
+from services.errors import InvalidInput
+from services.token_file import Role, Roles, TokenEntry, hash_of, read_token, read_tokens
 
 # Every port sits below 32768, outside Linux's ephemeral range, where a client's port could take it.
 # A stack on another base keeps the same offsets (`./glossa up --port-base`).
@@ -92,7 +97,7 @@ NO_TOKEN = SecretStr("")
 OptionalPath = Annotated[Path | None, BeforeValidator(lambda value: None if value == "" else value)]
 
 # Settings that hold for a whole stack unless a service has its own.
-STACK_SETTINGS = frozenset({"certificates_dir", "token", "token_file"})
+STACK_SETTINGS = frozenset({"certificates_dir", "token", "token_file", "tokens_file"})
 
 
 class _StackVariables(EnvSettingsSource):
@@ -112,6 +117,8 @@ class ServiceSettings(BaseSettings):
 
     # Whose certificates may call, by the common name; empty: whoever reaches the port.
     callers: ClassVar[tuple[str, ...]] = ()
+    # What a token that is set by itself is for, by its setting.
+    plain_token_roles: ClassVar[Mapping[str, Role]] = {}
 
     host: str = Field("127.0.0.1", description="address to listen on")
     grpc_port: int = Field(ge=1, le=65535, description="port of the gRPC server")
@@ -126,6 +133,11 @@ class ServiceSettings(BaseSettings):
     )
     token: Token = Field(NO_TOKEN, description="what it brings to the services that it calls")
     token_file: OptionalPath = Field(None, description="file that holds `token`")
+    tokens_file: OptionalPath = Field(
+        None,
+        description="file of `./glossa tokens`: with it whoever calls the service has to bring a "
+        "token; read again when it changes",
+    )
     reflection: bool = Field(False, description="serve gRPC reflection")
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["auto", "json", "console"] = Field(
@@ -159,6 +171,67 @@ class ServiceSettings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """The service's own variables first, then those of the stack."""
         return (init_settings, env_settings, _StackVariables(settings_cls))
+
+    @model_validator(mode="before")
+    @classmethod
+    def _tokens_from_files(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """A token that is set wins over the one in a file."""
+        read = {}
+        for name in cls.model_fields:
+            token_name = name.removesuffix("_file")
+            if name.endswith("token_file") and values.get(name) and not values.get(token_name):
+                try:
+                    read[token_name] = read_token(Path(values[name]))
+                except InvalidInput as error:
+                    raise ValueError(error.message) from None
+        return {**values, **read}
+
+    @field_validator("tokens_file")
+    @classmethod
+    def _tokens_can_be_read(cls, path: Path | None) -> Path | None:
+        try:
+            if path is not None:
+                read_tokens(path)
+        except InvalidInput as error:
+            raise ValueError(error.message) from None
+        return path
+
+    @property
+    def plain_tokens(self) -> tuple[TokenEntry, ...]:
+        """Entries of the tokens that are set one by one."""
+        prefix = self.model_config.get("env_prefix", "")
+        given = ((name, getattr(self, name)) for name in self.plain_token_roles)
+        return tuple(
+            TokenEntry(
+                f"{prefix}{name.upper()}",
+                self.plain_token_roles[name],
+                hash_of(token.get_secret_value()),
+            )
+            for name, token in given
+            if token
+        )
+
+    @property
+    def open_roles(self) -> Roles:
+        """What nobody needs a token for, whatever tokens there are."""
+        return Roles()
+
+    @property
+    def is_trusted(self) -> bool:
+        """Whether only those reach the gRPC port whom one trusts without a token."""
+        has_certificate = bool(self.certificates_dir and self.callers)
+        return has_certificate or self.allow_plaintext or is_loopback(self.host)
+
+    @model_validator(mode="after")
+    def _refuse_strangers_beyond_loopback(self) -> Self:
+        if self.is_trusted or self.tokens_file or self.plain_tokens or not self.certificates_dir:
+            return self
+        prefix = self.model_config.get("env_prefix", "")
+        raise ValueError(
+            f"{prefix}HOST={self.host} can be reached from other machines, and nobody is asked for "
+            "a token there (NO_TOKEN_SET); make some with `./glossa tokens make operate --name "
+            "NAME`, and set GLOSSA_TOKENS_FILE to their file"
+        )
 
     @model_validator(mode="after")
     def _refuse_plaintext_beyond_loopback(self) -> Self:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hmac
 import ipaddress
 import math
 import socket
@@ -270,13 +269,6 @@ def bearer_token(request: web.Request) -> str:
     """What the Authorization header brings; empty without one, or with another scheme."""
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" else ""
-
-
-def is_same_secret(given: str, secret: str) -> bool:
-    """Compares in a time that tells nothing of `secret`."""
-    return hmac.compare_digest(
-        given.encode(errors="surrogateescape"), secret.encode(errors="surrogateescape")
-    )
 
 
 def _http_status(error: GlossaError) -> int:

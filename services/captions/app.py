@@ -33,7 +33,7 @@ class CaptionsApp:
 
     def register(self, server: grpc.aio.Server) -> None:
         captions_pb2_grpc.add_CaptionServiceServicer_to_server(
-            CaptionServicer(self._relay, self._settings.viewing_tokens), server
+            CaptionServicer(self._relay), server
         )
 
     @contextlib.asynccontextmanager

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, model_validator
@@ -12,6 +13,7 @@ from pydantic_settings import SettingsConfigDict
 
 from services.settings import (
     NO_TOKEN,
+    OptionalPath,
     Origins,
     ServiceSettings,
     Token,
@@ -19,6 +21,7 @@ from services.settings import (
     is_loopback,
     port,
 )
+from services.token_file import Role, Roles
 
 
 class CaptionsSettings(ServiceSettings):
@@ -28,6 +31,11 @@ class CaptionsSettings(ServiceSettings):
     model_config = SettingsConfigDict(
         env_prefix="GLOSSA_CAPTIONS_", frozen=True, extra="ignore", env_ignore_empty=True
     )
+    plain_token_roles: ClassVar[Mapping[str, Role]] = {
+        "operator_token": Role.OPERATE,
+        "ingest_token": Role.INGEST,
+        "view_token": Role.VIEW,
+    }
 
     grpc_port: int = Field(port("captions"), ge=1, le=65535)
     http_port: int = Field(port("captions_http"), ge=1, le=65535)
@@ -65,13 +73,16 @@ class CaptionsSettings(ServiceSettings):
     ingest_token: Token = Field(
         NO_TOKEN, description="wanted of who speaks through a browser's microphone; else as above"
     )
+    view_token_file: OptionalPath = Field(None, description="file that holds `view_token`")
+    operator_token_file: OptionalPath = Field(None, description="file that holds `operator_token`")
+    ingest_token_file: OptionalPath = Field(None, description="file that holds `ingest_token`")
+    anyone_may_view: bool = Field(
+        False, description="captions are for whoever reaches the ports, whatever tokens there are"
+    )
 
     upstream_address: str = Field(address("gateway"), description="host:port to follow")
     upstream_kind: Literal["gateway", "captions"] = Field(
         "gateway", description="gateway, or captions for a relay of a relay"
-    )
-    upstream_token: Token = Field(
-        NO_TOKEN, description="view token of the captions service that is followed, if it wants one"
     )
     gateway_address: str = Field(
         "",
@@ -114,10 +125,8 @@ class CaptionsSettings(ServiceSettings):
         return self.gateway_address or upstream
 
     @property
-    def viewing_tokens(self) -> tuple[str, ...]:
-        """Those with which captions may be read; empty: nobody needs one."""
-        tokens = (self.view_token, self.ingest_token, self.operator_token)
-        return tuple(each.get_secret_value() for each in tokens if each) if self.view_token else ()
+    def open_roles(self) -> Roles:
+        return Roles({Role.VIEW}) if self.anyone_may_view else Roles()
 
     @property
     def is_web_local(self) -> bool:

@@ -219,14 +219,11 @@ def _corrected_caption(correction: Any, session: _Session) -> Caption:
 class RelaySource:
     """Reads another captions service: its events are passed on as they are."""
 
-    def __init__(self, channel: grpc.aio.Channel, token: str) -> None:
-        self._metadata = [("authorization", f"Bearer {token}")] if token else None
+    def __init__(self, channel: grpc.aio.Channel) -> None:
         self._stub = captions_pb2_grpc.CaptionServiceStub(channel)
 
     def open(self, after_sequence: int) -> Any:
-        return self._stub.Subscribe(
-            captions_pb2.SubscribeRequest(after_sequence=after_sequence), metadata=self._metadata
-        )
+        return self._stub.Subscribe(captions_pb2.SubscribeRequest(after_sequence=after_sequence))
 
     def sequence(self, message: Any) -> tuple[int, bool]:
         if message.WhichOneof("event") == "caught_up":

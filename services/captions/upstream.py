@@ -76,7 +76,6 @@ class Upstream:
     def __init__(self, settings: CaptionsSettings) -> None:
         self._address = settings.upstream_address
         self._kind = settings.upstream_kind
-        self._token = settings.upstream_token.get_secret_value()
         self._session_limit = settings.session_limit
         self._cursor = 0
         self._journal_id = ""
@@ -87,7 +86,7 @@ class Upstream:
             source: Source = (
                 GatewaySource(channel, self._session_limit)
                 if self._kind == "gateway"
-                else RelaySource(channel, self._token)
+                else RelaySource(channel)
             )
             while True:
                 call = source.open(self._cursor)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, ClassVar, Self
 from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, SecretStr, field_validator, model_validator
@@ -15,6 +16,7 @@ from services.collector.composite import Weights
 from services.collector.redis_client import url_with_password
 from services.settings import (
     NO_TOKEN,
+    OptionalPath,
     Origins,
     ServiceSettings,
     Token,
@@ -22,6 +24,7 @@ from services.settings import (
     is_loopback,
     port,
 )
+from services.token_file import Role
 
 
 def _calibration(value: object) -> object:
@@ -35,6 +38,7 @@ class CollectorSettings(ServiceSettings):
     """What is followed, where the pairs go, and what makes a pair good."""
 
     model_config = SettingsConfigDict(env_prefix="GLOSSA_COLLECTOR_", frozen=True, extra="ignore")
+    plain_token_roles: ClassVar[Mapping[str, Role]] = {"review_token": Role.REVIEW}
 
     grpc_port: int = Field(port("collector"), ge=1, le=65535, description="port of the gRPC server")
     http_port: int = Field(
@@ -59,6 +63,8 @@ class CollectorSettings(ServiceSettings):
         description="what reviewers must know, 16 characters or more; may only be empty when the "
         "web port can be reached from this machine alone",
     )
+
+    review_token_file: OptionalPath = Field(None, description="file that holds `review_token`")
 
     review_lease_s: float = Field(
         120.0,
@@ -141,12 +147,12 @@ class CollectorSettings(ServiceSettings):
     @model_validator(mode="after")
     def _refuse_open_review_beyond_loopback(self) -> Self:
         host = self.web_published_host or self.web_host or self.host
-        if self.review_token.get_secret_value() or is_loopback(host):
+        if self.review_token or self.tokens_file or is_loopback(host):
             return self
         raise ValueError(
             f"the review page on {host} can be reached from other machines, and anyone there could "
             "change what is trained on; set GLOSSA_COLLECTOR_REVIEW_TOKEN (openssl rand -hex 16 "
-            "makes one), or GLOSSA_COLLECTOR_WEB_HOST=127.0.0.1"
+            "makes one) or GLOSSA_TOKENS_FILE, or GLOSSA_COLLECTOR_WEB_HOST=127.0.0.1"
         )
 
     @model_validator(mode="after")

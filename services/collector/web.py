@@ -14,10 +14,12 @@ from pathlib import Path
 import structlog
 from aiohttp import web
 
+from services.access import no_token_set, role_too_small
 from services.collector.review import Reviews
 from services.collector.settings import CollectorSettings
 from services.collector.web_api import ReviewApi
-from services.errors import Unauthenticated
+from services.token_file import Role
+from services.tokens import TokenBook
 from services.web import (
     Handler,
     add_pages,
@@ -27,7 +29,6 @@ from services.web import (
     check_json,
     check_origin,
     expected_names,
-    is_same_secret,
     listening,
 )
 
@@ -45,7 +46,9 @@ class ReviewSite:
         self._reviews = reviews
         self._settings = settings
         self._host = settings.web_host or settings.host
-        self._token = settings.review_token.get_secret_value()
+        self._book = TokenBook(settings.tokens_file, settings.plain_tokens, settings.open_roles)
+        # Beyond this machine the settings want a token.
+        self._is_open = Role.REVIEW in self._book.open_to_all(is_trusted=True)
         self._names = expected_names(settings.allowed_origins)
 
     @contextlib.asynccontextmanager
@@ -65,10 +68,17 @@ class ReviewSite:
         if not request.path.startswith("/api/"):
             return await handler(request)
         check_origin(request, self._settings.allowed_origins)
-        if self._token and not is_same_secret(bearer_token(request), self._token):
-            raise Unauthenticated(
-                "TOKEN_REFUSED",
-                "the token that GLOSSA_COLLECTOR_REVIEW_TOKEN sets is wanted; ask who runs Glossa",
-            )
+        if not self._is_open:
+            self._check_token(request)
         check_json(request)
         return await handler(request)
+
+    def _check_token(self, request: web.Request) -> None:
+        """Raises Unauthenticated, Forbidden, Overloaded."""
+        if not self._book.grants(Role.REVIEW):
+            raise no_token_set(Role.REVIEW)
+        holder = self._book.check(
+            bearer_token(request), request.remote or "", request.rel_url.raw_path
+        )
+        if Role.REVIEW not in holder.roles:
+            raise role_too_small(holder, Role.REVIEW)

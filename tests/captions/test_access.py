@@ -196,7 +196,7 @@ async def test_a_view_token_alone_closes_everything_to_who_has_none(
 ) -> None:
     captions = await start_captions(view_token=TOKENS["view"])
     refusals = await _refusals(captions)
-    assert refusals == dict.fromkeys(_routes_that_want("view"), "TOKEN_REFUSED") | dict.fromkeys(
+    assert refusals == dict.fromkeys(_routes_that_want("view"), "TOKEN_WANTED") | dict.fromkeys(
         _routes_that_want("operate", "ingest"), "NO_TOKEN_SET"
     )
 

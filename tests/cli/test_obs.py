@@ -228,7 +228,7 @@ async def test_what_captions_refuses_for_good_ends_it_with_the_reason(
     captions = await start_captions(view_token=TOKEN)
     async with showing(obs, captions) as verb:
         assert await verb.ended() == 1
-    assert "(TOKEN_REFUSED)" in verb.said[-1]
+    assert "(TOKEN_WANTED)" in verb.said[-1]
     async with showing(obs, captions, "--session", "nowhere", "--token", TOKEN) as verb:
         assert await verb.ended() == 1
     assert "(UNKNOWN_SESSION)" in verb.said[-1]

@@ -58,7 +58,7 @@ async def test_the_display_in_python_says_why_it_is_sent_away(
     async with asyncio.timeout(DEADLINE_S):
         _, said = await process.communicate()
     assert process.returncode == 1
-    assert said.decode().startswith("TOKEN_REFUSED: ")
+    assert said.decode().startswith("TOKEN_UNKNOWN: ")
 
 
 async def test_the_display_in_javascript_goes_on_where_it_was_when_captions_was_killed(

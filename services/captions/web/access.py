@@ -2,12 +2,12 @@
 
 Pages are open to all, they hold nothing. What they ask for wants a role:
 
-view       captions and what belongs to them    the view token; anyone while none is set
-ingest     /operator/microphone                 the ingest token
-operate    the rest of /operator/               the operator's token
+view       captions and what belongs to them
+ingest     /operator/microphone
+operate    the rest of /operator/
 
-The ingest token is good for view, too, the operator's for everything. While neither it nor the view
-token is set, who sits at this machine needs none: then nobody else reaches the port.
+Which token is good for which, and what nobody needs one for, is told by the book of tokens. A token
+of some sessions alone names one of them in each address; a list shows it no other.
 
 A token comes in `Authorization: Bearer`, in the cookie of /sign-in, or as `?token=` from programs
 that can do neither (OBS, VLC).
@@ -15,19 +15,16 @@ that can do neither (OBS, VLC).
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 from collections.abc import Sequence
-from dataclasses import dataclass
-from enum import Enum
 from typing import Any
 
-import structlog
 from aiohttp import web
 
+from services.access import check_session, no_token_set, role_too_small
 from services.captions.settings import CaptionsSettings
-from services.captions.web.wrong_tokens import WrongTokens
-from services.errors import Forbidden, Unauthenticated
+from services.errors import Unauthenticated
+from services.token_file import Role, Roles, TokenEntry, key_of
+from services.tokens import TokenBook
 from services.web import (
     Handler,
     bearer_token,
@@ -35,45 +32,20 @@ from services.web import (
     check_json,
     check_origin,
     expected_names,
-    is_same_secret,
     json_answer,
     json_object,
     text_field,
 )
 
-log = structlog.get_logger()
-
-_COOKIE_PURPOSE = b"glossa captions cookie"
+# What /access may answer, in this order.
+_ROLES = (Role.VIEW, Role.INGEST, Role.OPERATE)
 _FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Proto", "X-Real-IP", "Via")
 _MICROPHONE = "/operator/microphone"
 _OPERATOR = "/operator/"
-
-
-class Role(Enum):
-    """What somebody may do; by the names that /access gives."""
-
-    VIEW = "view"
-    INGEST = "ingest"
-    OPERATE = "operate"
-
-
-Roles = frozenset[Role]
-
-
-@dataclass(frozen=True, slots=True)
-class _Secret:
-    """A token, and the cookie that stands for it.
-
-    The cookie is made of the token, so that it outlives a restart and ends with the token; the
-    token cannot be made of it.
-    """
-
-    token: str
-    roles: Roles
-
-    @property
-    def cookie(self) -> str:
-        return hmac.new(self.token.encode(), _COOKIE_PURPOSE, hashlib.sha256).hexdigest()
+_SESSIONS = "/sessions"
+_WEB_SOCKET = "/ws"
+_EVENTS = "/events"
+_HOLDER = web.RequestKey("holder", TokenEntry)
 
 
 class Access:
@@ -84,10 +56,9 @@ class Access:
         self._names = expected_names((*settings.allowed_origins, settings.public_url))
         # Cookies know no ports: another captions service on this machine has its own.
         self._cookie_name = f"glossa_captions_{settings.web_port}"
-        self._secrets = _secrets(settings)
-        self._anybody = _roles_without_token(settings)
+        self._book = TokenBook(settings.tokens_file, settings.plain_tokens, settings.open_roles)
+        self._anybody = self._book.open_to_all(is_trusted=settings.is_web_local)
         self._pages: frozenset[str] = frozenset()
-        self._wrong_tokens = WrongTokens()
 
     def routes(self) -> Sequence[web.RouteDef]:
         return [web.get("/access", self._access), web.post("/sign-in", self._sign_in)]
@@ -109,24 +80,24 @@ class Access:
         check_origin(request, self._allowed_origins)
         check_json(request)
         if path not in ("/access", "/sign-in"):
-            self._check_role(request, _wanted_role(path))
+            self._check_role(request, path)
         return await handler(request)
 
     async def _access(self, request: web.Request) -> web.Response:
-        return json_answer(_answer(self._without_token(request) | self._roles(request)))
+        holders, _ = self._holders(request)
+        roles = self._without_token(request).union(*(each.roles for each in holders))
+        return json_answer(_answer(roles))
 
     async def _sign_in(self, request: web.Request) -> web.Response:
         token = text_field(await json_object(request), "token")
-        secret = self._secret(request, token) if token else None
-        if secret is None:
-            raise _refused(token)
-        before = self._secret_of_cookie(request)
-        answer = json_answer(_answer(self._without_token(request) | secret.roles))
+        holder = self._checked(request, token)
+        before = self._holder_by_cookie(request)
+        answer = json_answer(_answer(self._without_token(request) | holder.roles))
         # An operator who follows a link for phones stays an operator.
-        if before is None or not before.roles > secret.roles:
+        if before is None or not before.roles > holder.roles:
             answer.set_cookie(
                 self._cookie_name,
-                secret.cookie,
+                key_of(token),
                 path="/",
                 httponly=True,
                 samesite="Strict",
@@ -134,22 +105,23 @@ class Access:
             )
         return answer
 
-    def _check_role(self, request: web.Request, wanted: Role) -> None:
+    def _check_role(self, request: web.Request, path: str) -> None:
+        wanted = _wanted_role(path)
         if wanted in self._without_token(request):
             return
-        if not any(wanted in secret.roles for secret in self._secrets):
-            raise Forbidden(
-                "NO_TOKEN_SET",
-                f"who may {wanted.value} here has not been said: set GLOSSA_CAPTIONS_"
-                f"{'INGEST' if wanted is Role.INGEST else 'OPERATOR'}_TOKEN and start captions "
-                "again (openssl rand -hex 16 makes a token)",
-            )
-        roles = self._roles(request)
-        if wanted in roles:
-            return
-        if roles:
-            raise Forbidden("ROLE_REFUSED", f"this token is not good to {wanted.value}")
-        raise _refused(_given_token(request))
+        if not self._book.grants(wanted):
+            raise no_token_set(wanted)
+        holders, refusal = self._holders(request)
+        good = [each for each in holders if wanted in each.roles]
+        if good:
+            holder = min(good, key=lambda each: len(each.sessions))  # none: all of them
+            if path != _SESSIONS:
+                check_session(holder, _named_session(request, path))
+            request[_HOLDER] = holder
+        elif holders:
+            raise role_too_small(holders[0], wanted)
+        else:
+            raise refusal
 
     def _without_token(self, request: web.Request) -> Roles:
         """What a proxy on this machine passes on comes from elsewhere: it may be read, no more."""
@@ -157,54 +129,33 @@ class Access:
             return self._anybody & {Role.VIEW}
         return self._anybody
 
-    def _roles(self, request: web.Request) -> Roles:
-        """What the caller's token or cookie is good for. Raises Overloaded."""
-        token = _given_token(request)
-        by_token = self._secret(request, token) if token else None
-        by_cookie = self._secret_of_cookie(request)
-        return Roles().union(*(each.roles for each in (by_token, by_cookie) if each is not None))
+    def _holders(self, request: web.Request) -> tuple[list[TokenEntry], Unauthenticated]:
+        """Whose token and whose cookie the caller brings, and what else is to be told them.
 
-    def _secret(self, request: web.Request, token: str) -> _Secret | None:
-        peer = request.remote or ""
-        self._wrong_tokens.check(peer)
-        # No token has a blank; a plus that nobody escaped in an address comes as one.
-        given = token.replace(" ", "+")
-        found = self._first(given, [secret.token for secret in self._secrets])
-        if found is None:
-            self._wrong_tokens.count(peer)
-            # As it came: what is unescaped could steer the terminal that shows the log.
-            log.warning("token_refused", peer=peer, path=request.rel_url.raw_path[:200])
-        return found
+        Raises Overloaded.
+        """
+        by_cookie = self._holder_by_cookie(request)
+        holders = [] if by_cookie is None else [by_cookie]
+        try:
+            token = _given_token(request)
+            return [self._checked(request, token), *holders], Unauthenticated("", "")
+        except Unauthenticated as refusal:
+            return holders, refusal
 
-    def _secret_of_cookie(self, request: web.Request) -> _Secret | None:
-        given = request.cookies.get(self._cookie_name, "")
-        return self._first(given, [secret.cookie for secret in self._secrets])
+    def _checked(self, request: web.Request, token: str) -> TokenEntry:
+        """Raises Unauthenticated; Overloaded."""
+        # As it came: what is unescaped could steer the terminal that shows the log.
+        return self._book.check(token, request.remote or "", request.rel_url.raw_path)
 
-    def _first(self, given: str, values: Sequence[str]) -> _Secret | None:
-        """The secret that `given` stands for; compared with all of them whatever it is."""
-        is_same = [is_same_secret(given, value) for value in values]
-        return self._secrets[is_same.index(True)] if any(is_same) else None
+    def _holder_by_cookie(self, request: web.Request) -> TokenEntry | None:
+        key = request.cookies.get(self._cookie_name, "")
+        return self._book.holder_of_key(key) if key else None
 
 
-def _secrets(settings: CaptionsSettings) -> list[_Secret]:
-    """The mightiest first: the same token may have been set twice."""
-    given = (
-        (settings.operator_token, Roles(Role)),
-        (settings.ingest_token, Roles({Role.VIEW, Role.INGEST})),
-        (settings.view_token, Roles({Role.VIEW})),
-    )
-    return [_Secret(token.get_secret_value(), roles) for token, roles in given if token]
-
-
-def _roles_without_token(settings: CaptionsSettings) -> Roles:
-    if settings.view_token:
-        return Roles()  # who may not even read may do nothing else
-    roles = {Role.VIEW}
-    if settings.is_web_local and not settings.ingest_token:
-        roles.add(Role.INGEST)
-    if settings.is_web_local and not settings.operator_token:
-        roles.add(Role.OPERATE)
-    return Roles(roles)
+def may_see(request: web.Request, session_id: str) -> bool:
+    """Whether a list that the caller gets may name a session."""
+    holder = request.get(_HOLDER)
+    return holder is None or holder.reaches(session_id)
 
 
 def _wanted_role(path: str) -> Role:
@@ -213,24 +164,24 @@ def _wanted_role(path: str) -> Role:
     return Role.OPERATE if path.startswith(_OPERATOR) else Role.VIEW
 
 
+def _named_session(request: web.Request, path: str) -> str:
+    """Of which session an address is; what a microphone is for comes only after its address."""
+    if path in (_WEB_SOCKET, _EVENTS):
+        return request.query.get("session", "")
+    return request.match_info.get("session_id", "")
+
+
 def _answer(roles: Roles) -> dict[str, Any]:
     """`wants_token`: not even captions may be read without one."""
     return {
-        "roles": [role.value for role in Role if role in roles],
+        "roles": [role.value for role in _ROLES if role in roles],
         "wants_token": Role.VIEW not in roles,
     }
 
 
 def _given_token(request: web.Request) -> str:
-    return bearer_token(request) or request.query.get("token", "")
-
-
-def _refused(token: str) -> Unauthenticated:
-    """`token` is what was given; empty: none."""
-    what = "this token is not the right one" if token else "a token is wanted here"
-    return Unauthenticated(
-        "TOKEN_REFUSED", f"{what}; open the link that you were given, or ask for it"
-    )
+    # No token has a blank; a plus that nobody escaped in an address comes as one.
+    return bearer_token(request) or request.query.get("token", "").replace(" ", "+")
 
 
 def _is_encrypted(request: web.Request) -> bool:

@@ -16,6 +16,7 @@ from services.captions.transcripts.archive import Archive
 from services.captions.transcripts.export import FORMATS, Export, ExportRequest, exported
 from services.captions.transcripts.memory import remembered
 from services.captions.transcripts.turns import Turns
+from services.captions.web.access import may_see
 from services.captions.web.attachment import disposition
 from services.captions.web.transcript_query import export_request
 from services.errors import NotFound
@@ -45,7 +46,11 @@ class TranscriptApi:
 
     async def _sessions(self, request: web.Request) -> web.Response:
         await self._relay.ready()
-        sessions = [_session(record) for record in self._relay.sessions()]
+        sessions = [
+            _session(record)
+            for record in self._relay.sessions()
+            if may_see(request, record.session_id)
+        ]
         return json_answer({"sessions": sessions})
 
     async def _file(self, request: web.Request) -> web.Response:

@@ -63,6 +63,8 @@ function showButtons() {
   byId("actions").hidden = item === null;
 }
 
+const WANTS_TOKEN = new Set(["TOKEN_WANTED", "TOKEN_UNKNOWN", "TOKEN_EXPIRED", "ROLE_TOO_SMALL"]);
+
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 // ---- Operations -------------------------------------------------------------------------------
@@ -80,7 +82,7 @@ async function patiently(send) {
         tell("connection", `${error.message} What you typed is kept; trying again.`);
         await pause(waitMs);
         waitMs = Math.min(2 * waitMs, LONGEST_BACKOFF_MS);
-      } else if (error.reason === "TOKEN_REFUSED") {
+      } else if (WANTS_TOKEN.has(error.reason)) {
         await askToken(error.message);
       } else {
         throw error;

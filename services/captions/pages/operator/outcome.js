@@ -3,7 +3,7 @@
 import { Refused } from "../shared/access.js";
 import { askForToken } from "./sign-in.js";
 
-const WANTS_TOKEN = new Set(["TOKEN_REFUSED", "ROLE_REFUSED"]);
+const WANTS_TOKEN = new Set(["TOKEN_WANTED", "TOKEN_UNKNOWN", "TOKEN_EXPIRED", "ROLE_TOO_SMALL"]);
 
 const byId = (id) => document.getElementById(id);
 

@@ -234,7 +234,7 @@ export class Feed {
     const attempt = this.#attempt;
     try {
       const access = await checkAccess();
-      if (!access.view) throw new Refused("TOKEN_REFUSED", "A token is wanted here.");
+      if (!access.view) throw new Refused("TOKEN_WANTED", "A token is wanted here.");
     } catch (error) {
       if (attempt === this.#attempt) this.#fail(error, () => this.#probe());
       return;

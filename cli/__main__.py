@@ -22,6 +22,7 @@ VERBS = {
     "translate": Verb("cli.translate", "translate", "Translate a text, or lines from stdin."),
     "transcribe": Verb("cli.transcribe", "transcribe", "Write down what a recording says."),
     "models": Verb("cli.models", "models", "Get models, list them, verify them."),
+    "certs": Verb("cli.certs", "certs", "Make certificates, so that everything is encrypted."),
     "doctor": Verb("cli.doctor", "doctor", "Check this machine, and say what to do."),
     "test": Verb("cli.test", "test", "Check the code and run its tests."),
     "bench": Verb("cli.bench", "bench", "Measure."),

@@ -35,6 +35,8 @@ async def examine(profile: str | None) -> tuple[list[Finding], str]:
     variables = {**read_profile(profile), **os.environ}
     findings = [_python(), *_tools(), _portaudio(), _disk(_state_dir(description))]
     findings.append(installed_runtimes())
+    if directory := os.environ.get("GLOSSA_CERTIFICATES_DIR"):
+        findings.append(_certificates(Path(directory)))
     findings.append(Finding(f"profile {profile}", good=True))
     findings += await asyncio.to_thread(examine_profile, profile, variables)
     if description is None:
@@ -104,6 +106,12 @@ def _disk(state_dir: Path) -> Finding:
         good=free_bytes >= _FREE_BYTES,
         advice="" if free_bytes >= _FREE_BYTES else "make room, or use another --state-dir",
     )
+
+
+def _certificates(directory: Path) -> Finding:
+    from cli.certificate_list import finding
+
+    return finding(directory)
 
 
 def _ports() -> Finding:

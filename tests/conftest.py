@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from cli.certificate_authority import make_all
 from cli.stack import python_of
+
+MakeCertificates = Callable[..., Path]
 
 
 @pytest.fixture(scope="session")
@@ -22,6 +26,24 @@ def qe_python() -> str:
             pytest.fail(missing)
         pytest.skip(missing)
     return python
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> MakeCertificates:
+    """Makes a directory of certificates, each time of another authority, for some days."""
+
+    def make(**more: int) -> Path:
+        folder = tmp_path_factory.mktemp("certificates")
+        make_all(folder, ("glossa.local", "192.168.1.10"), **more)
+        return folder
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def certificates_dir(certificates: MakeCertificates) -> Path:
+    """A directory of certificates, to be left as it is."""
+    return certificates()
 
 
 @pytest.fixture(scope="module")

@@ -24,6 +24,7 @@ class BoundedThreadingMixIn(socketserver.ThreadingMixIn):
     """
 
     daemon_threads = True
+    request_queue_size = 128  # while the newest connections wait for a thread to be cut
 
     def __init__(self, *args: Any, **named: Any) -> None:
         self._changing = threading.Lock()

@@ -23,6 +23,7 @@ VERBS = {
     "transcribe": Verb("cli.transcribe", "transcribe", "Write down what a recording says."),
     "models": Verb("cli.models", "models", "Get models, list them, verify them."),
     "certs": Verb("cli.certs", "certs", "Make certificates, so that everything is encrypted."),
+    "tokens": Verb("cli.tokens", "tokens", "Say who may do what: make, list, revoke tokens."),
     "doctor": Verb("cli.doctor", "doctor", "Check this machine, and say what to do."),
     "test": Verb("cli.test", "test", "Check the code and run its tests."),
     "bench": Verb("cli.bench", "bench", "Measure."),

@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from services.errors import InvalidInput
 from services.settings import port
+from services.token_file import read_token
 
 if TYPE_CHECKING:
     from cli.stack import StackPlan
@@ -19,24 +20,38 @@ if TYPE_CHECKING:
 _HOST = "GLOSSA_CAPTIONS_WEB_HOST"
 _CERTIFICATE = "GLOSSA_CAPTIONS_WEB_CERTIFICATE_FILE"
 _PUBLIC_URL = "GLOSSA_CAPTIONS_PUBLIC_URL"
-# Who opens one of these shows captions; who opens the operator's changes them.
-_MADE_TOKENS = ("operator", "ingest")
+_TRUE = frozenset({"1", "true", "t", "yes", "y", "on"})  # as pydantic reads a setting
 
 
 def open_to_lan(plan: StackPlan) -> StackPlan:
     """The same stack with the captions' web port reachable from other machines; no other port is.
 
-    Tokens that are not set are made once and kept in <state dir>/captions/*.token.
+    Tokens that are not set are made, as by `with_page_tokens`.
 
-    Raises InvalidInput: STATE_DIR_UNUSABLE.
+    Raises InvalidInput: STATE_DIR_UNUSABLE, TOKEN_UNREADABLE.
     """
     opened = {_HOST: plan.environment.get(_HOST) or "0.0.0.0"}  # noqa: S104 - what --lan is for
-    for role in _MADE_TOKENS:
-        name = _token_variable(role)
-        opened[name] = plan.environment.get(name) or kept_token(
-            plan.state_dir / "captions" / f"{role}.token"
-        )
-    return replace(plan, environment={**plan.environment, **opened})
+    return with_page_tokens(replace(plan, environment={**plan.environment, **opened}))
+
+
+def with_page_tokens(plan: StackPlan) -> StackPlan:
+    """The same stack with a token in each link that it prints; one to view only where it is wanted.
+
+    Those that are not set are made once and kept in <state dir>/captions/*.token.
+
+    Raises InvalidInput: STATE_DIR_UNUSABLE, TOKEN_UNREADABLE.
+    """
+    environment = dict(plan.environment)
+    may_anyone_view = environment.get("GLOSSA_CAPTIONS_ANYONE_MAY_VIEW", "").lower() in _TRUE
+    roles = ["operator", "ingest"]
+    if environment.get("GLOSSA_TOKENS_FILE") and not may_anyone_view:
+        roles.append("view")
+    for role in roles:
+        if not _page_token(environment, role):
+            environment[_token_variable(role)] = kept_token(
+                plan.state_dir / "captions" / f"{role}.token"
+            )
+    return replace(plan, environment=environment)
 
 
 def kept_token(path: Path) -> str:
@@ -134,6 +149,15 @@ def _secure_base(plan: StackPlan, base: str) -> str:
     return f"http://localhost:{port('captions_web', plan.port_base)}/"
 
 
+def _page_token(environment: Mapping[str, str], role: str) -> str:
+    """What is set for a role of the captions' pages, itself or as a file; empty without."""
+    name = _token_variable(role)
+    if environment.get(name):
+        return environment[name]
+    file = environment.get(f"{name}_FILE")
+    return read_token(Path(file)) if file else ""
+
+
 def _fragment(environment: Mapping[str, str], role: str) -> str:
-    token = environment.get(_token_variable(role), "")
+    token = _page_token(environment, role)
     return f"#token={quote(token, safe='')}" if token else ""

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from cli.child import Child, Health, log_tail, rotate_log
 from cli.readiness import examine_profile
+from cli.service_token import with_service_token
 from cli.signals import on_signal
 from cli.stack import (
     ALTERNATIVE,
@@ -68,6 +69,7 @@ class Supervisor:
             Unavailable: TOOL_MISSING, NOT_READY (a line for each reason was reported), PORT_TAKEN
                 or START_FAILED.
             WrongState: ALREADY_RUNNING.
+            InvalidInput: as with_service_token.
         """
         self.plan.check_tools()
         await self._check_engines()
@@ -75,6 +77,7 @@ class Supervisor:
             self.plan.check_ports()
             for folder in ("logs", "redis", "gateway", "reports"):  # what was said is in there
                 (self.plan.state_dir / folder).mkdir(mode=0o700, exist_ok=True)
+            self.plan = with_service_token(self.plan)
             keepers: dict[str, asyncio.Task[None]] = {}
             try:
                 async with asyncio.TaskGroup() as tasks:

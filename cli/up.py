@@ -41,7 +41,7 @@ def up(
     import asyncio
 
     from cli import stack
-    from cli.lan import open_to_lan, page_links, qr_text, report_links
+    from cli.lan import open_to_lan, page_links, qr_text, report_links, with_page_tokens
     from cli.screen import StackScreen
     from cli.signals import run_until_signalled
     from cli.supervisor import Supervisor
@@ -51,6 +51,8 @@ def up(
         plan = stack.plan(profile, state_dir or stack.DEFAULT_STATE_DIR, port_base or PORT_BASE)
         if is_lan:
             plan = open_to_lan(plan)
+        elif plan.environment.get("GLOSSA_TOKENS_FILE"):
+            plan = with_page_tokens(plan)
         links = page_links(plan, is_lan=is_lan)
         screen = StackScreen()
         supervisor = Supervisor(plan, screen.report)

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from services.gateway import metrics
 
 _FINALS_COUNTED = 64
+_NEWEST_COUNTED = 3
+_NEWEST_WITHIN_S = 30.0
 TRANSCRIPT = "transcript"
 
 
@@ -31,6 +33,18 @@ class Lags:
         stages = (TRANSCRIPT, *map(_stage, target_languages))
         self._lags_s = {stage: deque[float](maxlen=_FINALS_COUNTED) for stage in stages}
         self._arrived_at: OrderedDict[int, float] = OrderedDict()  # of time.monotonic()
+        self._noted_at = -math.inf  # the newest lag, of time.monotonic()
+
+    def newest_s(self) -> float:
+        """The lag that the newest finals had, or their translations if that is greater.
+
+        A median of a few, so that one slow sentence is not taken for a slow machine; 0 when there
+        was none for a while, since what was slow then says nothing of now.
+        """
+        if time.monotonic() - self._noted_at > _NEWEST_WITHIN_S:
+            return 0.0
+        newest = (list(lags_s)[-_NEWEST_COUNTED:] for lags_s in self._lags_s.values())
+        return max((_quantile_s(lags_s, 0.5) for lags_s in newest if lags_s), default=0.0)
 
     def heard(self, segment_id: int, arrived_at: float) -> float:
         """A final is journalled; returns its lag in seconds.
@@ -44,6 +58,7 @@ class Lags:
         lag_s = time.monotonic() - arrived_at
         metrics.LAG_SECONDS.labels(TRANSCRIPT).observe(lag_s)
         self._lags_s[TRANSCRIPT].append(lag_s)
+        self._noted_at = time.monotonic()
         return lag_s
 
     def translated(self, segment_id: int, language: str) -> None:
@@ -53,6 +68,7 @@ class Lags:
             lag_s = time.monotonic() - arrived_at
             metrics.LAG_SECONDS.labels(_stage(language)).observe(lag_s)
             self._lags_s[_stage(language)].append(lag_s)
+            self._noted_at = time.monotonic()
 
     def figures(self) -> list[Lag]:
         """The transcript's first, then those of the target languages; those that are known."""
@@ -68,6 +84,10 @@ def _stage(language: str) -> str:
 
 
 def _quantile_ms(values_s: Iterable[float], share: float) -> float:
+    return round(_quantile_s(values_s, share) * 1000, 1)
+
+
+def _quantile_s(values_s: Iterable[float], share: float) -> float:
     """The least value that `share` of all do not exceed."""
     ordered = sorted(values_s)
-    return round(ordered[math.ceil(len(ordered) * share) - 1] * 1000, 1)
+    return ordered[math.ceil(len(ordered) * share) - 1]

@@ -27,6 +27,10 @@ from services.gateway.surroundings import Progress, Surroundings
 log = structlog.get_logger()
 
 _END_RETRY_S = 1.0
+# Audio that is this far ahead of what a speaker can have said in its time is a recording; what was
+# sent again after a lost connection runs out by and by.
+_HASTE_S = 3.0
+_HASTE_SPEED = 1.1
 
 
 class Session:
@@ -55,6 +59,7 @@ class Session:
         self._pace = Pace(
             surroundings.settings.audio_burst_s, surroundings.settings.audio_speed_limit
         )
+        self._haste = Pace(_HASTE_S, _HASTE_SPEED)
         self._lags = Lags(config.target_languages)
         answers = Answers(config, surroundings, progress, self._intake, self._lags)
         self._recognition = Recognition(config, surroundings, self._intake, answers)
@@ -118,6 +123,7 @@ class Session:
         # Before anything is waited for: what is counted in will not be sent again.
         taken = self._intake.take(first_sample, data)
         self._pace.count(duration_s)
+        self._haste.count(duration_s)
         gap = None
         if taken.missing is not None:
             gap = gateway_pb2.AudioGap(
@@ -207,6 +213,10 @@ class Session:
                 self._intake.make_safe(sample)
                 self._recognition.reset()
         return sequence
+
+    def lag_s(self) -> float:
+        """How late captions come now; 0 of a recording, which is late by its own haste."""
+        return 0.0 if self._haste.wait_s(0.0) else self._lags.newest_s()
 
     def status(self) -> gateway_pb2.SessionStatus:
         """How it goes."""

@@ -23,6 +23,8 @@ from services.gateway.surroundings import Progress, Surroundings
 
 log = structlog.get_logger()
 
+_RETRY_AFTER_S = 10.0
+
 
 class Sessions:
     """Owns every open session's task."""
@@ -49,7 +51,7 @@ class Sessions:
 
         Raises:
             InvalidInput: UNSUPPORTED_LANGUAGE.
-            Overloaded: TOO_MANY_SESSIONS.
+            Overloaded: TOO_MANY_SESSIONS, FALLING_BEHIND.
         """
         await self._with.models.check_languages(config.source_language, config.target_languages)
         # Shielded: a session that is being written down is opened, even if its speaker goes away.
@@ -58,15 +60,31 @@ class Sessions:
         beginning.add_done_callback(self._beginning.discard)
         return await asyncio.shield(beginning)
 
-    async def _begin(self, config: gateway_pb2.SessionConfig) -> Session:
+    def _check_room(self) -> None:
+        """Raises Overloaded when one more session would be too many; the open ones go on."""
         limit = self._with.settings.max_sessions
-        if len(self._open) + len(self._beginning) > limit:  # this one is among the beginning
+        if len(self._open) + len(self._beginning) > limit:  # the new one is among the beginning
             raise Overloaded(
                 "TOO_MANY_SESSIONS",
                 f"{limit} sessions are open, which is the limit; end one first",
-                retry_after_s=10.0,
+                retry_after_s=_RETRY_AFTER_S,
                 limit=limit,
             )
+        max_lag_s = self._with.settings.max_lag_s
+        lag_s = max((session.lag_s() for session in self._open.values()), default=0.0)
+        if lag_s > max_lag_s:
+            log.warning("session_refused", lag_s=round(lag_s, 1), open_sessions=len(self._open))
+            raise Overloaded(
+                "FALLING_BEHIND",
+                f"captions come {lag_s:.1f} s late, and one more session would make that worse: "
+                "end one of those that are open, or try again when they have caught up "
+                f"(GLOSSA_GATEWAY_MAX_LAG_S is {max_lag_s:g})",
+                retry_after_s=_RETRY_AFTER_S,
+                limit=max_lag_s,
+            )
+
+    async def _begin(self, config: gateway_pb2.SessionConfig) -> Session:
+        self._check_room()
         # Sorts by time, and cannot be guessed from another.
         session_id = time.strftime("%Y%m%d-%H%M%S-", time.gmtime()) + secrets.token_hex(4)
         config.session_id = session_id

@@ -42,6 +42,11 @@ class GatewaySettings(ServiceSettings):
     max_sessions: int = Field(
         16, ge=1, description="sessions open at once; stt must serve as many streams"
     )
+    max_lag_s: float = Field(
+        5.0,
+        gt=0,
+        description="no further session is opened while the captions of an open one come later",
+    )
     session_limit_s: float = Field(
         43_200.0, gt=0, le=86_400, description="audio of one session, its gaps included"
     )

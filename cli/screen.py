@@ -13,7 +13,13 @@ from rich.text import Text
 if TYPE_CHECKING:
     from cli.supervisor import Supervisor
 
-_STYLES = {"ready": "green", "starting": "yellow", "restarting": "red", "stopping": "yellow"}
+_STYLES = {
+    "ready": "green",
+    "starting": "yellow",
+    "silent": "red",
+    "restarting": "red",
+    "stopping": "yellow",
+}
 
 
 class StackScreen:

@@ -14,10 +14,11 @@ import shutil
 import socket
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from cli.web_scheme import web_scheme
 from services.errors import InvalidInput, Unavailable, WrongState
 from services.qe.engine import LEARNED
 from services.settings import PORT_BASE, PORT_OFFSETS, port
@@ -43,6 +44,8 @@ class StackPlan:
     Args:
         environment: the variables of the processes, the profile's included.
         redis_url: a Redis that someone else keeps, or None for the stack's own.
+        detours: host:port at which the gateway reaches stt, mt or qe instead of their own: that of
+            something between them.
     """
 
     profile: str
@@ -50,6 +53,7 @@ class StackPlan:
     port_base: int
     environment: Mapping[str, str]
     redis_url: str | None = None
+    detours: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def services(self) -> tuple[str, ...]:
@@ -63,11 +67,15 @@ class StackPlan:
 
     @property
     def page_url(self) -> str:
-        return f"http://127.0.0.1:{port('captions_web', self.port_base)}/"
+        return self._url("captions")
 
     @property
     def review_url(self) -> str:
-        return f"http://127.0.0.1:{port('collector_web', self.port_base)}/"
+        return self._url("collector")
+
+    def _url(self, service: str) -> str:
+        scheme = web_scheme(service, self.environment)
+        return f"{scheme}://127.0.0.1:{port(f'{service}_web', self.port_base)}/"
 
     def address(self, name: str) -> str:
         """host:port of a service's gRPC server (of Redis itself for "redis")."""
@@ -104,6 +112,8 @@ class StackPlan:
     def _shared_environment(self) -> dict[str, str]:
         variables = dict(self.environment)
         models_dir = str(models_dir_of(variables))
+        if certificates_dir := variables.get("GLOSSA_CERTIFICATES_DIR"):
+            variables["GLOSSA_CERTIFICATES_DIR"] = str(Path(certificates_dir).resolve())
         variables.setdefault("GLOSSA_STT_MODELS_DIR", models_dir)
         variables.setdefault("GLOSSA_MT_MODELS_DIR", models_dir)
         variables.setdefault("GLOSSA_QE_MODELS_DIR", models_dir)
@@ -116,9 +126,12 @@ class StackPlan:
         return (
             variables
             | {
-                "GLOSSA_GATEWAY_STT_ADDRESS": self.address("stt"),
-                "GLOSSA_GATEWAY_MT_ADDRESS": self.address("mt"),
-                "GLOSSA_GATEWAY_QE_ADDRESS": self.address("qe"),
+                **{
+                    f"GLOSSA_GATEWAY_{name.upper()}_ADDRESS": self.detours.get(
+                        name, self.address(name)
+                    )
+                    for name in ("stt", "mt", "qe")
+                },
                 "GLOSSA_GATEWAY_STATE_DIR": str(self.state_dir / "gateway"),
                 "GLOSSA_CAPTIONS_UPSTREAM_ADDRESS": self.address("gateway"),
                 "GLOSSA_CAPTIONS_WEB_PORT": str(port("captions_web", self.port_base)),

@@ -31,6 +31,7 @@ _START_SILENCE_LIMIT_S = 90.0  # while a runtime is being imported or compiles i
 _PROBE_INTERVAL_S = 1.0
 _START_PROBE_INTERVAL_S = 0.05
 SILENCE_LIMIT_S = 10.0  # a process that has not answered for this long is killed
+_SILENCE_SHOWN_S = 2.5  # and shown as silent before that: after one probe without an answer
 _STOP_TIMEOUT_S = 12.0  # a little more than the services' own drain_timeout_s
 # A process that lived for less than this died quickly.
 _QUICK_DEATH_S = 20.0
@@ -178,6 +179,10 @@ class Supervisor:
                     self._became_ready(state)
                     deadline_s = SILENCE_LIMIT_S
                 silent_s = time.monotonic() - answered_at
+                if silent_s > _SILENCE_SHOWN_S and state.state == "ready":
+                    state.state = "silent"
+                    self._describe()
+                    self._report(f"{name} does not answer")
                 if silent_s > deadline_s:
                     killed_for = f"gave no sign of life for {silent_s:.0f} s and was killed"
                     child.kill()

@@ -27,7 +27,10 @@ TARGETS = ("es",)
 _READY_TIMEOUT_S = 120.0
 _POLL_S = 0.05
 _SETTLE_S = 60.0  # without any progress
+_PATIENCE = 4
 _LEAD_S = 5.0  # of speech before the first fault, so that there are finals to compare with
+
+Condition = Callable[[], Awaitable[bool]]
 
 
 @dataclass
@@ -39,6 +42,7 @@ class Scene:
     preacher: Preacher
     chance: Random
     times: int = 0
+    noticed: list[Recovery] = field(default_factory=list)
     recoveries: list[Recovery] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     seen: list[str] = field(default_factory=list)
@@ -52,23 +56,25 @@ class Scene:
                     return
                 await asyncio.sleep(_POLL_S)
 
-    async def until(
-        self, is_so: Callable[[], Awaitable[bool]], what: str, within_s: float
-    ) -> float | None:
-        """Waits until it is so and notes how long that took.
+    async def notice(self, is_so: Condition, what: str, within_s: float) -> None:
+        """Waits until an operator is shown it."""
+        await self._until(self.noticed, is_so, f"{what} was noticed", within_s)
 
-        Returns:
-            Seconds; None (and a failure noted) when it was not so after four times `within_s`.
-        """
+    async def recover(self, is_so: Condition, what: str, within_s: float) -> None:
+        """Waits until it is as before."""
+        await self._until(self.recoveries, is_so, what, within_s)
+
+    async def _until(
+        self, waits: list[Recovery], is_so: Condition, what: str, within_s: float
+    ) -> None:
+        """Notes how long it takes; that it never came to be after _PATIENCE times as long."""
         began_at_s = time.monotonic()
         while not await is_so():
-            if time.monotonic() - began_at_s > 4 * within_s:
-                self.failures.append(f"not {what} after {4 * within_s:.0f} s")
-                return None
+            if time.monotonic() - began_at_s > _PATIENCE * within_s:
+                self.failures.append(f"not so after {_PATIENCE * within_s:.0f} s: {what}")
+                return
             await asyncio.sleep(_POLL_S)
-        took_s = time.monotonic() - began_at_s
-        self.recoveries.append(Recovery(what, took_s, within_s))
-        return took_s
+        waits.append(Recovery(what, time.monotonic() - began_at_s, within_s))
 
 
 Inflict = Callable[[Scene], Awaitable[None]]
@@ -139,6 +145,7 @@ class Stage:
             fault=name,
             times=scene.times,
             losses=replace(losses, late_s=late_s),
+            noticed=tuple(scene.noticed),
             recoveries=tuple(scene.recoveries),
             failures=tuple(scene.failures),
             seen=tuple(scene.seen),

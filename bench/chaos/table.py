@@ -9,7 +9,10 @@ from rich.table import Table
 
 from bench.chaos.verdict import Verdict
 
-_HEADINGS = ("fault", "times", "finals", "lost", "pairs", "lost", "twice", "back after", "late by")
+_HEADINGS = (
+    *("fault", "times", "finals", "lost", "pairs", "lost", "twice"),
+    *("noticed", "back", "late by"),
+)
 
 
 def show(verdicts: Sequence[Verdict], console: Console) -> None:
@@ -37,6 +40,7 @@ def _row(verdict: Verdict) -> tuple[str, ...]:
         str(losses.pairs),
         str(losses.pairs_lost),
         str(losses.finals_doubled + losses.pairs_doubled),
+        _seconds(verdict.noticed_s),
         _seconds(verdict.recovery_s),
         _seconds(losses.late_s),
         "good" if verdict.is_good else "FAILED",
@@ -51,8 +55,7 @@ def _lines(verdict: Verdict) -> list[str]:
         *(f"FAILED: {line}" for line in verdict.failures),
         *(
             f"over its limit: {each.what} after {each.took_s:.1f} s, promised {each.limit_s:.1f} s"
-            for each in verdict.recoveries
-            if each.is_late
+            for each in verdict.over_limit
         ),
         *verdict.seen,
     ]

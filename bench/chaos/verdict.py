@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Recovery:
-    """How long something took to be as before.
+    """How long something took to be as before, or to be noticed.
 
     Args:
         limit_s: what is promised; beyond it the table says so.
@@ -50,6 +50,7 @@ class Verdict:
     """A line of the table.
 
     Args:
+        noticed: how long it took until an operator was shown it.
         failures: what should have been, and was not; a sentence each.
         seen: what the operator was shown, and other remarks.
         skipped: why it was not tried here; empty: it was.
@@ -58,6 +59,7 @@ class Verdict:
     fault: str
     times: int = 0
     losses: Losses = Losses()
+    noticed: tuple[Recovery, ...] = ()
     recoveries: tuple[Recovery, ...] = ()
     failures: tuple[str, ...] = ()
     seen: tuple[str, ...] = ()
@@ -78,7 +80,17 @@ class Verdict:
     @property
     def recovery_s(self) -> float | None:
         """The longest recovery."""
-        return max((each.took_s for each in self.recoveries), default=None)
+        return _longest_s(self.recoveries)
+
+    @property
+    def noticed_s(self) -> float | None:
+        """The longest time until an operator was shown it."""
+        return _longest_s(self.noticed)
+
+    @property
+    def over_limit(self) -> tuple[Recovery, ...]:
+        """What took longer than is promised."""
+        return tuple(each for each in (*self.noticed, *self.recoveries) if each.is_late)
 
 
 def as_json(verdicts: list[Verdict], seed: int) -> dict[str, Any]:
@@ -112,12 +124,17 @@ def _figures(verdict: Verdict) -> dict[str, Any]:
         "pairs": losses.pairs,
         "pairs_lost": losses.pairs_lost,
         "pairs_doubled": losses.pairs_doubled,
+        "noticed_s": _rounded(verdict.noticed_s),
         "recovery_s": _rounded(verdict.recovery_s),
         "late_s": _rounded(losses.late_s),
-        "over_limit": [each.what for each in verdict.recoveries if each.is_late],
+        "over_limit": [each.what for each in verdict.over_limit],
         "failures": [*losses.lost, *verdict.failures],
         "seen": list(verdict.seen),
     }
+
+
+def _longest_s(waits: tuple[Recovery, ...]) -> float | None:
+    return max((each.took_s for each in waits), default=None)
 
 
 def _rounded(seconds: float | None) -> float | None:

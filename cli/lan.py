@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from cli.web_scheme import web_scheme
 from services.errors import InvalidInput
 from services.settings import port
 from services.token_file import read_token
@@ -108,9 +109,12 @@ def report_links(links: PageLinks, report: Callable[[str], None], *, is_lan: boo
     if is_lan:
         if links.speaker != links.operator:
             report(f"speaker  {links.speaker}  (this machine's browser, with its microphone)")
+        warning = "everybody in this network can read the captions"
+        if not links.phone.startswith("https:"):
+            warning += ", and nothing is encrypted"
         report(
-            "everybody in this network can read the captions, and nothing is encrypted: keep the "
-            "operator's link to yourself, and do this only in a network that you trust"
+            f"{warning}: keep the operator's link to yourself, and do this only in a network that "
+            "you trust"
         )
 
 
@@ -137,8 +141,7 @@ def _lan_url(plan: StackPlan) -> str:
         return environment[_PUBLIC_URL].rstrip("/") + "/"
     number = port("captions_web", plan.port_base)
     host = reached_host(environment.get(_HOST) or "::", number) or f"127.0.0.1:{number}"
-    scheme = "https" if environment.get(_CERTIFICATE) else "http"
-    return f"{scheme}://{host}/"
+    return f"{web_scheme('captions', environment)}://{host}/"
 
 
 def _secure_base(plan: StackPlan, base: str) -> str:

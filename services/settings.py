@@ -110,6 +110,10 @@ class _StackVariables(EnvSettingsSource):
         return {name: value for name, value in super().__call__().items() if name in STACK_SETTINGS}
 
 
+# off: for a proxy that brings HTTPS itself.
+WebTls = Literal["auto", "off"]
+
+
 class ServiceSettings(BaseSettings):
     """What every service needs to listen, log and stop."""
 
@@ -243,6 +247,18 @@ class ServiceSettings(BaseSettings):
             f"not encrypted; set GLOSSA_CERTIFICATES_DIR to a folder of `./glossa certs`, or "
             f"{prefix}ALLOW_PLAINTEXT=true on a network that you trust"
         )
+
+
+def refuse_plain_pages(settings: ServiceSettings, web_host: str) -> None:
+    """Raises ValueError where certificates are set, and pages would go over a network without."""
+    if settings.allow_plaintext or is_loopback(web_host):
+        return
+    prefix = settings.model_config.get("env_prefix", "")
+    raise ValueError(
+        f"{prefix}WEB_TLS=off and {prefix}WEB_HOST={web_host}: other machines reach the pages "
+        f"without encryption; listen on 127.0.0.1 for a proxy of this machine, or set "
+        f"{prefix}ALLOW_PLAINTEXT=true for one in a network that you trust"
+    )
 
 
 def is_loopback(host: str) -> bool:

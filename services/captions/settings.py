@@ -17,9 +17,11 @@ from services.settings import (
     Origins,
     ServiceSettings,
     Token,
+    WebTls,
     address,
     is_loopback,
     port,
+    refuse_plain_pages,
 )
 from services.token_file import Role, Roles
 
@@ -52,6 +54,11 @@ class CaptionsSettings(ServiceSettings):
         None, description="PEM certificate (chain) of the web port: with it, it speaks HTTPS alone"
     )
     web_key_file: Path | None = Field(None, description="PEM key of web_certificate_file")
+    web_tls: WebTls = Field(
+        "auto",
+        description="auto: HTTPS with web_certificate_file, else with the certificate of "
+        "certificates_dir; off: not with the latter, for a proxy that brings HTTPS",
+    )
     public_url: str = Field(
         "",
         description="where phones find the page, for the QR code: https://captions.example.org/; "
@@ -129,6 +136,13 @@ class CaptionsSettings(ServiceSettings):
         return Roles({Role.VIEW}) if self.anyone_may_view else Roles()
 
     @property
+    def is_web_encrypted(self) -> bool:
+        """Whether the web port speaks HTTPS."""
+        if self.web_certificate_file is not None:
+            return True
+        return self.certificates_dir is not None and self.web_tls == "auto"
+
+    @property
     def is_web_local(self) -> bool:
         """Whether only this machine reaches the web port.
 
@@ -147,6 +161,12 @@ class CaptionsSettings(ServiceSettings):
                 "GLOSSA_CAPTIONS_VIEW_TOKEN is the operator's or the ingest token, too, and is "
                 "shown to everybody as a QR code: set another one (openssl rand -hex 16)"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _pages_encrypted_as_the_rest(self) -> Self:
+        if self.certificates_dir is not None and not self.is_web_encrypted:
+            refuse_plain_pages(self, self.web_host or self.host)
         return self
 
     @model_validator(mode="after")

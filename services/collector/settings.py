@@ -20,9 +20,11 @@ from services.settings import (
     Origins,
     ServiceSettings,
     Token,
+    WebTls,
     address,
     is_loopback,
     port,
+    refuse_plain_pages,
 )
 from services.token_file import Role
 
@@ -52,6 +54,11 @@ class CollectorSettings(ServiceSettings):
         "",
         description="address on which a container's web port is published; that of the web port "
         "when empty",
+    )
+    web_tls: WebTls = Field(
+        "auto",
+        description="auto: HTTPS with the certificate of certificates_dir; off: without, for a "
+        "proxy that brings HTTPS",
     )
     allowed_origins: Origins = Field(
         (),
@@ -154,6 +161,17 @@ class CollectorSettings(ServiceSettings):
             "change what is trained on; set GLOSSA_COLLECTOR_REVIEW_TOKEN (openssl rand -hex 16 "
             "makes one) or GLOSSA_TOKENS_FILE, or GLOSSA_COLLECTOR_WEB_HOST=127.0.0.1"
         )
+
+    @property
+    def is_web_encrypted(self) -> bool:
+        """Whether the review page comes over HTTPS."""
+        return self.certificates_dir is not None and self.web_tls == "auto"
+
+    @model_validator(mode="after")
+    def _pages_encrypted_as_the_rest(self) -> Self:
+        if self.certificates_dir is not None and not self.is_web_encrypted:
+            refuse_plain_pages(self, self.web_host or self.host)
+        return self
 
     @model_validator(mode="after")
     def _thresholds_in_order(self) -> Self:

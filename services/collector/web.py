@@ -20,6 +20,7 @@ from services.collector.settings import CollectorSettings
 from services.collector.web_api import ReviewApi
 from services.token_file import Role
 from services.tokens import TokenBook
+from services.tls_listening import https_context
 from services.web import (
     Handler,
     add_pages,
@@ -53,13 +54,25 @@ class ReviewSite:
 
     @contextlib.asynccontextmanager
     async def serving(self) -> AsyncIterator[None]:
-        """Listens while entered. Raises Unavailable: PORT_TAKEN."""
+        """Listens while entered.
+
+        Raises:
+            Unavailable: PORT_TAKEN.
+            InvalidInput: CERTIFICATE_MISSING, BAD_CERTIFICATE.
+        """
+        settings = self._settings
+        tls = (
+            https_context(settings.certificates_dir, "collector")
+            if settings.certificates_dir is not None and settings.is_web_encrypted
+            else None
+        )
         app = application(body_limit_bytes=_BODY_LIMIT_BYTES, further_policy="media-src blob:")
         app.middlewares.append(self._guard)
         app.router.add_routes(ReviewApi(self._reviews).routes())
         add_pages(app, _PAGES, {"/": "review.html"})
-        async with listening(app, self._host, self._settings.web_port):
-            log.info("review_page", url=f"http://{self._host}:{self._settings.web_port}/")
+        async with listening(app, self._host, settings.web_port, tls):
+            scheme = "http" if tls is None else "https"
+            log.info("review_page", url=f"{scheme}://{self._host}:{settings.web_port}/")
             yield
 
     @web.middleware

@@ -53,7 +53,7 @@ def join_url(settings: CaptionsSettings, asked_host: str) -> str:
     """
     if settings.public_url:
         return settings.public_url
-    scheme = "https" if settings.web_certificate_file else "http"
+    scheme = "https" if settings.is_web_encrypted else "http"
     return f"{scheme}://{_reached_host(settings) or asked_host}/"
 
 

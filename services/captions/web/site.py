@@ -24,7 +24,8 @@ from services.captions.web.operator import OperatorApi
 from services.captions.web.operator_gateway import OperatorGateway
 from services.captions.web.sse import SseApi
 from services.captions.web.transcripts import TranscriptApi
-from services.errors import InvalidInput
+from services.certificates import server_context
+from services.tls_listening import https_context
 from services.web import add_pages, application, listening
 
 log = structlog.get_logger()
@@ -86,7 +87,7 @@ class WebSite:
 
         Raises:
             Unavailable: PORT_TAKEN.
-            InvalidInput: BAD_CERTIFICATE.
+            InvalidInput: CERTIFICATE_MISSING, BAD_CERTIFICATE.
         """
         tls = _tls(self._settings)
         try:
@@ -110,18 +111,8 @@ class WebSite:
 
 
 def _tls(settings: CaptionsSettings) -> ssl.SSLContext | None:
-    certificate, key = settings.web_certificate_file, settings.web_key_file
-    if certificate is None:
-        return None
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    try:
-        # Without a password of our own OpenSSL would ask for one at the terminal.
-        context.load_cert_chain(certificate, key, password="")
-    except OSError as error:  # ssl.SSLError is one
-        raise InvalidInput(
-            "BAD_CERTIFICATE",
-            f"{certificate} and {key} are not a PEM certificate and its key without a password "
-            f"({error.strerror or error}); see GLOSSA_CAPTIONS_WEB_CERTIFICATE_FILE",
-        ) from error
-    return context
+    if settings.web_certificate_file is not None and settings.web_key_file is not None:
+        return server_context(settings.web_certificate_file, settings.web_key_file)
+    if settings.certificates_dir is not None and settings.is_web_encrypted:
+        return https_context(settings.certificates_dir, "captions")
+    return None

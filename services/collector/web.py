@@ -52,6 +52,14 @@ class ReviewSite:
         self._is_open = Role.REVIEW in self._book.open_to_all(is_trusted=True)
         self._names = expected_names(settings.allowed_origins)
 
+    def application(self) -> web.Application:
+        """Every route, each behind the check of who asks."""
+        app = application(body_limit_bytes=_BODY_LIMIT_BYTES, further_policy="media-src blob:")
+        app.middlewares.append(self._guard)
+        app.router.add_routes(ReviewApi(self._reviews).routes())
+        add_pages(app, _PAGES, {"/": "review.html"})
+        return app
+
     @contextlib.asynccontextmanager
     async def serving(self) -> AsyncIterator[None]:
         """Listens while entered.
@@ -66,11 +74,7 @@ class ReviewSite:
             if settings.certificates_dir is not None and settings.is_web_encrypted
             else None
         )
-        app = application(body_limit_bytes=_BODY_LIMIT_BYTES, further_policy="media-src blob:")
-        app.middlewares.append(self._guard)
-        app.router.add_routes(ReviewApi(self._reviews).routes())
-        add_pages(app, _PAGES, {"/": "review.html"})
-        async with listening(app, self._host, settings.web_port, tls):
+        async with listening(self.application(), self._host, settings.web_port, tls):
             scheme = "http" if tls is None else "https"
             log.info("review_page", url=f"{scheme}://{self._host}:{settings.web_port}/")
             yield

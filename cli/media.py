@@ -1,29 +1,35 @@
 """Audio from files and URLs, as the chunks that a speaker sends.
 
 Whatever comes is decoded by PyAV (FFmpeg), mixed down to mono and resampled to 16 kHz, a chunk at a
-time: a file is never in memory as a whole.
+time: a file is never in memory as a whole. A process of its own does it, within limits
+(cli/decoding.py).
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import weakref
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import IO, Any
 from urllib.parse import urlsplit
 
 import numpy as np
 
 from cli.client import Chunk
-from cli.resampling import Resampler
 from services.audio import BYTES_PER_SAMPLE, SAMPLE_RATE_HERTZ
-from services.errors import InvalidInput, Unavailable
+from services.errors import GlossaError, InvalidInput, Unavailable
 
 CHUNK_MS = 100
 _CHUNK_BYTES = SAMPLE_RATE_HERTZ * CHUNK_MS // 1000 * BYTES_PER_SAMPLE
-_URL_TIMEOUT_S = 10.0
-# A container often says a little more than there is; only a real cut is worth a warning.
-_SHORTFALL_S = 0.25
-_WAV_SIZE_UNKNOWN = 0xFFFFFFFF  # written by programs that could not seek back
+AUDIO_LIMIT_S = 12 * 3600.0  # a session's greatest length, as the gateway has it unless told else
+_REPOSITORY = Path(__file__).resolve().parents[1]
 
 Warn = Callable[[str], None]
 
@@ -43,170 +49,133 @@ def is_url(source: str) -> bool:
 class AudioFile:
     """An opened file or URL. Opening it is the check that there is audio to send."""
 
-    def __init__(self, source: str, warn: Warn = lambda line: None) -> None:
+    def __init__(
+        self, source: str, warn: Warn = lambda line: None, limit_s: float = AUDIO_LIMIT_S
+    ) -> None:
         """
+        Args:
+            limit_s: of audio; what is longer is refused, at the latest once so much is decoded.
+
         Raises:
-            InvalidInput: FILE_NOT_FOUND, NOT_A_FILE, EMPTY_FILE, NOT_AUDIO or NO_AUDIO_STREAM.
+            InvalidInput: FILE_NOT_FOUND, NOT_A_FILE, EMPTY_FILE, NOT_AUDIO, NO_AUDIO_STREAM,
+                AUDIO_TOO_LONG or DECODING_FAILED.
             Unavailable: URL_UNREACHABLE.
         """
-        import av
-
         self._source = source
         self._warn = warn
-        self._decoded_samples = 0
-        remote = is_url(source)
-        if not remote:
+        if not is_url(source):
             _check_file(Path(source))
-        options = {"rtsp_transport": "tcp"} if source.lower().startswith("rtsp") else {}
-        timeout = _URL_TIMEOUT_S if remote else None
-        try:
-            self._container = av.open(
-                source, options=options, timeout=timeout, metadata_errors="replace"
-            )
-        except (OSError, av.FFmpegError) as error:
-            if remote and not isinstance(error, av.InvalidDataError):
-                raise Unavailable(
-                    "URL_UNREACHABLE", f"cannot open {source}: {_told(error)}"
-                ) from error
-            raise InvalidInput(
-                "NOT_AUDIO",
-                f"{source} is not audio that can be read: {_told(error)}; "
-                "wav, flac, mp3, ogg, m4a and mp4 are",
-            ) from error
-        if not self._container.streams.audio or not self._container.streams.audio[0].rate:
-            self._container.close()
-            raise InvalidInput("NO_AUDIO_STREAM", f"{source} holds no audio")
-        self._stream = self._container.streams.audio[0]
-        # Read ahead to the first sound: a file without any is refused before a session opens.
-        self._pieces = self._pcm()
-        self._first_piece = next(self._pieces, b"")
-        if not self._first_piece and not remote:
-            self.close()
-            raise InvalidInput("EMPTY_FILE", f"{source} holds no sound")
+        # A file, not a pipe: nobody reads it until the end, and a full pipe would stop the process.
+        self._said: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
+        self._process = _decoding(source, limit_s, self._said)
+        self._end = weakref.finalize(self, _end, self._process, self._said)
+        opened = self._opened()
+        self.duration_s: float | None = opened["duration_s"]  # as the container has it; None: live
+        self.sample_rate_hertz: int = opened["rate_hertz"]  # as it was recorded
 
     @property
-    def duration_s(self) -> float | None:
-        """What the container says of its length; None for a live stream."""
-        import av
-
-        if self._container.duration is None or self._container.duration <= 0:
-            return None
-        return float(self._container.duration / av.time_base)
-
-    @property
-    def sample_rate_hertz(self) -> int:
-        """As it was recorded, before it is resampled."""
-        return int(self._stream.rate)
+    def decoding_pid(self) -> int:
+        """The process that decodes it."""
+        return self._process.pid
 
     def close(self) -> None:
-        self._container.close()
+        self._end()
 
     async def chunks(self) -> AsyncIterator[Chunk]:
-        """The audio from the start, 100 ms at a time; the last chunk may be shorter."""
-        blocks = self._blocks()
+        """The audio from the start, 100 ms at a time; the last chunk may be shorter.
+
+        Raises:
+            InvalidInput: AUDIO_TOO_LONG, DECODING_FAILED.
+        """
         first_sample = 0
         try:
-            # Decoding and waiting for a network both block: not in the event loop's thread.
-            while data := await asyncio.to_thread(next, blocks, b""):
+            # Waiting for what is decoded blocks: not in the event loop's thread.
+            while data := await asyncio.to_thread(self._read):
                 yield Chunk(first_sample, data)
                 first_sample += len(data) // BYTES_PER_SAMPLE
+            await asyncio.to_thread(self._check_end)
         finally:
             self.close()
 
-    def _blocks(self) -> Iterator[bytes]:
-        pending = bytearray(self._first_piece)
-        for piece in self._pieces:
-            while len(pending) >= _CHUNK_BYTES:
-                yield bytes(pending[:_CHUNK_BYTES])
-                del pending[:_CHUNK_BYTES]
-            pending += piece
-        while pending:
-            yield bytes(pending[:_CHUNK_BYTES])
-            del pending[:_CHUNK_BYTES]
+    def _read(self) -> bytes:
+        return self._output.read(_CHUNK_BYTES)
 
-    def _pcm(self) -> Iterator[bytes]:
-        """Decoded audio, mono s16 at 16 kHz. Broken frames are left out, a broken end ends it."""
-        import av
+    @property
+    def _output(self) -> IO[bytes]:
+        if self._process.stdout is None:
+            raise ValueError("the process has no stdout")
+        return self._process.stdout
 
-        converter: _Converter | None = None
-        layout: tuple[object, ...] = ()
-        bad_packets = 0
-        packets = self._container.demux(self._stream)
-        while True:
+    def _opened(self) -> dict[str, Any]:
+        """What the process says of the recording; its error is raised."""
+        line = self._output.readline()
+        try:
+            told: dict[str, Any] = json.loads(line)
+        except ValueError:
+            self._process.wait()
+            self.close()
+            raise self._failed() from None
+        if "error" in told:
+            self.close()
+            raise _error(told["error"])
+        return told
+
+    def _check_end(self) -> None:
+        """Passes the process's warnings on, and raises what ended it before the recording's end."""
+        status = self._process.wait()
+        self._said.seek(0)
+        for line in self._said.read().decode(errors="replace").splitlines():
             try:
-                packet = next(packets, None)
-                if packet is None:
-                    break
-                frames = packet.decode()
-            except (av.InvalidDataError, av.EOFError):
-                bad_packets += 1
-                if packet is None or bad_packets > 1000:
-                    break
+                told = json.loads(line)
+            except ValueError:  # of a library, or a traceback
                 continue
-            except (OSError, av.FFmpegError) as error:
-                self._warn(f"{self._source} broke off: {_told(error)}")
-                break
-            for frame in frames:
-                frame.pts = None
-                now = (frame.format.name, frame.layout.name, frame.sample_rate)
-                if converter is None or now != layout:
-                    layout = now
-                    if converter is not None:
-                        yield from self._counted(converter.finish())
-                    converter = _Converter(frame.sample_rate)
-                yield from self._counted(converter.accept(frame))
-        if converter is not None:
-            yield from self._counted(converter.finish())
-        self._warn_if_cut(bad_packets)
+            if "warning" in told:
+                self._warn(told["warning"])
+            elif "error" in told:
+                raise _error(told["error"])
+        if status:
+            raise self._failed()
 
-    def _counted(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
-        for data in pieces:
-            self._decoded_samples += len(data) // BYTES_PER_SAMPLE
-            yield data
-
-    def _warn_if_cut(self, bad_packets: int) -> None:
-        decoded_s = self._decoded_samples / SAMPLE_RATE_HERTZ
-        promised_s = self.duration_s or 0.0
-        if promised_s - decoded_s > _SHORTFALL_S:
-            self._warn(
-                f"{self._source} ends early: {decoded_s:.1f} s of {promised_s:.1f} s could be read"
-            )
-        elif not is_url(self._source) and (lacking_bytes := _wav_lacks_bytes(Path(self._source))):
-            self._warn(
-                f"{self._source} ends early: {lacking_bytes} bytes of its samples are not there; "
-                f"{decoded_s:.1f} s could be read"
-            )
-        elif bad_packets:
-            self._warn(
-                f"{self._source} is damaged: {bad_packets} piece(s) could not be read; "
-                f"{decoded_s:.1f} s could"
-            )
+    def _failed(self) -> InvalidInput:
+        return InvalidInput(
+            "DECODING_FAILED",
+            f"{self._source} could not be decoded with the memory and the time that a recording "
+            "takes; convert it to wav or flac",
+            exit_status=self._process.returncode,
+        )
 
 
-class _Converter:
-    """Frames of one layout as mono 16-bit samples at 16 kHz; those that are so come bit for bit."""
+def _decoding(source: str, limit_s: float, said: IO[bytes]) -> subprocess.Popen[bytes]:
+    paths = [str(_REPOSITORY), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return subprocess.Popen(
+        [
+            *(sys.executable, "-P", "-m", "cli.decoding"),
+            *(source, str(limit_s)),
+            *(["remote"] if is_url(source) else []),
+        ],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=said,
+        env={
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join(paths),
+            "OPENBLAS_NUM_THREADS": "1",  # it takes memory for each, and none is needed
+        },
+    )
 
-    def __init__(self, rate_hertz: int) -> None:
-        import av
 
-        self._resampler = None if rate_hertz == SAMPLE_RATE_HERTZ else Resampler(rate_hertz)
-        # FFmpeg mixes down, which it does without overflow for integers only; the rate is soxr's.
-        self._mixer = av.AudioResampler("s16", "mono", rate_hertz)
+def _end(process: subprocess.Popen[bytes], said: IO[bytes]) -> None:
+    process.kill()  # whoever still waits for what it decodes is let go
+    process.wait()
+    if process.stdout is not None:
+        with contextlib.suppress(OSError):
+            process.stdout.close()
+    said.close()
 
-    def accept(self, frame: object) -> Iterator[bytes]:
-        for mixed in self._mixer.resample(frame):
-            samples = mixed.to_ndarray().reshape(-1)
-            if self._resampler is not None:
-                data = self._resampler.accept(samples)
-            else:
-                data = samples.astype("<i2", copy=False).tobytes()
-            if data:
-                yield data
 
-    def finish(self) -> Iterator[bytes]:
-        yield from self.accept(None)
-        if self._resampler is not None and (data := self._resampler.finish()):
-            yield data
+def _error(told: dict[str, str]) -> GlossaError:
+    kind = Unavailable if told["reason"] == "URL_UNREACHABLE" else InvalidInput
+    return kind(told["reason"], told["message"])
 
 
 def level_dbfs(data: bytes) -> float:
@@ -223,23 +192,3 @@ def _check_file(path: Path) -> None:
         raise InvalidInput("NOT_A_FILE", f"{path} is not a file")
     if path.stat().st_size == 0:
         raise InvalidInput("EMPTY_FILE", f"{path} is empty")
-
-
-def _wav_lacks_bytes(path: Path) -> int:
-    """How much shorter a WAV file is than its header says: FFmpeg says nothing of it."""
-    with path.open("rb") as file:
-        header = file.read(12)
-        if header[:4] != b"RIFF" or header[8:] != b"WAVE":
-            return 0
-        while len(chunk_header := file.read(8)) == 8:
-            size_bytes = int.from_bytes(chunk_header[4:], "little")
-            if chunk_header[:4] == b"data":
-                if size_bytes in (0, _WAV_SIZE_UNKNOWN):
-                    return 0
-                return max(0, size_bytes - (path.stat().st_size - file.tell()))
-            file.seek(size_bytes + size_bytes % 2, 1)
-    return 0
-
-
-def _told(error: Exception) -> str:
-    return getattr(error, "strerror", None) or str(error) or type(error).__name__

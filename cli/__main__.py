@@ -11,6 +11,7 @@ from cli.verbs import LazyGroup, Verb
 VERBS = {
     "demo": Verb("cli.demo", "demo", "Start everything, feed it a sermon, show both languages."),
     "up": Verb("cli.up", "up", "Keep every service running until Ctrl-C."),
+    "service": Verb("cli.service", "service", "Have this machine start Glossa by itself."),
     "live": Verb("cli.live", "live", "Feed a file, the microphone or a URL to a running stack."),
     "captions": Verb("cli.captions", "captions", "Follow the captions in this terminal."),
     "obs": Verb("cli.obs", "obs", "Show captions in a text source of OBS Studio."),
@@ -24,6 +25,7 @@ VERBS = {
     "models": Verb("cli.models", "models", "Get models, list them, verify them."),
     "certs": Verb("cli.certs", "certs", "Make certificates, so that everything is encrypted."),
     "tokens": Verb("cli.tokens", "tokens", "Say who may do what: make, list, revoke tokens."),
+    "status": Verb("cli.status", "status", "Show how what runs is."),
     "doctor": Verb("cli.doctor", "doctor", "Check this machine, and say what to do."),
     "test": Verb("cli.test", "test", "Check the code and run its tests."),
     "bench": Verb("cli.bench", "bench", "Measure."),

@@ -40,7 +40,7 @@ def up(
     """
     import asyncio
 
-    from cli import stack
+    from cli import stack, systemd
     from cli.lan import open_to_lan, page_links, qr_text, report_links, with_page_tokens
     from cli.screen import StackScreen
     from cli.signals import run_until_signalled
@@ -64,6 +64,7 @@ def up(
                 if is_lan and shows_code:
                     screen.show_code(qr_text(links.phone))
                 screen.report("Ctrl-C stops everything")
+                systemd.notify("READY=1")
                 await asyncio.Event().wait()
 
     run_until_signalled(keep_up())

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import sqlite3
 
+from services.errors import WrongState
+
+# Told apart by what an older gateway would do wrong with it; new tables and columns alone are none.
+_VERSION = 1
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS journal (journal_id TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS sessions (
@@ -72,9 +76,21 @@ _ADDED_COLUMNS = (
 
 
 def prepare(connection: sqlite3.Connection) -> None:
-    """Makes what a journal has not yet; its rows stay as they are."""
+    """Makes what a journal has not yet; its rows stay as they are.
+
+    Raises:
+        WrongState: JOURNAL_NEWER.
+    """
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version > _VERSION:
+        raise WrongState(
+            "JOURNAL_NEWER",
+            f"a newer Glossa wrote this journal (version {version}, known here: {_VERSION}); start "
+            "that one, or put the copy in its place that was made before the upgrade",
+        )
     connection.executescript(_SCHEMA)
     for table, column, kind in _ADDED_COLUMNS:
         known = {name for _, name, *_ in connection.execute(f"PRAGMA table_info({table})")}
         if column not in known:
             connection.execute(f"ALTER TABLE {table} ADD COLUMN {column} {kind}")
+    connection.execute(f"PRAGMA user_version = {_VERSION}")

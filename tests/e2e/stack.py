@@ -203,14 +203,18 @@ class UpStack:
     def queued_pair_ids(self, session_id: str) -> list[str]:
         return [fields["pair_id"] for fields in self.queued(session_id)]
 
+    @property
+    def client_environment(self) -> dict[str, str]:
+        """The variables with which a verb finds this stack."""
+        return {
+            **self._settings,
+            "GLOSSA_STATE_DIR": str(self._folder),
+            "GLOSSA_DATASETS_DIR": str(self.datasets),
+        }
+
     async def verb(self, *arguments: str) -> str:
         """What `./glossa <arguments>` writes to stdout, run beside this stack; it must end well."""
-        done = await asyncio.to_thread(
-            run_verb,
-            *arguments,
-            GLOSSA_STATE_DIR=str(self._folder),
-            GLOSSA_DATASETS_DIR=str(self.datasets),
-        )
+        done = await asyncio.to_thread(run_verb, *arguments, **self.client_environment)
         assert done.returncode == 0, done.stderr + done.stdout
         return done.stdout
 

@@ -5,7 +5,8 @@ Makes of a trained model the folder that a service loads. Both translate the sam
 what differs is told and kept:
 
     <out>/glossa-manifest.json   size and SHA-256 of each file, licence, what it was made of
-    <out>/check.json             the sentences, both translations, and how like they are
+    <out>/check.json             the sentences, both translations, and how like they are; of the
+                                 sentences of sessions the last alone
 
 The folder is there when it is whole and checked, or not at all.
 """
@@ -22,8 +23,8 @@ from typing import Any
 import click
 
 from cli.model_folder import write_manifest
-from services.model_manifest import KeptFile, Manifest, files_of, sha256_of
 from services.errors import InvalidInput, WrongState
+from services.model_manifest import KeptFile, Manifest, files_of, sha256_of
 from services.mt.engine import LanguagePair
 from training.evaluation.check_inputs import CheckInputs, check_clips, check_texts
 from training.evaluation.likeness import Likeness, compare
@@ -176,7 +177,8 @@ def _write(
     ]
     for row, reference in zip(rows, inputs.references, strict=False):
         row["reference"] = reference
-    write_json(path, {**asdict(likeness), "rows": rows})
+    written = [row for row, private in zip(rows, inputs.is_private, strict=True) if not private]
+    write_json(path, {**asdict(likeness), "rows": written})
 
 
 def _clear(*folders: Path) -> None:

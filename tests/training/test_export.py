@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from services.marian import FILES
 from services.model_manifest import damages, read_manifest
 from tests.tiny import pairs
 from training.export import export
+from training.rows import Row, write_rows
 
 pytestmark = pytest.mark.training
 
@@ -71,6 +73,21 @@ def test_a_manifest_tells_each_file_and_where_the_model_comes_from(marian_export
     assert manifest.lineage["quantization"] == "int8"
     assert len(manifest.lineage["model_sha256"]) == 64
     assert manifest.lineage["check"]["count"] == len(pairs.EN_ES)
+
+
+def test_an_export_holds_no_sentence_of_a_session(tmp_path: Path) -> None:
+    from tests.tiny.marian import marian_hf
+
+    said, read = (Row(*pair, "sermon", "sermons") for pair in pairs.EN_ES[:2])
+    write_rows(tmp_path / "rows.jsonl", [replace(said, group="20261122-100214"), read])
+    out = tmp_path / "glossa-en-es"
+    done = run(
+        *("--model", marian_hf(), "--to", "ctranslate2", "--out", out, "--licence", "x"),
+        *("--check-with", tmp_path / "rows.jsonl"),
+    )
+    assert done.exit_code == 0, done.output
+    check = check_of(out)
+    assert (check["count"], [row["source"] for row in check["rows"]]) == (2, [read.source])
 
 
 def test_what_was_not_wanted_is_refused_before_anything_is_written(tmp_path: Path) -> None:

@@ -21,10 +21,13 @@ class CheckInputs(Protocol):
     Args:
         names: the sentences, or the clips' files.
         references: what a person made of each, in the same order; empty where nobody did.
+        is_private: of each, whether it is of a session. An export goes to other machines and stays
+            in the registry, where a session cannot be forgotten: no such text is written there.
     """
 
     names: tuple[str, ...]
     references: tuple[str, ...]
+    is_private: tuple[bool, ...]
 
     def __len__(self) -> int: ...
 
@@ -42,6 +45,7 @@ class CheckTexts:
 
     names: tuple[str, ...]
     references: tuple[str, ...]
+    is_private: tuple[bool, ...]
     pair: LanguagePair
     sentence_by_sentence: bool = False
 
@@ -66,6 +70,7 @@ class CheckClips:
 
     names: tuple[str, ...]
     references: tuple[str, ...]
+    is_private: tuple[bool, ...]
     clips: tuple[Clip, ...]
     language: str
 
@@ -86,6 +91,7 @@ def check_clips(path: Path, language: str) -> CheckClips:
     return CheckClips(
         tuple(clip.path.name for clip in clips),
         tuple(clip.text for clip in clips),
+        tuple(bool(clip.session_id) for clip in clips),
         clips,
         language,
     )
@@ -102,9 +108,10 @@ def check_texts(
     Raises:
         InvalidInput: NO_TEXTS, ROWS_MISSING, ROWS_DAMAGED.
     """
-    if path is None:
-        path = OWN_SERMON
+    is_own = path is None
+    path = path or OWN_SERMON
     rows: list[tuple[str, str]] = []
+    private: list[bool] = []
     if path.suffix == ".jsonl":
         for row in read_rows(path):
             languages = row.source_language, row.target_language
@@ -112,6 +119,9 @@ def check_texts(
                 rows.append((row.source, row.target))
             elif languages == (pair.target, pair.source):
                 rows.append((row.target, row.source))
+            else:
+                continue
+            private.append(row.kind == "sermon" and bool(row.group) and not is_own)
     else:
         try:
             lines = path.read_text(encoding="utf-8").splitlines()
@@ -119,6 +129,7 @@ def check_texts(
             raise InvalidInput("ROWS_MISSING", f"cannot read {path}: {error}") from error
         cells = [line.split("\t") for line in lines if line.strip()]
         rows = [(row[0].strip(), row[1].strip() if len(row) > 1 else "") for row in cells]
+        private = [False] * len(rows)
     if not rows:
         raise InvalidInput("NO_TEXTS", f"there is no sentence for {pair} in {path}")
     references = tuple(reference for _, reference in rows if reference)
@@ -126,4 +137,5 @@ def check_texts(
         raise InvalidInput(
             "ROWS_DAMAGED", f"some sentences of {path} have a translation and some have none"
         )
-    return CheckTexts(tuple(source for source, _ in rows), references, pair, sentence_by_sentence)
+    sources = tuple(source for source, _ in rows)
+    return CheckTexts(sources, references, tuple(private), pair, sentence_by_sentence)

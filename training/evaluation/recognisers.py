@@ -43,12 +43,14 @@ class Clip:
 
     Args:
         group: its speaker or session; "" when nobody says.
+        session_id: "" where it is of no session.
     """
 
     path: Path
     text: str
     language: str
     group: str = ""
+    session_id: str = ""
 
     @property
     def duration_ms(self) -> float:
@@ -199,6 +201,7 @@ def _clips(file: Path) -> Iterator[Clip]:
                 str(row.get("text") or row["transcription"]),
                 str(row.get("language") or row.get("lang") or ""),
                 str(row.get("session_id") or row.get("speaker") or ""),
+                str(row.get("session_id") or ""),
             )
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise InvalidInput(

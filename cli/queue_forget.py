@@ -64,9 +64,10 @@ def forget(
 ) -> None:
     """Delete a session everywhere, and show that it is gone.
 
-    Its texts, audio, pairs, decisions and rows in datasets: nothing can bring them back.
-    Afterwards the raw bytes of the stack's files are searched for what was said. Exit status 1
-    means that something is still there. Backups are yours to delete.
+    Its texts, audio, pairs, decisions, and rows in datasets and in what training made of them:
+    nothing can bring them back. A model that learned from it stays as it is. Afterwards the raw
+    bytes of the stack's files are searched for what was said. Exit status 1 means that something is
+    still there. Backups are yours to delete.
 
     \b
     ./glossa queue forget 20261122-100214-5f0c33ab
@@ -111,6 +112,8 @@ async def _forget(
     import asyncio
 
     from cli.session_deletion import SessionDeletion
+    from cli.stack import DEFAULT_STATE_DIR
+    from cli.training_erasure import forget_in_training
     from services.collector.snapshot import forget_session
 
     session_id = known.session_id
@@ -136,6 +139,11 @@ async def _forget(
     row_count = await asyncio.to_thread(forget_session, datasets, session_id)
     left = await asyncio.to_thread(_files_left, known, datasets, ())
     places.append(Place("datasets", _counted(row_count, "row"), len(left), _named(left)))
+    _say("looking through mixes, evaluations and cycles")
+    folders = dict.fromkeys([state_dir or DEFAULT_STATE_DIR, DEFAULT_STATE_DIR])
+    erased = await asyncio.to_thread(forget_in_training, session_id, folders)
+    rows = _counted(erased.row_count, "row")
+    places.append(Place("training", rows, erased.busy_count, erased.note))
     places.append(await _search(known, state_dir, datasets, begun_at))
     _show(known, places, as_json)
     return 0 if all(place.found == 0 for place in places if not _is_out_of_reach(place)) else 1

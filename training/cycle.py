@@ -152,8 +152,10 @@ class _Run:
             say(f"{version.name} is registered already")
             status = 0
         else:
-            # A snapshot that is whole stays what it is, whatever the plan says by now.
-            if self._plan.resumes(step) and (was_begun or step == "snapshot"):
+            # A snapshot that is whole stays what it is, whatever the plan says by now; a run that
+            # read what was forgotten since then is begun anew.
+            goes_on = was_begun and not steps_of.has_lost(step)
+            if self._plan.resumes(step) and (goes_on or step == "snapshot"):
                 command.append("--resume")
             else:
                 steps_of.clear(step)

@@ -4,12 +4,14 @@
     <out>/tensorboard/    curves, where the job draws some
 
 The manifest is written when the run begins, at each step worth keeping, and when it ends, each time
-in one step: a killed run says "running", and whoever resumes it reads on what.
+in one step: a killed run says "running", and whoever resumes it reads on what. Under "forgotten" it
+has what was taken out since then, of the folder or of what the run read (training.forget).
 """
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import importlib.metadata
 import json
@@ -26,6 +28,7 @@ from services.errors import InvalidInput, WrongState
 from training.interruption import whole
 
 MANIFEST = "run.json"
+FORGOTTEN = "forgotten"
 SCHEMA = "glossa-run"
 _REPOSITORY = Path(__file__).resolve().parent.parent
 _LIBRARIES = (
@@ -68,10 +71,11 @@ class RunFolder:
             self.manifest = _read(out / MANIFEST)
             for name, value in (("job", job), ("options", options), ("inputs", hashes)):
                 if self.manifest[name] != value:
+                    way_on = "resume it with what it was begun with, or name another folder"
+                    if FORGOTTEN in self.manifest:
+                        way_on = "what it read was forgotten since then; begin anew in another one"
                     raise WrongState(
-                        "RUN_DIFFERS",
-                        f"{out} holds a run with other {name}; resume it with what it was begun "
-                        "with, or name another folder",
+                        "RUN_DIFFERS", f"{out} holds a run with other {name}; {way_on}"
                     )
         else:
             if out.exists() and any(out.iterdir()) and not _only_failed(out, job):
@@ -92,6 +96,8 @@ class RunFolder:
         self.manifest |= {"started": _now(), "status": "running"}
         try:
             out.mkdir(parents=True, exist_ok=True)
+            self._held = os.open(out, os.O_RDONLY)
+            fcntl.flock(self._held, fcntl.LOCK_SH)  # see held_alone
             self.save()
         except OSError as error:
             raise InvalidInput("FOLDER_UNUSABLE", f"cannot write {out}: {error}") from error
@@ -102,7 +108,11 @@ class RunFolder:
         self.save()
 
     def save(self) -> None:
-        write_json(self.path / MANIFEST, self.manifest)
+        path = self.path / MANIFEST
+        known = _read(path) if path.exists() else {}
+        if FORGOTTEN in known:  # by somebody else, while the run goes on
+            self.manifest[FORGOTTEN] = known[FORGOTTEN]
+        write_json(path, self.manifest)
 
     def __enter__(self) -> RunFolder:
         return self
@@ -113,6 +123,22 @@ class RunFolder:
             status = "interrupted"
         self.manifest |= {"ended": _now(), "status": status}
         self.save()
+        os.close(self._held)
+
+
+@contextlib.contextmanager
+def held_alone(folder: Path) -> Iterator[bool]:
+    """Holds a run's folder, so that a run that begins in it waits; False: one is under way."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    is_alone = True
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            is_alone = False
+        yield is_alone
+    finally:
+        os.close(descriptor)
 
 
 def fingerprint(path: Path) -> str:
@@ -179,6 +205,8 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
             yield file
             file.flush()
             os.fsync(file.fileno())
+        with contextlib.suppress(FileNotFoundError):
+            shutil.copymode(path, part)
         part.replace(path)
     except BaseException:
         part.unlink(missing_ok=True)

@@ -31,6 +31,8 @@ from tests.gateway.conftest import Stack, open_stream
 from tests.gateway.peers import SPEECH_SAMPLES, sentence, sermon, voiced
 from tests.processes import ServiceProcess, free_port_base
 from tests.speech import Pcm
+from training.rows import Row, write_rows
+from training.run_folder import RunFolder
 
 WAIT_S = 60.0
 
@@ -152,12 +154,18 @@ async def test_a_session_is_gone_everywhere_and_another_is_whole(start_stack: St
         }:
             await asyncio.sleep(0.05)
 
+    with RunFolder(stack.folder / "training/mix", "mix", {}) as mix:
+        said = ((sentence(31), gone), (sentence(21), kept))
+        rows = (Row(text, "Se dijo.", "sermon", "test", session) for text, session in said)
+        write_rows(mix.path / "train.jsonl", rows)
+
     outcome = await stack.forget(gone, "--yes", "--json")
     assert outcome.returncode == 0, outcome.stderr + outcome.stdout
     places = places_of(outcome)
     assert {name: place["found"] for name, place in places.items()} == dict.fromkeys(
-        ("journal", "audio", "captions", "queues", "datasets", "files"), 0
+        ("journal", "audio", "captions", "queues", "datasets", "training", "files"), 0
     )
+    assert places["training"]["removed"] == "1 row"
     assert files_with(needles, stack.folder) == []
     assert [each.session_id for each in await sessions(stack.captions.address)] == [kept]
     assert files_with([sentence(21).encode()], stack.folder)

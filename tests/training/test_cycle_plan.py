@@ -22,6 +22,7 @@ from services.settings import port
 from tests.collector.redis_process import RedisProcess
 from tests.processes import REPOSITORY, free_port_base
 from tests.training.versions import gate_file, small_export
+from training.collected.forgetting import forget
 from training.collected.new_sermons import count_pairs, trainable, whole_snapshots
 from training.cycle import cycle
 from training.cycling.gpu_lock import gpu_lock
@@ -33,6 +34,7 @@ from training.cycling.step_process import run_job
 from training.cycling.steps import CycleSteps
 from training.rollout.versions import Registry
 from training.rows import Row, write_rows
+from training.run_folder import RunFolder
 
 EXAMPLE = REPOSITORY / "training/cycle.toml"
 STEPS = ("snapshot", "mix", "noise", "train", "export", "evaluate", "gate", "registry", "deploy")
@@ -353,6 +355,23 @@ def test_a_step_knows_whether_it_was_begun_in_the_same_way(
     again = CycleRecord.read(record.folder)
     assert again.begin_step("train", ["--steps", "1"])
     assert not again.begin_step("train", ["--steps", "2"])
+
+
+def test_a_step_that_read_what_was_forgotten_is_begun_anew(
+    plan_file: Callable[..., Path], folder: Path
+) -> None:
+    cycle_folder = folder / "cycles/1"
+    steps_of = CycleSteps(read_plan(plan_file()), cycle_folder, 1)
+    assert not steps_of.has_lost("train")
+    mix = cycle_folder / "mix/train.jsonl"
+    with RunFolder(mix.parent, "mix", {}):
+        write_rows(mix, [Row("Amen.", "Amén.", "sermon", "s", "20261122-1")])
+    with RunFolder(cycle_folder / "train", "marian", {}, inputs={"train": mix}):
+        pass
+    assert not steps_of.has_lost("train")
+    forget("20261122-1", [folder])
+    assert steps_of.has_lost("train")
+    assert not steps_of.has_lost("gate"), "it has no folder of its own"
 
 
 def test_numbers_go_on_from_those_of_versions(folder: Path) -> None:

@@ -18,7 +18,7 @@ from training.distillation.sentences import mix
 from training.evaluation.sets import OWN_SERMON
 from training.rows import Row, read_rows, write_rows
 
-REFERENCES = [Row(*pair, "sermon", "tests") for pair in EN_ES]
+REFERENCES = [Row(*pair, "sermon", "tests", "sunday") for pair in EN_ES]
 JUDGED = Row(
     "Nobody learns what is asked later.", "Nadie aprende lo que luego se pregunta.", "sermon", ""
 )
@@ -50,6 +50,8 @@ def test_a_teacher_s_translations_are_filtered_and_mixed_with_references(tmp_pat
 
     # As a killed run leaves it: two batches are whole, a line of the third is torn.
     lines = (out / "teacher.jsonl").read_bytes().splitlines(keepends=True)
+    groups = {line["source"]: line["group"] for line in map(json.loads, lines)}
+    assert groups == {row.source: "sunday" for row in REFERENCES} | dict.fromkeys(own, "")
     planted = {**json.loads(lines[0]), "target": "Esto ya estaba."}
     torn = [json.dumps(planted).encode() + b"\n", *lines[1:8], lines[8][:20]]
     (out / "teacher.jsonl").write_bytes(b"".join(torn))

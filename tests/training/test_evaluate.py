@@ -226,7 +226,8 @@ def test_a_recogniser_is_judged_on_speech(tmp_path: Path) -> None:
     lines = []
     for at, text in enumerate(texts):
         soundfile.write(folder / f"{at}.flac", speech.spoken(text), 16_000)
-        lines.append({"file_name": f"{at}.flac", "transcription": text, "language": "en"})
+        line = {"file_name": f"{at}.flac", "transcription": text, "language": "en"}
+        lines.append(line | {"session_id": f"sunday-{at}"})
     (folder / "metadata.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     out = tmp_path / "out"
     done = run(
@@ -239,6 +240,7 @@ def test_a_recogniser_is_judged_on_speech(tmp_path: Path) -> None:
     assert 0.0 <= found["overall"]["wer"]["new"] < 0.7  # it hears flite, if not every word
     assert found["overall"]["wer"]["difference"] == 0.0
     assert [each["said"] for each in found["heard"]] == texts
+    assert [each["group"] for each in found["heard"]] == ["sunday-0", "sunday-1"]
     assert "Recognition" in (out / "evaluation.html").read_text()
 
 

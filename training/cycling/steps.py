@@ -20,6 +20,7 @@ from typing import Any
 
 from cli.datasets_folder import datasets_dir
 from services.model_manifest import read_manifest
+from training import run_folder
 from training.collected.new_sermons import held_out, whole_snapshots
 from training.cycling.judges import judges, write_judges
 from training.cycling.plan import Plan
@@ -115,7 +116,23 @@ class CycleSteps:
 
     def clear(self, step: str) -> None:
         """Removes what a step left half-made, or by another plan."""
-        left = {
+        if step in self._left_by:
+            shutil.rmtree(self._left_by[step], ignore_errors=True)
+        if step == "gate":
+            self.gate.unlink(missing_ok=True)
+
+    def has_lost(self, step: str) -> bool:
+        """Whether something was taken out of what a step has written or read."""
+        try:
+            told = json.loads((self._left_by[step] / run_folder.MANIFEST).read_text("utf-8"))
+        except (KeyError, OSError, ValueError):
+            return False
+        return run_folder.FORGOTTEN in told
+
+    @property
+    def _left_by(self) -> dict[str, Path]:
+        """The folder that the job of a step writes."""
+        return {
             "mix": self.folder / "mix",
             "noise": self.folder / "noise",
             "audio": self.folder / "audio",
@@ -123,10 +140,6 @@ class CycleSteps:
             "export": self.folder / "export",
             "evaluate": self.evaluation,
         }
-        if step in left:
-            shutil.rmtree(left[step], ignore_errors=True)
-        if step == "gate":
-            self.gate.unlink(missing_ok=True)
 
     def is_red(self) -> bool:
         """Whether the gate was held and is against it."""

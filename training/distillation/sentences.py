@@ -125,7 +125,8 @@ def sentences(
         with Teacher(options["runtime"], engine_options) as teacher, Progress() as progress:
             bar = progress.add_task("translating", total=len(jobs))
             progress.advance(bar, sum(job.text in translations.by_source for job in jobs))
-            for count in translations.make(teacher, jobs, options["batch"]):
+            groups = {source: row.group for source, row in asked.items()}
+            for count in translations.make(teacher, jobs, groups, options["batch"]):
                 progress.advance(bar, count)
             origin = f"teacher {teacher.model}"
 

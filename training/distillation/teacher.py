@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from services.errors import GlossaError, OutOfMemory
@@ -54,7 +54,7 @@ class Teacher:
 
 
 class Translations:
-    """The file of what a teacher has translated: {"source": ..., "target": ...} a line."""
+    """The file of what a teacher has translated, a line a text, with its row's group."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -70,8 +70,14 @@ class Translations:
             # Half a line is what a killed run left behind.
             os.truncate(path, whole)
 
-    def make(self, teacher: Teacher, jobs: Sequence[Job], batch_size: int) -> Iterator[int]:
-        """Translates what is not there yet; tells after each batch how many texts it had."""
+    def make(
+        self, teacher: Teacher, jobs: Sequence[Job], groups: Mapping[str, str], batch_size: int
+    ) -> Iterator[int]:
+        """Translates what is not there yet; tells after each batch how many texts it had.
+
+        Args:
+            groups: the group of each text's row, so that it goes when its session is forgotten.
+        """
         missing = [job for job in jobs if job.text not in self.by_source]
         # Texts of about a length are generated together at little cost for padding.
         missing.sort(key=lambda job: len(job.text))
@@ -80,7 +86,7 @@ class Translations:
                 batch = missing[start : start + batch_size]
                 for job, target in zip(batch, self._translated(teacher, batch), strict=True):
                     self.by_source[job.text] = target
-                    line = {"source": job.text, "target": target}
+                    line = {"source": job.text, "target": target, "group": groups[job.text]}
                     file.write(json.dumps(line, ensure_ascii=False) + "\n")
                 file.flush()
                 os.fsync(file.fileno())

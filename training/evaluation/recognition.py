@@ -67,6 +67,7 @@ def heard(results: Sequence[SpeechResult]) -> list[dict[str, Any]]:
         {
             "set": result.name,
             "file": clip.path.name,
+            "group": clip.group,
             "said": clip.text,
             "new": result.new[at],
             **({} if result.old is None else {"old": result.old[at]}),

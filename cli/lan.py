@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from cli.stack import StackPlan
 
 _HOST = "GLOSSA_CAPTIONS_WEB_HOST"
-_CERTIFICATE = "GLOSSA_CAPTIONS_WEB_CERTIFICATE_FILE"
 _PUBLIC_URL = "GLOSSA_CAPTIONS_PUBLIC_URL"
 _TRUE = frozenset({"1", "true", "t", "yes", "y", "on"})  # as pydantic reads a setting
 

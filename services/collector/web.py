@@ -18,9 +18,9 @@ from services.access import no_token_set, role_too_small
 from services.collector.review import Reviews
 from services.collector.settings import CollectorSettings
 from services.collector.web_api import ReviewApi
+from services.tls_listening import https_context
 from services.token_file import Role
 from services.tokens import TokenBook
-from services.tls_listening import https_context
 from services.web import (
     Handler,
     add_pages,

@@ -1,0 +1,76 @@
+"""`./glossa status` without a stack, and what it reads out of /metrics."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import prometheus_client
+import pytest
+
+from cli.metrics_page import MetricsPage
+from services.settings import PORT_OFFSETS, port
+from tests.cli.verb import run_verb
+from tests.processes import free_port_base
+
+PAGE = """
+# TYPE waiting gauge
+waiting{kind="final"} 2
+waiting{kind="partial"} 3
+waiting{kind="lost"} NaN
+# TYPE calls_total counter
+calls_total{code="OK",method="a"} 5
+calls_total{code="OK",method="b"} 7
+# TYPE never_total counter
+"""
+
+
+def test_samples_are_added_up_by_a_label() -> None:
+    page = MetricsPage(PAGE)
+    assert page.by_label("waiting", "kind") == {"final": 2, "partial": 3}
+    assert page.by_label("calls_total", "code") == {"OK": 12}
+    assert page.total("calls_total") == 12
+    assert page.by_label("unheard_of", "kind") == {}
+    assert page.names == {"waiting", "calls_total", "never_total"}
+
+
+def test_quantiles_are_those_of_prometheus() -> None:
+    registry = prometheus_client.CollectorRegistry()
+    histogram = prometheus_client.Histogram(
+        "took_seconds", "", ["kind"], buckets=(1, 2, 4), registry=registry
+    )
+    for value in (0.5, 1.5, 1.5, 3):
+        histogram.labels("a").observe(value)
+    histogram.labels("beyond").observe(100)
+    histogram.labels("never")
+    page = MetricsPage(prometheus_client.generate_latest(registry).decode())
+    durations = page.durations("took_seconds", "kind")
+    assert sorted(durations) == ["a", "beyond"]
+    # Half of the way through the two between 1 and 2 s; four fifths through the one up to 4 s.
+    assert durations["a"].p50_ms == pytest.approx(1500)
+    assert durations["a"].p95_ms == pytest.approx(3600)
+    assert durations["a"].count == 4
+    assert durations["beyond"].p50_ms == pytest.approx(4000)
+    assert {"took_seconds_bucket", "took_seconds_sum", "took_seconds_count"} <= page.names
+
+
+@pytest.fixture
+def unused_ports(tmp_path: Path) -> str:
+    """The folder of a stack that says it runs, on ports where nobody is."""
+    base = free_port_base()
+    ports = {name: port(name, base) for name in PORT_OFFSETS}
+    description = {"pid": os.getpid(), "port_base": base, "ports": ports}
+    (tmp_path / "stack.json").write_text(json.dumps(description))
+    return str(tmp_path)
+
+
+def test_it_says_that_nothing_runs_and_exits_with_2(unused_ports: str) -> None:
+    done = run_verb("status", GLOSSA_STATE_DIR=unused_ports)
+    assert done.returncode == 2
+    assert done.stdout.startswith("Nothing of Glossa runs on this machine's ports: ./glossa up")
+    told = run_verb("status", "--json", GLOSSA_STATE_DIR=unused_ports)
+    assert told.returncode == 2
+    found = json.loads(told.stdout.splitlines()[-1])
+    assert found["state"] == "away"
+    assert {each["state"] for each in found["services"].values()} == {"away"}

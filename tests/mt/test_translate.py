@@ -135,9 +135,11 @@ async def test_an_unknown_pair_names_those_that_there_are(
 
 async def test_glossaries_outside_the_limits_are_refused(shared_mt: MtProcess) -> None:
     term = types_pb2.GlossaryTerm(source="grace", target="gracia")
+    longest = types_pb2.GlossaryTerm(source="g" * 200, target="gracia")
     long = types_pb2.GlossaryTerm(source="g" * 201, target="gracia")
     blank = types_pb2.GlossaryTerm(source=" ", target="gracia")
     assert await reason(shared_mt.translate("hi", glossary=[term] * 501)) == "GLOSSARY_TOO_LARGE"
+    assert (await shared_mt.translate("hi", glossary=[longest])).text
     assert await reason(shared_mt.translate("hi", glossary=[long])) == "GLOSSARY_TOO_LARGE"
     assert await reason(shared_mt.translate("hi", glossary=[blank])) == "EMPTY_TEXT"
     assert (await shared_mt.translate("grace", glossary=[term] * 500)).text == "Gracia"

@@ -125,6 +125,7 @@ async def test_requests_outside_the_limits_are_refused(shared_qe: QeProcess) -> 
     assert await reason(shared_qe.score([GOOD] * 65)) == "TOO_MANY_PAIRS"
     assert await reason(shared_qe.score([GOOD, ("", "hola")])) == "EMPTY_TEXT"
     assert await reason(shared_qe.score([("hello", " \n")])) == "EMPTY_TEXT"
+    assert (await shared_qe.score([("a" * 2000, "a" * 4000)])).scores
     assert await reason(shared_qe.score([("a" * 2001, "a")])) == "TEXT_TOO_LONG"
     assert await reason(shared_qe.score([("a", "a" * 4001)])) == "TEXT_TOO_LONG"
 

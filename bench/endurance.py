@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import statistics
 import sys
 import time
 from collections import defaultdict
 from collections.abc import AsyncIterator
 from typing import Any
 
+import aiohttp
 from rich.console import Console
 from rich.table import Table
 
-from bench.memory import resident_bytes
+from bench.memory import open_descriptors, resident_bytes
 from bench.overhead import looped
 from bench.stack import running_stack
+from bench.turnover import Turnover
 from cli.client import Chunk, SessionRequest
 from cli.spoken import SAMPLE_TEXT, speak
 from cli.supervisor import Supervisor
@@ -22,10 +25,15 @@ from cli.trial import Trial
 from services.audio import BYTES_PER_SAMPLE, SAMPLE_RATE_HERTZ
 
 GROWTH_LIMIT = 0.10
+# A service opens a few more when it is busy; one that leaks opens more and more.
+_DESCRIPTORS_GROWTH_LIMIT = 8
+_LAG_GROWTH_LIMIT_MS = 1000.0
+_LAGS_FOR_A_FIGURE = 20
 _PAIRS_FOR_A_FIGURE = 100  # with fewer, memory comes in pages larger than they are
 WARM_UP_AUDIO_S = 300.0
 _MEMORY_INTERVAL_S = 2.0
 _PROGRESS_INTERVAL_S = 15.0
+_LEAVING_TIMEOUT_S = 20.0
 
 
 class Watch:
@@ -35,6 +43,8 @@ class Watch:
         self.audio_s = 0.0
         # service -> (audio seconds, resident bytes)
         self.memory: dict[str, list[tuple[float, int]]] = defaultdict(list)
+        # service -> (audio seconds, open file descriptors)
+        self.descriptors: dict[str, list[tuple[float, int]]] = defaultdict(list)
 
     async def count(self, source: AsyncIterator[Chunk]) -> AsyncIterator[Chunk]:
         """Passes chunks on; the client takes them no faster than the stack does."""
@@ -49,19 +59,29 @@ class Watch:
         while True:
             for name, state in supervisor.states.items():
                 if state.child is not None:
-                    self.memory[name].append((self.audio_s, resident_bytes(state.child.pid)))
+                    pid = state.child.pid
+                    self.memory[name].append((self.audio_s, resident_bytes(pid)))
+                    self.descriptors[name].append((self.audio_s, open_descriptors(pid)))
             if time.monotonic() - told_at_s > _PROGRESS_INTERVAL_S:
                 told_at_s = time.monotonic()
                 print(f"glossa: {self.audio_s / 60:.1f} minutes of audio fed", file=sys.stderr)
             await asyncio.sleep(_MEMORY_INTERVAL_S)
 
 
-async def measure(profile: str, audio_minutes: int) -> dict[str, Any]:
+async def measure(
+    profile: str, audio_minutes: int, *, growth_limit: float = GROWTH_LIMIT, visits: int = 0
+) -> dict[str, Any]:
     """Runs the soak and prints a table to stderr.
+
+    Args:
+        growth_limit: of the memory of each service after five minutes of audio.
+        visits: displays that come and go meanwhile.
 
     Returns:
         audio_minutes, wall_s, real_time_factor, finals, pairs, memory_mb {service: {after_5_min,
-        end, peak_growth}}, redis_bytes_a_pair (None with too few pairs after five minutes)
+        end, peak_growth}}, descriptors {service: {after_5_min, end}}, visits {made, failed},
+        lag_growth_ms (None with too few finals), streams_left (displays that captions still
+        serves when all have left), redis_bytes_a_pair (None with too few pairs after five minutes)
         and failures: a list of sentences, empty when all is well.
     """
     watch = Watch()
@@ -76,11 +96,16 @@ async def measure(profile: str, audio_minutes: int) -> dict[str, Any]:
             show=lambda event: None,
             on_event=lambda event: None,
         )
+        turnover = Turnover(plan.address("captions"), plan.page_url, visits)
+        visiting = asyncio.create_task(turnover.run())
         watching = asyncio.create_task(watch.run(supervisor))
         started_at_s = time.monotonic()
         outcome = await trial.run(watch.count(looped(sample_path, audio_minutes * 60)))
         wall_s = time.monotonic() - started_at_s
+        await visiting
+        await asyncio.sleep(2 * _MEMORY_INTERVAL_S)  # one more look, when the last has left
         watching.cancel()
+        streams_left = await _streams_left(plan.ports()["captions_http"])
     result: dict[str, Any] = {
         "audio_minutes": audio_minutes,
         "wall_s": round(wall_s, 1),
@@ -90,11 +115,31 @@ async def measure(profile: str, audio_minutes: int) -> dict[str, Any]:
         "memory_mb": {name: _memory_figures(points) for name, points in watch.memory.items()},
     }
     result["redis_bytes_a_pair"] = _stored_bytes_a_pair(result)
-    result["failures"] = outcome.lost + [
-        f"the memory of {name} grew by {figures['peak_growth']:.0%} after five minutes"
-        for name, figures in result["memory_mb"].items()
-        if figures["peak_growth"] > GROWTH_LIMIT
+    result["descriptors"] = {
+        name: _descriptor_figures(points) for name, points in watch.descriptors.items()
+    }
+    result["visits"] = {"made": turnover.made, "failed": turnover.failed}
+    result["streams_left"] = streams_left
+    result["lag_growth_ms"] = _lag_growth_ms(outcome.lags_ms)
+    result["failures"] = [
+        *outcome.lost,
+        *(
+            f"the memory of {name} grew by {figures['peak_growth']:.0%} after five minutes"
+            for name, figures in result["memory_mb"].items()
+            if figures["peak_growth"] > growth_limit
+        ),
+        *(
+            f"{name} has {figures['end']} descriptors open, {figures['after_5_min']} before"
+            for name, figures in result["descriptors"].items()
+            if figures["end"] > figures["after_5_min"] + _DESCRIPTORS_GROWTH_LIMIT
+        ),
     ]
+    if streams_left:
+        result["failures"].append(f"captions still serves {streams_left} displays that have left")
+    if turnover.failed:
+        result["failures"].append(f"{turnover.failed} displays were not brought up to date")
+    if (result["lag_growth_ms"] or 0.0) > _LAG_GROWTH_LIMIT_MS:
+        result["failures"].append(f"the lag grew by {result['lag_growth_ms']:.0f} ms")
     _print(result)
     return result
 
@@ -108,6 +153,43 @@ def _memory_figures(points: list[tuple[float, int]]) -> dict[str, float]:
         "end": round(points[-1][1] / 1e6, 1),
         "peak_growth": round(max(warm, default=reference) / reference - 1, 3),
     }
+
+
+async def _streams_left(http_port: int) -> int:
+    """How many displays captions says it serves, once that is none or some seconds have gone by."""
+    deadline_s = time.monotonic() + _LEAVING_TIMEOUT_S
+    async with aiohttp.ClientSession() as http:
+        while True:
+            async with http.get(f"http://127.0.0.1:{http_port}/metrics") as answer:
+                lines = (await answer.text()).splitlines()
+            counts = [
+                float(line.rpartition(" ")[2])
+                for line in lines
+                if line.startswith("glossa_captions_viewers{")
+            ]
+            if not sum(counts) or time.monotonic() > deadline_s:
+                return int(sum(counts))
+            await asyncio.sleep(_MEMORY_INTERVAL_S)
+
+
+def _descriptor_figures(points: list[tuple[float, int]]) -> dict[str, int]:
+    """Open descriptors after five minutes of audio and at the end."""
+    warm = [count for audio_s, count in points if audio_s >= WARM_UP_AUDIO_S]
+    end = points[-1][1]
+    return {"after_5_min": warm[0] if warm else end, "end": end}
+
+
+def _lag_growth_ms(lags_ms: list[float]) -> float | None:
+    """Median lag of the last quarter over that of the second; None with too few to tell.
+
+    The first quarter is left out: there the stack takes audio ahead until it is held back.
+    """
+    quarter = len(lags_ms) // 4
+    if quarter < _LAGS_FOR_A_FIGURE:
+        return None
+    return round(
+        statistics.median(lags_ms[-quarter:]) - statistics.median(lags_ms[quarter : 2 * quarter]), 1
+    )
 
 
 def _stored_bytes_a_pair(result: dict[str, Any]) -> int | None:

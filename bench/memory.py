@@ -23,6 +23,15 @@ def resident_bytes(pid: int) -> int:
     return resident
 
 
+def open_descriptors(pid: int) -> int:
+    """File descriptors of a process and everything it started."""
+    count = 0
+    for member in _family(pid):
+        with contextlib.suppress(psutil.NoSuchProcess):  # it ended just now
+            count += member.num_fds()
+    return count
+
+
 def gpu_bytes(pid: int) -> int | None:
     """GPU memory of a process and everything it started, as nvidia-smi says; None without one."""
     if shutil.which("nvidia-smi") is None:

@@ -25,13 +25,11 @@ class Weather:
         latency_s: added to each piece, in each direction; pieces follow each other without more.
         loss: share of the pieces that are held up as a retransmission would.
         reset: share of the pieces at which the connection is reset.
-        is_cut: nothing goes through, and nobody is told: a partition.
     """
 
     latency_s: float = 0.0
     loss: float = 0.0
     reset: float = 0.0
-    is_cut: bool = False
 
 
 FAIR = Weather()
@@ -48,6 +46,16 @@ class Proxy:
         self._target_port = int(target_port)
         self._chance = chance
         self._connections: set[asyncio.Task[None]] = set()
+        self._open = asyncio.Event()
+        self._open.set()
+
+    def cut(self) -> None:
+        """From now on nothing goes through, and nobody is told: a partition."""
+        self._open.clear()
+
+    def mend(self) -> None:
+        """What was held up goes on."""
+        self._open.set()
 
     @contextlib.asynccontextmanager
     async def listening(self) -> AsyncIterator[None]:
@@ -97,8 +105,7 @@ class Proxy:
             while True:
                 due_at, data = await wire.get()
                 await asyncio.sleep(due_at - loop.time())
-                while self.weather.is_cut:
-                    await asyncio.sleep(0.02)
+                await self._open.wait()
                 writer.write(data)
                 await writer.drain()
 

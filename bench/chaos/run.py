@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections.abc import Coroutine, Sequence
 from random import Random
@@ -15,7 +14,6 @@ from bench.chaos.table import show
 from bench.chaos.verdict import Verdict
 from services.errors import GlossaError
 
-_FAULT_TIMEOUT_S = 900.0
 _TABLE_COLUMNS = 110  # also where stderr is no terminal
 
 
@@ -25,28 +23,30 @@ async def run(faults: Sequence[Fault], seed: int) -> list[Verdict]:
     A fault's moments depend on `seed` and its name alone: --only finds them again.
     """
     verdicts: dict[str, Verdict] = {}
-    for rig in dict.fromkeys(fault.rig for fault in faults if isinstance(fault, Staged)):
+    for fault in faults:
+        if isinstance(fault, Staged) and (obstacle := fault.obstacle()):
+            verdicts[fault.name] = Verdict(fault.name, skipped=obstacle)
+    staged = [each for each in faults if isinstance(each, Staged) and each.name not in verdicts]
+    for rig in dict.fromkeys(each.rig for each in staged):
         async with RIGS[rig]() as stage:
-            for fault in faults:
-                if isinstance(fault, Staged) and fault.rig == rig:
-                    _tell(fault)
-                    verdicts[fault.name] = await _within_time(
-                        fault.name, stage.play(fault.name, fault.inflict, _chance(seed, fault))
-                    )
+            for each in staged:
+                if each.rig == rig:
+                    _tell(each)
+                    playing = stage.play(each.name, each.inflict, _chance(seed, each))
+                    verdicts[each.name] = await _told(each.name, playing)
     for fault in faults:
         if isinstance(fault, Alone):
             _tell(fault)
-            verdicts[fault.name] = await _within_time(fault.name, fault.run(_chance(seed, fault)))
+            verdicts[fault.name] = await _told(fault.name, fault.run(_chance(seed, fault)))
     ordered = [verdicts[fault.name] for fault in faults]
     show(ordered, Console(stderr=True, highlight=False, width=_TABLE_COLUMNS))
     return ordered
 
 
-async def _within_time(name: str, trying: Coroutine[None, None, Verdict]) -> Verdict:
+async def _told(name: str, trying: Coroutine[None, None, Verdict]) -> Verdict:
     """The verdict; of a fault that could not be tried to its end, one that says why."""
     try:
-        async with asyncio.timeout(_FAULT_TIMEOUT_S):
-            return await trying
+        return await trying
     except TimeoutError:
         return Verdict(name, failures=("it did not come to its end in time",))
     except GlossaError as error:

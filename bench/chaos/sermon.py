@@ -84,4 +84,4 @@ async def speak_sentences(folder: Path) -> list[bytes]:
 
 def _pcm(path: Path) -> bytes:
     with wave.open(str(path)) as audio:
-        return audio.readframes(audio.getnframes() - _TAIL_SILENCE_SAMPLES)
+        return bytes(audio.readframes(audio.getnframes() - _TAIL_SILENCE_SAMPLES))

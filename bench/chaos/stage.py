@@ -6,28 +6,32 @@ import asyncio
 import contextlib
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from random import Random
 from typing import Any
 
 import grpc
 
 from bench.chaos.comparison import compare, lateness_s
+from bench.chaos.proxy import Proxy
 from bench.chaos.sermon import Preacher, speak_sentences
+from bench.chaos.shims import Shims
 from bench.chaos.verdict import Losses, Recovery, Verdict
 from bench.chaos.viewers import Viewers
 from cli.client import Closed, SessionRequest, SpeakerClient
 from cli.ledger import BANDS, Collected, Ledger, missing, read_collected
 from cli.supervisor import Supervisor
 from services.channels import open_channel
-from services.errors import Unavailable
+from services.errors import Unavailable, WrongState
 
 TARGETS = ("es",)
 _READY_TIMEOUT_S = 120.0
 _POLL_S = 0.05
 _SETTLE_S = 60.0  # without any progress
 _PATIENCE = 4
+_FAULT_TIMEOUT_S = 900.0
 _LEAD_S = 5.0  # of speech before the first fault, so that there are finals to compare with
 
 Condition = Callable[[], Awaitable[bool]]
@@ -64,6 +68,10 @@ class Scene:
         """Waits until it is as before."""
         await self._until(self.recoveries, is_so, what, within_s)
 
+    def take_back(self, what: str, took_s: float, within_s: float) -> None:
+        """Notes a recovery that the caller has timed."""
+        self.recoveries.append(Recovery(what, took_s, within_s))
+
     async def _until(
         self, waits: list[Recovery], is_so: Condition, what: str, within_s: float
     ) -> None:
@@ -80,17 +88,46 @@ class Scene:
 Inflict = Callable[[Scene], Awaitable[None]]
 
 
+@dataclass(frozen=True)
+class Rigging:
+    """What a stack was given that a plain one has not.
+
+    Args:
+        proxies: between the gateway and an engine, by the engine's name.
+        clock: the file that moves the time of day of its processes.
+    """
+
+    proxies: Mapping[str, Proxy] = field(default_factory=dict)
+    shims: Shims | None = None
+    clock: Path | None = None
+
+
+PLAIN = Rigging()
+
+
 class Stage:
     """One running stack, watched by the viewers from its beginning to its end."""
 
-    def __init__(self, supervisor: Supervisor, viewers: Viewers, sentences: list[bytes]) -> None:
+    def __init__(
+        self, supervisor: Supervisor, viewers: Viewers, sentences: list[bytes], rigging: Rigging
+    ) -> None:
         self.supervisor = supervisor
         self.viewers = viewers
+        self.proxies = rigging.proxies
+        self.clock = rigging.clock
+        self._shims = rigging.shims
         self._sentences = sentences
+
+    @property
+    def shims(self) -> Shims:
+        """Raises WrongState NOT_RIGGED: this stack has none."""
+        if self._shims is None:
+            raise WrongState("NOT_RIGGED", "this stack has no program that can be broken")
+        return self._shims
 
     @classmethod
     @contextlib.asynccontextmanager
-    async def on(cls, supervisor: Supervisor) -> AsyncIterator[Stage]:
+    async def on(cls, supervisor: Supervisor, rigging: Rigging = PLAIN) -> AsyncIterator[Stage]:
         """A stage on a stack that runs."""
         plan = supervisor.plan
         viewers = Viewers(plan.address("captions"), plan.page_url)
@@ -98,7 +135,7 @@ class Stage:
         with viewers.watching():
             async with asyncio.timeout(_READY_TIMEOUT_S):
                 await viewers.ready.wait()
-            yield cls(supervisor, viewers, sentences)
+            yield cls(supervisor, viewers, sentences, rigging)
 
     def address(self, service: str) -> str:
         return self.supervisor.plan.address(service)
@@ -131,7 +168,8 @@ class Stage:
             await scene.speak_on(_LEAD_S, _LEAD_S + 2)
             began_at_s = time.monotonic()
             try:
-                await inflict(scene)
+                async with asyncio.timeout(_FAULT_TIMEOUT_S):
+                    await inflict(scene)
             finally:
                 preacher.stop()
             closed = await speaking
@@ -195,12 +233,18 @@ class Stage:
 
     def queued_pair_ids(self, session_id: str) -> list[str]:
         """The pairs of a session in Redis, past the collector; each as often as it is there."""
+        return [pair_id for pair_id in self._queued() if pair_id.startswith(f"{session_id}/")]
+
+    def all_pair_ids(self) -> set[str]:
+        """Every pair in Redis."""
+        return set(self._queued())
+
+    def _queued(self) -> list[str]:
         with contextlib.closing(self.redis()) as connection:
             return [
                 fields["pair_id"]
                 for band in BANDS.values()
                 for _, fields in connection.xrange(f"glossa:pairs:{band}")
-                if fields["session_id"] == session_id
             ]
 
     def redis(self, timeout_s: float = 10.0) -> Any:

@@ -11,6 +11,7 @@ from cli.options import json_option
 @click.option("--short", is_flag=True, help="Every fault once: a few minutes.")
 @click.option("--seed", default=1, show_default=True, help="Chooses the moments of the faults.")
 @click.option("--only", multiple=True, metavar="NAME", help="This fault alone; several times more.")
+@click.option("--hours", default=4.0, show_default=True, help="Audio of the long form's soak.")
 @click.option("--list", "as_list", is_flag=True, help="Name the faults and end.")
 @json_option
 @click.pass_context
@@ -19,6 +20,7 @@ def command(
     short: bool,
     seed: int,
     only: tuple[str, ...],
+    hours: float,
     as_list: bool,
     as_json: bool,
 ) -> None:
@@ -36,7 +38,7 @@ def command(
     from bench.chaos.run import run
     from bench.chaos.verdict import as_json as figures
 
-    faults = short_form() if short else long_form()
+    faults = short_form() if short else long_form(hours)
     names = [fault.name for fault in faults]
     if unknown := sorted(set(only) - set(names)):
         raise click.BadParameter(

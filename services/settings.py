@@ -117,7 +117,8 @@ WebTls = Literal["auto", "off"]
 class ServiceSettings(BaseSettings):
     """What every service needs to listen, log and stop."""
 
-    model_config = SettingsConfigDict(frozen=True, extra="ignore")
+    # What is wrong may be a token: errors say what was expected, not what came.
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
     # Whose certificates may call, by the common name; empty: whoever reaches the port.
     callers: ClassVar[tuple[str, ...]] = ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -134,6 +135,13 @@ def test_every_rpc_and_every_route_is_in_a_table() -> None:
     collector = CollectorSettings()
     review = ReviewSite(Reviews.open(collector, str), collector).application()
     assert routes_of(review) - files_of("collector", "/") == set(COLLECTOR_ROUTES)
+
+
+def test_in_docker_the_tokens_reach_every_service() -> None:
+    overlay = (REPOSITORY / "docker-compose.tokens.yml").read_text()
+    _, _, services = overlay.partition("\nservices:\n")
+    named = set(re.findall(r"^  ([a-z-]+):(?= \*tokens$|\n    <<: \*tokens$)", services, re.M))
+    assert named == {"stt", "mt", "mt-alternative", "qe", "gateway", "captions", "collector"}
 
 
 @pytest.fixture

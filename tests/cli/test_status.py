@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
+import signal
 from pathlib import Path
+from typing import Any
 
 import prometheus_client
 import pytest
@@ -12,7 +15,7 @@ import pytest
 from cli.metrics_page import MetricsPage
 from services.settings import PORT_OFFSETS, port
 from tests.cli.verb import run_verb
-from tests.processes import free_port_base
+from tests.processes import ServiceProcess, free_port_base
 
 PAGE = """
 # TYPE waiting gauge
@@ -55,17 +58,16 @@ def test_quantiles_are_those_of_prometheus() -> None:
     assert {"took_seconds_bucket", "took_seconds_sum", "took_seconds_count"} <= page.names
 
 
-@pytest.fixture
-def unused_ports(tmp_path: Path) -> str:
-    """The folder of a stack that says it runs, on ports where nobody is."""
-    base = free_port_base()
-    ports = {name: port(name, base) for name in PORT_OFFSETS}
+def describe_stack(folder: Path, base: int) -> str:
+    """Has the verb look at these ports; returns the folder that it is to be given."""
+    ports = {name: port(name, base) for name in PORT_OFFSETS if not name.startswith("mt_alt")}
     description = {"pid": os.getpid(), "port_base": base, "ports": ports}
-    (tmp_path / "stack.json").write_text(json.dumps(description))
-    return str(tmp_path)
+    (folder / "stack.json").write_text(json.dumps(description))
+    return str(folder)
 
 
-def test_it_says_that_nothing_runs_and_exits_with_2(unused_ports: str) -> None:
+def test_it_says_that_nothing_runs_and_exits_with_2(tmp_path: Path) -> None:
+    unused_ports = describe_stack(tmp_path, free_port_base())
     done = run_verb("status", GLOSSA_STATE_DIR=unused_ports)
     assert done.returncode == 2
     assert done.stdout.startswith("Nothing of Glossa runs on this machine's ports: ./glossa up")
@@ -74,3 +76,32 @@ def test_it_says_that_nothing_runs_and_exits_with_2(unused_ports: str) -> None:
     found = json.loads(told.stdout.splitlines()[-1])
     assert found["state"] == "away"
     assert {each["state"] for each in found["services"].values()} == {"away"}
+
+
+async def test_a_frozen_service_is_stuck_and_not_away_and_the_exit_status_1(tmp_path: Path) -> None:
+    base = free_port_base()
+    folder = describe_stack(tmp_path, base)
+    gateway = ServiceProcess("gateway", base, tmp_path, state_dir=tmp_path / "gateway")
+    gateway.start()
+    try:
+        await gateway.wait_ready()
+        found = await told(folder)
+        assert found["services"]["gateway"]["state"] == "serving"
+        assert found["services"]["gateway"]["up_s"] >= 0
+        assert found["services"]["stt"]["state"] == "away"
+        assert "stt is away" in found["troubles"]
+        gateway.signal(signal.SIGSTOP)
+        found = await told(folder)
+        assert found["services"]["gateway"]["state"] == "stuck"
+        assert [each for each in found["troubles"] if "gateway" in each] == ["gateway is stuck"]
+    finally:
+        gateway.kill()
+
+
+async def told(folder: str) -> dict[str, Any]:
+    """What the verb says of a stack in which something is wrong."""
+    done = await asyncio.to_thread(run_verb, "status", "--json", GLOSSA_STATE_DIR=folder)
+    assert done.returncode == 1, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    assert found["state"] == "degraded"
+    return found

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
-import os
-import signal
 import subprocess
 import urllib.parse
 import urllib.request
@@ -22,7 +19,6 @@ from cli.client import Closed
 from cli.metrics_page import MetricsPage
 from cli.stack_status import SERVICES
 from services.settings import PORT_BASE, PORT_OFFSETS, port
-from tests.cli.verb import run_verb
 from tests.contract.dashboards import (
     PROMETHEUS,
     all_expressions,
@@ -202,20 +198,6 @@ async def test_status_tells_how_a_stack_is(stack: UpStack, spoken_session: Close
     assert found["stages"]["lag translation:es"]["p95_ms"] > 0
     assert sum(found["pairs"]["by_band"].values()) >= len(SENTENCES)
     assert found["queues"]["owed translate"] == 0
-
-
-async def test_status_names_a_service_that_is_frozen_and_exits_with_1(stack: UpStack) -> None:
-    os.kill(stack.pid("qe"), signal.SIGSTOP)
-    try:
-        done = await asyncio.to_thread(
-            run_verb, "status", GLOSSA_STATE_DIR=str(stack.description()["state_dir"])
-        )
-    finally:
-        with contextlib.suppress(ProcessLookupError):  # the supervisor may have started another
-            os.kill(stack.pid("qe"), signal.SIGCONT)
-    assert done.returncode == 1, done.stdout + done.stderr
-    assert "! qe is stuck" in done.stdout
-    assert "All is well." not in done.stdout
 
 
 async def test_the_log_has_one_line_for_each_segment_without_its_words(

@@ -14,7 +14,7 @@ import click
     "--token",
     default="",
     envvar="GLOSSA_CAPTIONS_VIEW_TOKEN",
-    help="View token, where one is wanted; better in GLOSSA_CAPTIONS_VIEW_TOKEN.",
+    help="Token, where one is wanted; better in GLOSSA_TOKEN or GLOSSA_CAPTIONS_VIEW_TOKEN.",
 )
 @click.option("--captions", "address", help="host:port  [default: the stack running here]")
 def captions(

@@ -38,7 +38,7 @@ _OPTIONS = (
         "--token",
         default="",
         envvar="GLOSSA_CAPTIONS_VIEW_TOKEN",
-        help="View token, where one is wanted; better in GLOSSA_CAPTIONS_VIEW_TOKEN.",
+        help="Token, where one is wanted; better in GLOSSA_TOKEN or GLOSSA_CAPTIONS_VIEW_TOKEN.",
     ),
     click.option(
         "--captions",

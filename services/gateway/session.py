@@ -30,6 +30,7 @@ _END_RETRY_S = 1.0
 # Audio that is this far ahead of what a speaker can have said in its time is a recording; what was
 # sent again after a lost connection runs out by and by.
 _HASTE_S = 3.0
+_LONGEST_SEGMENT_S = 30.0  # a little more than GLOSSA_STT_MAX_SEGMENT_MS may be
 _HASTE_SPEED = 1.1
 
 
@@ -215,8 +216,14 @@ class Session:
         return sequence
 
     def lag_s(self) -> float:
-        """How late captions come now; 0 of a recording, which is late by its own haste."""
-        return 0.0 if self._haste.wait_s(0.0) else self._lags.newest_s()
+        """How late captions come now, at least; 0 of a recording, late by its own haste.
+
+        What the newest finals took; and where stt is so far behind that none come, the audio that
+        is not settled beyond the longest segment that stt makes.
+        """
+        if self._haste.wait_s(0.0):
+            return 0.0
+        return max(self._lags.newest_s(), self._intake.unsettled_ms() / 1000 - _LONGEST_SEGMENT_S)
 
     def status(self) -> gateway_pb2.SessionStatus:
         """How it goes."""

@@ -1,4 +1,4 @@
-"""The proxy of `./glossa chaos` delays, holds up and resets what goes through, and alters nothing."""
+"""The proxy of `./glossa chaos` delays, holds up and resets connections, and alters nothing."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from services.channels import open_channel
 from services.errors import PeerStatus, reason_of
 
 REFUSAL = "FALLING_BEHIND"
-_PATIENCE_S = 90.0
+_PATIENCE_S = 120.0
 _TRY_EVERY_S = 1.0
 _CALL_TIMEOUT_S = 10.0
 # stt is made as slow as a machine that is far too small: it runs for a tenth of the time.

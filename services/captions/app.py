@@ -32,9 +32,7 @@ class CaptionsApp:
         self._site = WebSite(self._relay, settings)
 
     def register(self, server: grpc.aio.Server) -> None:
-        captions_pb2_grpc.add_CaptionServiceServicer_to_server(
-            CaptionServicer(self._relay), server
-        )
+        captions_pb2_grpc.add_CaptionServiceServicer_to_server(CaptionServicer(self._relay), server)
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

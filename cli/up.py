@@ -17,7 +17,7 @@ from cli.options import port_base_option, profile_option, state_dir_option
     "--lan",
     "is_lan",
     is_flag=True,
-    help="Let phones and screens in this network open the pages.",
+    help="Let phones and screens in this network open the pages (not encrypted without certs).",
 )
 @click.option(
     "--qr/--no-qr", "shows_code", default=True, help="Print the phones' link as a QR code."

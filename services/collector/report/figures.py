@@ -251,6 +251,8 @@ def _review(record: SessionRecord) -> dict[str, Any]:
         "decisions": dict(Counter(each.decision.value for each in standing)),
         "reviewers": dict(Counter(each.reviewer for each in standing)),
         "corrected_texts": record.corrected_texts,
+        # What the rate of word errors in `changes` rests on.
+        "source_words": sum(len(each.source_text.split()) for each in standing if each.is_gold),
         "changes": [
             {
                 "pair_id": each.pair.pair_id,

@@ -1,0 +1,1 @@
+"""How good captions were over the sessions, as a page in the browser: `./glossa dashboard`."""

@@ -1,16 +1,20 @@
 # One image a service: docker build --build-arg SERVICE=stt --build-arg PROFILE=cpu .
 # docker-compose.yml builds all of them and says how they find each other.
 #
-# SERVICE=training is no service but the jobs of training/, with all that they call.
+# SERVICE=training is no service but the jobs of training/, with all that they call; SERVICE=cli is the command line.
+# The target `redis` is Redis as Glossa wants it: docker build --target redis .
 #
 # An image holds the libraries of the engines that profiles/<PROFILE>.env names for its service, of those in ENGINES
 # (names as in GLOSSA_MT_RUNTIME), and the extras of pyproject.toml in EXTRAS. For qe, ENGINES replaces the profile's.
+#
+# BASE and REDIS may name a digest, too (docs/operations.md says how); /app/sbom.cdx.json lists an image's packages (CycloneDX).
 ARG BASE=python:3.11-slim-bookworm
+ARG REDIS=redis:7-bookworm
 # Where llama.cpp is compiled; the CUDA overlay takes an image that has nvcc.
 ARG BUILD_BASE=${BASE}
 
 # What is to be installed. A stage of its own: the packages are made again only when its answer changes, not whenever a
-# profile does.
+# profile, or the part of another service in pyproject.toml, does.
 FROM ${BASE} AS choice
 ARG SERVICE
 ARG PROFILE=embedded
@@ -21,8 +25,9 @@ COPY pyproject.toml ./
 COPY profiles profiles
 RUN <<EOF
 python - <<PYTHON
-import os, re, tomllib
-extras = tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]
+import re, tomllib
+project = tomllib.load(open("pyproject.toml", "rb"))["project"]
+extras = project["optional-dependencies"]
 profile = open("profiles/${PROFILE}.env").read()
 variables = {
     "stt": r"STT_(?:PARTIAL_)?ENGINE",
@@ -39,6 +44,10 @@ chosen |= set("${EXTRAS}".replace(",", " ").split()) if variables else set()
 if "xllamacpp" in chosen:
     chosen -= {"gguf"}  # it serves the same runtime and needs no compiler
 print(*sorted(chosen), sep="\n", file=open("extras", "w"))
+# The jobs judge recognisers, read what is collected, and use parts of the command line.
+own = ["training", "stt", "collector", "cli"] if "${SERVICE}" == "training" else ["${SERVICE}"]
+wanted = [line for name in (*own, *sorted(chosen)) for line in extras[name]]
+print(*project["dependencies"], *wanted, sep="\n", file=open("requirements.txt", "w"))
 PYTHON
 EOF
 
@@ -47,17 +56,15 @@ EOF
 FROM ${BUILD_BASE} AS wheels
 ARG LLAMA_FLAGS=
 WORKDIR /wheels
-COPY --from=choice /choice/extras ./
-COPY pyproject.toml ./
+COPY --from=choice /choice/requirements.txt ./
 RUN --mount=type=cache,target=/root/.cache/pip <<EOF
 set -eu
 mkdir built
-grep -qx gguf extras || exit 0
+wanted=$(grep '^llama-cpp-python==' requirements.txt) || exit 0
 apt-get update -q
 apt-get install -y -q --no-install-recommends build-essential cmake python3 python3-pip python3-venv
 flags="$LLAMA_FLAGS -DGGML_NATIVE=OFF"
 if [ "$(uname -m)" = x86_64 ]; then flags="$flags -DGGML_AVX2=ON -DGGML_FMA=ON -DGGML_F16C=ON -DGGML_BMI2=ON"; fi
-wanted=$(sed -n 's/^gguf = \["\(llama-cpp-python==[0-9.]*\)".*/\1/p' pyproject.toml)
 python3 -m venv /tools
 CMAKE_ARGS="$flags" /tools/bin/pip --disable-pip-version-check wheel --no-cache-dir --no-deps -w built "$wanted"
 EOF
@@ -69,20 +76,10 @@ ARG SERVICE
 ARG TORCH_INDEX=
 WORKDIR /build
 RUN python -m venv --without-pip /opt/venv
-COPY pyproject.toml constraints.txt constraints-qe.txt ./
-COPY --from=choice /choice/extras ./
+COPY constraints.txt constraints-qe.txt ./
+COPY --from=choice /choice/extras /choice/requirements.txt ./
 RUN --mount=type=cache,target=/root/.cache/pip --mount=from=wheels,source=/wheels/built,target=/wheels <<EOF
 set -eu
-python - >requirements.txt <<PYTHON
-import tomllib
-project = tomllib.load(open("pyproject.toml", "rb"))["project"]
-extras = project["optional-dependencies"]
-# The jobs judge recognisers, read what is collected, and use parts of the command line.
-own = ["training", "stt", "collector", "cli"] if "${SERVICE}" == "training" else ["${SERVICE}"]
-print(*project["dependencies"], *(line for name in own for line in extras[name]), sep="\n")
-for name in open("extras").read().split():
-    print(*extras[name], sep="\n")
-PYTHON
 into_venv="python -m pip --python /opt/venv/bin/python --disable-pip-version-check install --root-user-action ignore"
 constraints=constraints.txt
 # unbabel-comet wants older libraries than the other services.
@@ -99,7 +96,19 @@ if grep -qx cometkiwi extras; then python -m pip --python /opt/venv/bin/python c
 case $SERVICE in stt | training) $into_venv --no-deps silero-vad -c constraints.txt ;; esac
 EOF
 
-# The code of one service; of all of them for the jobs of training/, which call them.
+# What lists an image's packages, without being one of them.
+FROM ${BASE} AS inventory
+WORKDIR /build
+COPY constraints.txt ./
+RUN --mount=type=cache,target=/root/.cache/pip \
+  python -m venv /opt/inventory && /opt/inventory/bin/pip install -q cyclonedx-bom -c constraints.txt
+
+FROM packages AS listed
+COPY pyproject.toml ./
+RUN --mount=from=inventory,source=/opt/inventory,target=/opt/inventory /opt/inventory/bin/cyclonedx-py environment \
+  --pyproject pyproject.toml --output-reproducible --output-format JSON --output-file /sbom.cdx.json /opt/venv/bin/python
+
+# The code of one service; of all of them for the jobs of training/ and the command line, which call them.
 FROM ${BASE} AS code
 ARG SERVICE
 WORKDIR /code
@@ -109,10 +118,17 @@ COPY cli cli
 COPY training training
 RUN <<EOF
 set -eu
-if [ "$SERVICE" = training ]; then exit; fi
+case $SERVICE in training) exit ;; cli) rm -r training && exit ;; esac
 find services -mindepth 1 -maxdepth 1 -type d ! -name "$SERVICE" -exec rm -r {} +
 rm -r cli training
 EOF
+
+# Redis with the folders that it writes to, as its own user: the image that it is made from begins as root.
+FROM ${REDIS} AS redis
+COPY redis-server /glossa
+RUN install -d -o redis -g redis /data /run/glossa/collector /run/glossa/trainer
+USER redis
+ENTRYPOINT ["sh", "/glossa/start", "/data"]
 
 FROM ${BASE}
 ARG SERVICE
@@ -140,7 +156,8 @@ EOF
 COPY --from=packages /opt/venv /opt/venv
 WORKDIR /app
 COPY --from=code /code ./
-# The ports of /readyz are the defaults of services/settings.py, said here so that the health check need not load them.
+COPY --from=listed /sbom.cdx.json ./
+# The ports are the defaults of services/settings.py, said here so that the health check need not load them.
 ENV SERVICE=${SERVICE} \
   PATH=/opt/venv/bin:$PATH \
   PYTHONPATH=/app:/app/protos \
@@ -153,16 +170,16 @@ ENV SERVICE=${SERVICE} \
   GLOSSA_QE_MODELS_DIR=/var/lib/glossa/models \
   GLOSSA_GATEWAY_STATE_DIR=/var/lib/glossa/gateway \
   GLOSSA_COLLECTOR_REPORTS_DIR=/var/lib/glossa/reports \
-  GLOSSA_GATEWAY_HTTP_PORT=7301 \
-  GLOSSA_STT_HTTP_PORT=7303 \
-  GLOSSA_MT_HTTP_PORT=7305 \
-  GLOSSA_QE_HTTP_PORT=7307 \
-  GLOSSA_CAPTIONS_HTTP_PORT=7309 \
-  GLOSSA_COLLECTOR_HTTP_PORT=7312
+  GLOSSA_GATEWAY_GRPC_PORT=7300 \
+  GLOSSA_STT_GRPC_PORT=7302 \
+  GLOSSA_MT_GRPC_PORT=7304 \
+  GLOSSA_QE_GRPC_PORT=7306 \
+  GLOSSA_CAPTIONS_GRPC_PORT=7308 \
+  GLOSSA_COLLECTOR_GRPC_PORT=7311
 RUN python -m compileall -q . && ln -s /var/lib/glossa var
 USER glossa
 # A large model may take minutes to load from a slow disk.
-HEALTHCHECK --interval=5s --timeout=4s --start-period=600s --retries=3 CMD ["python", "-S", "-c", \
-  "import os, urllib.request; urllib.request.urlopen('http://127.0.0.1:' + os.environ['GLOSSA_' + os.environ['SERVICE'].upper() + '_HTTP_PORT'] + '/readyz', timeout=3)"]
+# Often while it starts, for others wait for it; seldom afterwards, for each check is a process.
+HEALTHCHECK --interval=15s --start-interval=3s --timeout=10s --start-period=600s --retries=3 CMD ["python", "-m", "services.health_probe"]
 STOPSIGNAL SIGTERM
 CMD exec python -m services.${SERVICE}

@@ -13,16 +13,18 @@ from typing import Any
 
 from services.audio import SAMPLE_RATE_HERTZ
 from services.collector.bands import BANDS
-from tests.cli.verb import run_verb
+from services.settings import port
 from tests.contract.docker_compose import ComposedStack
 from tests.speech import spoken, with_pauses
 
+SENTENCES = ("The Lord is good to all.", "We believe in one God.", "Let us pray together.")
+PASSWORDS = ("/run/glossa/collector/password", "/run/glossa/trainer/password")
 REPORTS = "/var/lib/glossa/reports"
 _SETTLE_TIMEOUT_S = 90.0
 
 
 def speak(stack: ComposedStack, folder: Path, sentences: Sequence[str], *options: str) -> str:
-    """Speaks into the stack; the id of the session, which is over.
+    """Speaks into the stack from a container beside it; the id of the session, which is over.
 
     Args:
         options: further ones of `./glossa live`.
@@ -33,8 +35,13 @@ def speak(stack: ComposedStack, folder: Path, sentences: Sequence[str], *options
         audio.setsampwidth(2)
         audio.setframerate(SAMPLE_RATE_HERTZ)
         audio.writeframes(with_pauses(*map(spoken, sentences)).tobytes())
-    gateway = ("--gateway", stack.address("gateway"))
-    done = run_verb("live", str(recording), "--speed", "0", *options, *gateway)
+    for path, mode in ((folder, 0o755), (recording, 0o644)):
+        path.chmod(mode)  # the container's user is none of this machine
+    done = stack.compose(
+        *("run", "--rm", "--no-deps", "-T", "client", "live", recording.name),
+        *("--gateway", f"gateway:{port('gateway')}", "--speed", "0", *options),
+        GLOSSA_RECORDINGS_DIR=str(folder),
+    )
     over = re.search(r"session (\S+) is over", done.stdout + done.stderr)
     assert over, done.stdout + done.stderr
     return over[1]

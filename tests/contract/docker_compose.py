@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import secrets
@@ -11,7 +12,9 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+import docker
 import redis
+from docker.models.containers import Container
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
@@ -85,7 +88,7 @@ class ComposedStack:
         override = folder / "override.yml"
         published = f"127.0.0.1:{port('captions_web', free_port_base())}"
         self.web = f"http://{published}"
-        ports = dict.fromkeys(sorted(SERVICES), "!reset []")
+        ports = dict.fromkeys(sorted({*SERVICES, "redis", "client"}), "!reset []")
         ports["captions"] = f"!override ['{published}:{port('captions_web')}']"
         own = "".join(
             f"  {name}: {{image: !reset null, ports: {its_ports}}}\n"
@@ -99,7 +102,7 @@ class ComposedStack:
         assert done.returncode == 0, done.stderr[-3000:] + self.compose("logs").stdout[-6000:]
 
     def down(self, *options: str) -> None:
-        done = self.compose("down", "--timeout", "15", *options)
+        done = self.compose("--profile", "*", "down", "--timeout", "15", *options)
         assert done.returncode == 0, done.stderr
 
     def compose(self, *arguments: str, **variables: str) -> Done:
@@ -111,16 +114,18 @@ class ComposedStack:
         assert done.returncode == 0, done.stderr + done.stdout
         return done.stdout
 
-    def inspect(self, service: str, template: str) -> str:
-        container = self.compose("ps", "-q", service).stdout.strip()
-        done = _docker("inspect", "-f", template, container)
-        assert done.returncode == 0, done.stderr
-        return done.stdout.strip()
+    def container(self, service: str) -> Container:
+        """The container of a service, as the engine knows it now."""
+        labels = [f"com.docker.compose.project={self.project}", "com.docker.compose.oneoff=False"]
+        wanted = {"label": [*labels, f"com.docker.compose.service={service}"]}
+        with contextlib.closing(docker.from_env()) as engine:
+            (found,) = engine.containers.list(all=True, filters=wanted)
+        return found
 
     def address(self, service: str, port_name: str = "") -> str:
         """host:port of a service's gRPC, or of another of its ports."""
-        networks = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}"
-        return f"{self.inspect(service, networks)}:{port(port_name or service)}"
+        (network,) = self.container(service).attrs["NetworkSettings"]["Networks"].values()
+        return f"{network['IPAddress']}:{port(port_name or service)}"
 
     def fetch(self, service: str, path: str) -> tuple[int, bytes]:
         """Status and body of what a service's pages answer. Raises OSError."""

@@ -1,0 +1,130 @@
+"""What the containers may do, what is in them, and that they come back with all that was kept."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
+
+from tests.contract.composed_session import (
+    PASSWORDS,
+    SENTENCES,
+    queued_pairs,
+    speak,
+    wait_for,
+    whole_report,
+)
+from tests.contract.docker_compose import SERVICES, ComposedStack, engine_is_there
+from tests.processes import REPOSITORY
+
+pytestmark = [
+    pytest.mark.compose,
+    pytest.mark.skipif(not engine_is_there(), reason="no Docker engine answers here"),
+    pytest.mark.timeout(900),
+]
+
+CONTAINERS = sorted({"redis", *SERVICES})
+# A command that ends the Docker engine and starts it again: "systemctl restart docker".
+RESTART_ENGINE = os.environ.get("GLOSSA_TEST_ENGINE_RESTART")
+
+
+def test_each_process_has_a_user_of_its_own_and_no_rights_beside(stack: ComposedStack) -> None:
+    for name in CONTAINERS:
+        container = stack.container(name)
+        pid, limits = container.attrs["State"]["Pid"], container.attrs["HostConfig"]
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+        status = dict(line.split(":\t", 1) for line in lines)
+        assert "0" not in status["Uid"].split(), name
+        for rights in ("CapPrm", "CapEff", "CapBnd", "CapAmb"):
+            assert int(status[rights], 16) == 0, (name, rights)
+        assert status["NoNewPrivs"] == "1", name
+        assert limits["ReadonlyRootfs"], name
+        assert limits["Memory"] >= 1 << 30, name
+        assert 0 < limits["PidsLimit"] <= 512, name
+
+
+def test_each_image_lists_its_packages_in_cyclonedx(stack: ComposedStack) -> None:
+    pinned = dict(
+        line.split(";")[0].strip().split("==")
+        for line in (REPOSITORY / "constraints.txt").read_text().lower().splitlines()
+        if "==" in line and not line.startswith("#")
+    )
+    for name in sorted(SERVICES):
+        listed = stack.said(name, "cat", "/app/sbom.cdx.json")
+        assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(listed) is None
+        packages = {
+            part["name"].lower().replace("_", "-"): part["version"]
+            for part in json.loads(listed)["components"]
+        }
+        assert packages["grpcio"] == pinned["grpcio"]
+        assert not {"cyclonedx-bom", "pip"} & packages.keys()
+        for package, version in packages.items():
+            assert version == pinned.get(package, version), (name, package)
+        installed = stack.said(name, "ls", "/opt/venv/lib/python3.11/site-packages").split()
+        folders = {entry for entry in installed if entry.endswith(".dist-info")}
+        assert len(packages) == len(folders)
+
+
+def all_are_healthy(stack: ComposedStack) -> bool:
+    states = [stack.container(name).attrs["State"] for name in CONTAINERS]
+    return all(state["Running"] and state["Health"]["Status"] == "healthy" for state in states)
+
+
+def test_whatever_is_killed_is_started_again_and_captions_go_on(
+    stack: ComposedStack, session: str, tmp_path: Path
+) -> None:
+    killed = {name: stack.container(name).attrs["State"]["Pid"] for name in CONTAINERS}
+    for pid in killed.values():
+        os.kill(pid, signal.SIGKILL)
+
+    def are_back() -> bool:
+        pids = {name: stack.container(name).attrs["State"]["Pid"] for name in CONTAINERS}
+        return all(pids[name] not in (0, pid) for name, pid in killed.items())
+
+    wait_for(are_back, "not all of them are back")
+    wait_for(lambda: all_are_healthy(stack), "not all of them are healthy")
+    spoken = speak(stack, tmp_path, SENTENCES[:1])
+    assert whole_report(stack, spoken)["segments"]["finals"] == 1
+    assert queued_pairs(stack, session)
+
+
+def kept(stack: ComposedStack, session: str) -> tuple[object, ...]:
+    """What is to outlive containers: passwords, pairs, the report and the audio."""
+    return (
+        [stack.said("redis", "cat", path) for path in PASSWORDS],
+        queued_pairs(stack, session),
+        whole_report(stack, session),
+        stack.said("gateway", "sh", "-c", "cd /var/lib/glossa/gateway/audio && ls -l *"),
+    )
+
+
+def test_it_stops_in_good_order_and_what_is_kept_outlives_its_containers(
+    stack: ComposedStack, session: str
+) -> None:
+    before = kept(stack, session)
+    assert stack.compose("stop").returncode == 0
+    for name in CONTAINERS:
+        assert stack.container(name).attrs["State"]["ExitCode"] == 0, name
+    stack.down()
+    stack.up()
+    assert kept(stack, session) == before
+
+
+@pytest.mark.skipif(
+    not RESTART_ENGINE, reason="GLOSSA_TEST_ENGINE_RESTART does not say how to restart the engine"
+)
+def test_it_comes_back_by_itself_with_the_engine(stack: ComposedStack, session: str) -> None:
+    before = kept(stack, session)
+    started = {name: stack.container(name).attrs["State"]["StartedAt"] for name in CONTAINERS}
+    done = subprocess.run(["bash", "-c", RESTART_ENGINE or ""], cwd=REPOSITORY, check=False)
+    assert done.returncode == 0
+    wait_for(lambda: all_are_healthy(stack), "not all of them are healthy")
+    for name in CONTAINERS:
+        assert stack.container(name).attrs["State"]["StartedAt"] > started[name], name
+    assert kept(stack, session) == before

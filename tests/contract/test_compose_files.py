@@ -1,0 +1,86 @@
+"""What docker-compose.yml says of every container alike: rights, limits, versions, certificates."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.contract.docker_compose import SERVICES, configuration, is_there
+
+pytestmark = pytest.mark.skipif(not is_there(), reason="docker compose is not installed")
+
+DIGEST = "example.org/image@sha256:" + 64 * "0"
+# Where the variable of an image that is built from another one stands, among its arguments.
+MADE_FROM = {"BASE": "GLOSSA_BASE_IMAGE", "REDIS": "GLOSSA_REDIS_IMAGE"}
+
+
+def everything(**variables: str) -> dict[str, Any]:
+    """The services of all profiles."""
+    return configuration("--profile", "*", **variables)
+
+
+@pytest.fixture(scope="module")
+def services() -> dict[str, Any]:
+    return everything()
+
+
+def limits(service: dict[str, Any]) -> dict[str, Any]:
+    of_it: dict[str, Any] = service["deploy"]["resources"]["limits"]
+    return of_it
+
+
+def test_every_container_runs_without_rights_and_within_limits(services: dict[str, Any]) -> None:
+    assert services.keys() > {"redis", *SERVICES, "training", "client", "prometheus", "grafana"}
+    for name, service in services.items():
+        assert service["read_only"], name
+        assert service["cap_drop"] == ["ALL"], name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+        assert int(limits(service)["memory"]) >= 1 << 30, name
+        assert limits(service)["pids"] >= 64, name
+        assert service["logging"]["options"] == {"max-size": "10m", "max-file": "3"}, name
+
+
+def test_a_larger_model_may_be_given_more_memory(services: dict[str, Any]) -> None:
+    names = {name.removesuffix("-alternative") for name in services}
+    raised = everything(**{f"GLOSSA_{name.upper()}_MEMORY": "31g" for name in names})
+    assert {limits(service)["memory"] for service in raised.values()} == {str(31 << 30)}
+
+
+def foreign_image(name: str, service: dict[str, Any]) -> tuple[str, str]:
+    """The image that a container runs, or is made from: its variable and its name."""
+    if "build" not in service:
+        return f"GLOSSA_{name.upper()}_IMAGE", service["image"]
+    arguments = service["build"]["args"]
+    (key,) = MADE_FROM.keys() & arguments.keys()
+    return MADE_FROM[key], arguments[key]
+
+
+def test_what_is_not_made_here_has_a_version_and_may_have_a_digest(
+    services: dict[str, Any],
+) -> None:
+    images = dict(foreign_image(name, service) for name, service in services.items())
+    for image in images.values():
+        assert re.fullmatch(r"[a-z/]+:v?\d[\w.-]+", image)
+    pinned = everything(**dict.fromkeys(images, DIGEST))
+    assert {foreign_image(name, service)[1] for name, service in pinned.items()} == {DIGEST}
+
+
+def test_what_is_mounted_from_the_repository_is_there(services: dict[str, Any]) -> None:
+    for name in ("prometheus", "grafana"):
+        folders = [each["source"] for each in services[name]["volumes"] if each["type"] == "bind"]
+        assert folders
+        assert all(Path(folder).is_dir() for folder in folders)
+
+
+def test_certificates_reach_every_service_and_the_command_line(
+    services: dict[str, Any], tmp_path: Path
+) -> None:
+    given = everything(GLOSSA_CERTIFICATES_DIR=str(tmp_path))
+    for name in {*SERVICES, "mt-alternative", "training", "client"}:
+        mounted = {each["target"]: each for each in given[name]["volumes"]}["/certificates"]
+        assert (mounted["source"], mounted["read_only"]) == (str(tmp_path), True)
+        assert given[name]["environment"]["GLOSSA_CERTIFICATES_DIR"] == "/certificates"
+        assert services[name]["environment"]["GLOSSA_CERTIFICATES_DIR"] == ""

@@ -68,7 +68,7 @@ def import_(
     problems = []
     try:
         entries = list(read(json.loads(annotations.read_text(encoding="utf-8"))))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise click.ClickException(f"cannot read {annotations}: {error}") from error
     try:
         with ReviewClient(collector_address(collector or group_collector)) as client:

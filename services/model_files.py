@@ -87,9 +87,11 @@ def check_requested(model: str, models_dir: Path) -> str:
     """
     path = Path(model)
     is_below = not path.is_absolute() and ".." not in path.parts
-    is_there = any(
-        found.exists() for found in (models_dir / path, models_dir / path.name, SHIPPED / path.name)
-    )
+    places = (models_dir / path, models_dir / path.name, SHIPPED / path.name)
+    try:
+        is_there = any(found.exists() for found in places)
+    except OSError:  # longer than a file's name can be
+        is_there = False
     if model and not (is_below and is_there):
         raise InvalidInput(
             "MODEL_MISSING",

@@ -73,7 +73,10 @@ def _dangers(path: Path) -> str:
         from picklescan.scanner import scan_file_path
     except ModuleNotFoundError:
         return "is a pickle that nobody has looked through: pip install picklescan"
-    result = scan_file_path(str(path))
+    try:
+        result = scan_file_path(str(path))
+    except Exception as error:  # noqa: BLE001  whatever it stumbles over, nobody looked through it
+        return f"is a pickle that cannot be looked through ({type(error).__name__})"
     if result.issues_count:
         named = sorted({f"{each.module}.{each.name}" for each in result.globals if _is_bad(each)})
         return f"is a pickle that would run {', '.join(named[:3])}"

@@ -53,14 +53,15 @@ class Row:
 def read_rows(path: Path) -> Iterator[Row]:
     """The rows of a JSONL file. Raises InvalidInput, naming the line."""
     try:
-        lines = path.open(encoding="utf-8")
+        # A line that is no UTF-8 is to be named as well, hence the bytes.
+        lines = path.open("rb")
     except OSError as error:
         raise InvalidInput("ROWS_MISSING", f"cannot read {path}: {error.strerror}") from error
     with lines:
         for number, line in enumerate(lines, start=1):
             try:
                 yield row_of(json.loads(line), default_origin=path.parent.name)
-            except (ValueError, KeyError, TypeError, AttributeError) as error:
+            except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
                 raise InvalidInput(
                     "ROWS_DAMAGED", f"{path}, line {number}, is no row of a pair: {error!r}"
                 ) from error

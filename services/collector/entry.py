@@ -97,7 +97,7 @@ def reviewed_from_fields(fields: Mapping[str, str]) -> ReviewedPair:
 def _checked() -> Iterator[None]:
     try:
         yield
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, RecursionError) as error:
         raise ValueError(f"not an entry of a pair: {error!r}") from error
 
 

@@ -52,7 +52,7 @@ def read(path: Path, languages: tuple[str, str]) -> Iterator[GeneralPair]:
         raise InvalidInput(
             "PAIRS_UNREADABLE", f"cannot read {path}: {error.strerror or error}"
         ) from error
-    except ValueError as error:  # also what is no UTF-8
+    except (ValueError, RecursionError) as error:  # also what is no UTF-8
         raise InvalidInput("PAIRS_UNREADABLE", f"{path}, line {number}: {error}") from error
 
 

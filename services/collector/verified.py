@@ -158,7 +158,7 @@ def _parsed(lines: Iterable[bytes]) -> Iterator[_Line]:
             if not isinstance(fields, dict):
                 raise ValueError(f"line {number}: not a JSON object")
             yield _Line.model_validate(fields | {"number": number})
-        except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
             raise ValueError(f"line {number}: not JSON: {error}") from error
         except ValidationError as error:
             problem = error.errors()[0]

@@ -138,7 +138,7 @@ def read_plan(path: Path, environment: Mapping[str, str] = os.environ) -> Plan:
     """Raises InvalidInput: PLAN_DAMAGED, saying where and what would do."""
     try:
         told = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise _damaged(path, f"it cannot be read: {error}") from error
     told = _filled_in(told, environment)
     name = told.pop("trainer", None)

@@ -78,7 +78,7 @@ def read_checks(path: Path) -> list[Check]:
     """Raises InvalidInput, naming the check."""
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8")).get("check", [])
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InvalidInput("THRESHOLDS_DAMAGED", f"cannot read {path}: {error}") from error
     if not tables:
         raise InvalidInput("THRESHOLDS_DAMAGED", f"{path} has no [[check]]: nothing would be gated")

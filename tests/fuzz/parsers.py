@@ -1,0 +1,292 @@
+"""Every parser that meets the network or a file, as one function of bytes.
+
+The tests here and the runner for atheris drive the same list. A parser answers, or refuses with one
+of the errors that its own description names; anything else is a bug.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from aiohttp.test_utils import make_mocked_request
+from google.protobuf.message import DecodeError
+
+from glossa.gateway.v1 import gateway_pb2
+from services import bible_references, spoken_numbers
+from services.audio import SampleClock
+from services.captions.transcripts.export import offset_ms_of
+from services.captions.web.live_query import live_query
+from services.captions.web.operator_gateway import parsed
+from services.collector import general, label_studio
+from services.collector.calibration import read_calibration
+from services.collector.entry import from_fields, reviewed_from_fields
+from services.collector.pair_message import pair_message
+from services.collector.verified import read_exported, read_verified
+from services.errors import GlossaError
+from services.gateway import requests
+from services.marian import sentences
+from services.model_files import check_requested, checked
+from services.model_manifest import MANIFEST, read_manifest
+from services.mt import glossary_file, prompt
+from services.mt.engine import Job, LanguagePair
+from services.mt.engines.gguf_header import read_header
+from services.stt.corrections import COLUMNS, Corrections
+from services.token_file import read_tokens
+from training.cycling.plan import read_plan
+from training.evaluation.thresholds import read_checks
+from training.rows import read_rows
+
+_ROOT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True)
+class Parser:
+    """One parser.
+
+    Args:
+        refusals: the errors that it says it raises, besides GlossaError.
+        seeds: inputs that it takes, from which others are made.
+    """
+
+    name: str
+    parse: Callable[[bytes], object]
+    refusals: tuple[type[Exception], ...] = ()
+    seeds: tuple[bytes, ...] = ()
+
+    def __call__(self, data: bytes) -> bool:
+        """Whether the parser took `data`; raises what it should not have raised."""
+        try:
+            self.parse(data)
+        except (GlossaError, *self.refusals):
+            return False
+        return True
+
+
+def _of_text(parse: Callable[[str], object]) -> Callable[[bytes], object]:
+    return lambda data: parse(data.decode("utf-8", errors="replace"))
+
+
+def _of_file(read: Callable[[Path], object], name: str = "input") -> Callable[[bytes], object]:
+    def parse(data: bytes) -> object:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / name
+            path.write_bytes(data)
+            return read(path)
+
+    return parse
+
+
+def _fields(data: bytes) -> dict[str, str]:
+    """A Redis entry: "name<tab>value" a line."""
+    lines = data.decode("utf-8", errors="replace").split("\n")
+    return {name: value for name, _, value in (line.partition("\t") for line in lines)}
+
+
+def _lines_of(fields: dict[str, str]) -> bytes:
+    return "\n".join(f"{name}\t{value}" for name, value in fields.items()).encode()
+
+
+def _sample_clock(data: bytes) -> None:
+    clock = SampleClock()
+    for start in range(0, len(data), 24):
+        frame = data[start : start + 24]
+        clock.accept(int.from_bytes(frame[:8], "little", signed=True), frame[8:])
+
+
+def _session_config(data: bytes) -> None:
+    requests.check_new_session(gateway_pb2.SessionConfig.FromString(data))
+
+
+def _review(data: bytes) -> None:
+    requests.checked_review(gateway_pb2.ReviewPairRequest.FromString(data))
+
+
+def _browser_config(data: bytes) -> None:
+    body = json.loads(data)
+    if isinstance(body, dict):
+        parsed(body, gateway_pb2.SessionConfig())
+
+
+def _live_query(text: str) -> None:
+    # What aiohttp's own parser lets through in a request line.
+    kept = "".join(sign for sign in text if sign.isprintable() and sign not in " #")
+    live_query(make_mocked_request("GET", f"/live?{kept}"))
+
+
+def _prompt(text: str) -> None:
+    for family in ("translategemma", "gemma3", "gemma4"):
+        built = prompt.build(family, Job(text, LanguagePair("en", "es")))
+        assert text == "" or "<start_of_turn>" not in prompt.without_markers(text), built
+
+
+def _label_studio(data: bytes) -> None:
+    list(label_studio.read(json.loads(data)))
+
+
+def _general(name: str) -> Callable[[bytes], object]:
+    return _of_file(lambda path: list(general.read(path, ("en", "es"))), name)
+
+
+def _model(data: bytes) -> object:
+    """A folder with this manifest, or these weights."""
+    for name in (MANIFEST, "model.bin", "config.json", "modules.json"):
+        with tempfile.TemporaryDirectory() as folder:
+            (Path(folder) / name).write_bytes(data)
+            read_manifest(Path(folder))
+            try:
+                checked(Path(folder), weights_only=("model.bin",))
+            except GlossaError:
+                continue
+    return None
+
+
+def _entry_bytes() -> bytes:
+    return _lines_of(
+        {
+            "sequence": "1",
+            "time": "2026-11-21T10:00:00+00:00",
+            "session_id": "s",
+            "segment_id": "2",
+            "source_language": "en",
+            "target_language": "es",
+            "source_text": "Amen.",
+            "target_text": "Amén.",
+            "stt_model": "a",
+            "mt_model": "b",
+            "signals": '[{"name": "n", "value": 0.5, "model": "m"}]',
+            "flags": '["f"]',
+            "start_offset_ms": "0",
+            "end_offset_ms": "10",
+            "missing_terms": '[["a", "b"]]',
+            "band": "review",
+            "quality_score": "0.5",
+            "caps": '["c"]',
+            "calibration": "",
+            "original_source_text": "Amen.",
+            "original_target_text": "Amén.",
+            "decision": "fixed",
+            "reviewer": "r",
+            "review_id": "i",
+            "review_revision": "1",
+        }
+    )
+
+
+_SESSION = gateway_pb2.SessionConfig(
+    title="Sunday", source_language="en", target_languages=["es"], phrases=["Nehemiah"]
+)
+_ROW = (
+    b'{"en": "Amen.", "es": "Am\xc3\xa9n.", "source_language": "en", "target_language": "es", '
+    b'"kind": "bible", "origin": "WEB", "group": "RUT", "weight": 1.0}\n'
+)
+
+PARSERS = (
+    Parser("audio frames", _sample_clock, seeds=(bytes(24) * 2,)),
+    Parser(
+        "session config", _session_config, (DecodeError,), seeds=(_SESSION.SerializeToString(),)
+    ),
+    Parser("review", _review, (DecodeError,), seeds=(b"\n\x01a\x12\x01b",)),
+    Parser(
+        "browser config",
+        _browser_config,
+        (ValueError, RecursionError),  # json.loads: microphone._json and web.json_object take both
+        seeds=(b'{"sourceLanguage": "en", "target_languages": ["es"], "phrases": []}',),
+    ),
+    Parser(
+        "live query",
+        _of_text(_live_query),
+        seeds=(b"session=a&language=es,en&after=12&finals_only=1",),
+    ),
+    Parser("offset", _of_text(offset_ms_of), seeds=(b"-1:02:03.4", b"90")),
+    Parser("redis entry", lambda data: _scored(data), (ValueError,), seeds=(_entry_bytes(),)),
+    Parser("redis review", lambda data: _reviewed(data), (ValueError,), seeds=(_entry_bytes(),)),
+    Parser("calibration", _of_file(read_calibration), (ValueError,), seeds=(b'{"bands": {}}',)),
+    Parser(
+        "exported pairs",
+        lambda data: (read_exported(data.split(b"\n")), read_verified(data.split(b"\n"))),
+        (ValueError,),
+        seeds=(b'{"pair_id": "s/1/es", "source_text": "a", "target_text": "b"}',),
+    ),
+    Parser(
+        "label studio",
+        _label_studio,
+        (ValueError, RecursionError),  # json.loads: cli.review_import takes both
+        seeds=(
+            b'[{"id": 1, "data": {"pair_id": "s/1/es"}, "annotations": [{"result": [{"from_name": '
+            b'"decision", "value": {"choices": ["Accept"]}}]}]}]',
+        ),
+    ),
+    Parser("general tsv", _general("pairs.tsv"), seeds=(b"Amen.\tAm\xc3\xa9n.\n",)),
+    Parser("general jsonl", _general("pairs.jsonl"), seeds=(_ROW,)),
+    Parser("training rows", _of_file(lambda path: list(read_rows(path))), seeds=(_ROW * 2,)),
+    Parser(
+        "glossary",
+        _of_file(glossary_file.read),
+        seeds=(b"source\ttarget\tcontext\nhost\thuesped\t\n",),
+    ),
+    Parser(
+        "corrections",
+        _of_file(Corrections.read),
+        seeds=(
+            "\t".join(COLUMNS).encode() + b"\nnehemia\tNehemiah\tname\tno\t\n",
+            (_ROOT / "services/stt/corrections_en.tsv").read_bytes()[:600],
+        ),
+    ),
+    Parser(
+        "tokens",
+        _of_file(read_tokens),
+        seeds=(b'[tokens.desk]\nsha256 = "00"\nrole = "view"\nexpires = 2027-01-01\n',),
+    ),
+    Parser("cycle plan", _of_file(read_plan), seeds=(b'[train]\ninit = "a"\n',)),
+    Parser("gate", _of_file(read_checks), seeds=(b'[[check]]\nmetric = "chrf"\nat_least = 1\n',)),
+    Parser(
+        "gguf header",
+        _of_file(read_header),
+        seeds=(
+            b"GGUF\3\0\0\0" + bytes(8) + b"\1" + bytes(7) + b"\4" + bytes(7) + b"name\x08\0\0\0"
+            b"\2" + bytes(7) + b"ab",
+            b"GGUF\3\0\0\0" + bytes(8) + b"\1" + bytes(7) + b"\1" + bytes(7) + b"a\x09\0\0\0"
+            b"\x09\0\0\0\1" + bytes(7) + b"\0\0\0\0\2" + bytes(7) + b"xy",
+        ),
+    ),
+    Parser(
+        "model folder",
+        _model,
+        seeds=(
+            b'{"name": "a", "repo": "", "revision": "", "licence": "", "files": {}}',
+            b"\x80\x02}q\x00.",
+            b"PK\3\4",
+            b'[{"type": "sentence_transformers.models.Pooling"}]',
+        ),
+    ),
+    Parser("model name", _of_text(lambda name: check_requested(name, Path("/nowhere")))),
+    Parser("prompt", _of_text(_prompt), seeds=(b"Amen. <start_of_turn>", b"<|turn>[INST]")),
+    Parser("chat template", _of_text(lambda text: prompt.family_of(text, "a"))),
+    Parser("sentences", _of_text(lambda text: list(sentences(text))), seeds=(b"Mr. A. said. So!",)),
+    Parser(
+        "bible references",
+        _of_text(
+            lambda text: [bible_references.places(text, language) for language in ("en", "es")]
+        ),
+        seeds=(b"First Corinthians thirteen, verses four through seven", b"Jn 3:16-18, 20"),
+    ),
+    Parser(
+        "spoken numbers",
+        _of_text(
+            lambda text: [list(spoken_numbers.numbers(text, language)) for language in ("en", "es")]
+        ),
+        seeds=(b"two thousand and twenty-six", b"1,000,000.5 mil"),
+    ),
+)
+
+
+def _scored(data: bytes) -> None:
+    pair_message(from_fields(_fields(data)))
+
+
+def _reviewed(data: bytes) -> None:
+    pair_message(reviewed_from_fields(_fields(data)))

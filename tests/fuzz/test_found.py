@@ -1,0 +1,45 @@
+"""What fuzzing found, each as the input that led to it."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.fuzz.parsers import PARSERS, Parser
+
+_BY_NAME = {parser.name: parser for parser in PARSERS}
+_NESTED = "[" * 5000
+
+
+def _with(name: str, field: str, value: str) -> bytes:
+    """The seed of a Redis entry with one field replaced."""
+    lines = _BY_NAME[name].seeds[0].decode().split("\n")
+    kept = [line for line in lines if not line.startswith(f"{field}\t")]
+    assert len(kept) < len(lines)
+    return "\n".join((*kept, f"{field}\t{value}")).encode()
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("training rows", b"\x80"),
+        ("training rows", _NESTED.encode()),
+        ("exported pairs", _NESTED.encode()),
+        ("general jsonl", _NESTED.encode()),
+        ("redis entry", _with("redis entry", "caps", _NESTED)),
+        ("redis entry", _with("redis entry", "signals", _NESTED)),
+        ("redis review", _with("redis review", "flags", _NESTED)),
+        ("tokens", f"a = {_NESTED}".encode()),
+        ("cycle plan", f"a = {_NESTED}".encode()),
+        ("gate", f"a = {_NESTED}".encode()),
+        ("model folder", b"PK\3\4"),
+        ("model name", b"a" * 5000),
+        ("model name", b"a\0b"),
+    ],
+)
+def test_an_input_that_once_broke_a_parser_is_refused(name: str, data: bytes) -> None:
+    assert not _BY_NAME[name](data) or name == "model folder"
+
+
+@pytest.mark.parametrize("parser", [each for each in PARSERS if each.name.startswith("redis")])
+def test_the_seeds_of_redis_entries_are_taken(parser: Parser) -> None:
+    assert all(parser(seed) for seed in parser.seeds)

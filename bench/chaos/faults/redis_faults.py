@@ -53,7 +53,8 @@ async def without_memory(scene: Scene) -> None:
     """Its memory is full: it answers, and takes nothing."""
     await asyncio.to_thread(_limit_memory, scene, 1)
     try:
-        await _notice(scene, "Redis without memory")
+        # It answers until a pair is to be written, which is a sentence later.
+        await _notice(scene, "Redis without memory", within_s=3 * NOTICED_WITHIN_S)
         await scene.speak_on(_AWAY_S, _AWAY_S)
     finally:
         await asyncio.to_thread(_limit_memory, scene, 0)
@@ -86,14 +87,14 @@ async def each(scene: Scene) -> None:
         await fault(scene)
 
 
-async def _notice(scene: Scene, what: str) -> None:
+async def _notice(scene: Scene, what: str, within_s: float = NOTICED_WITHIN_S) -> None:
     """Until the collector's health says that its queue is away."""
     scene.times += 1
 
     async def is_told() -> bool:
         return not await is_healthy(scene.stage, "collector", QUEUE)
 
-    await scene.notice(is_told, what, NOTICED_WITHIN_S)
+    await scene.notice(is_told, what, within_s)
 
 
 async def _recover(scene: Scene, what: str) -> None:

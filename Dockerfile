@@ -179,7 +179,8 @@ ENV SERVICE=${SERVICE} \
 RUN python -m compileall -q . && ln -s /var/lib/glossa var
 USER glossa
 # A large model may take minutes to load from a slow disk.
-# Often while it starts, for others wait for it; seldom afterwards, for each check is a process.
-HEALTHCHECK --interval=15s --start-interval=3s --timeout=10s --start-period=600s --retries=3 CMD ["python", "-m", "services.health_probe"]
+# Often while it starts, for others wait for it; seldom afterwards, for each check is a process. A busy machine is no failure:
+# the process has time to start.
+HEALTHCHECK --interval=15s --start-interval=3s --timeout=20s --start-period=600s --retries=3 CMD ["python", "-m", "services.health_probe"]
 STOPSIGNAL SIGTERM
 CMD exec python -m services.${SERVICE}

@@ -16,7 +16,7 @@ import grpc
 from services.channels import Identity, identify, open_blocking_channel
 from services.errors import GlossaError
 
-_TIMEOUT_S = 3.0
+_TIMEOUT_S = 5.0
 _METHOD = "/grpc.health.v1.Health/Check"
 _ANY_SERVICE = b""  # HealthCheckRequest{}
 _SERVING = b"\x08\x01"  # HealthCheckResponse{status: SERVING}

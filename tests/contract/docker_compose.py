@@ -24,6 +24,7 @@ from tests.processes import REPOSITORY, free_port_base
 SERVICES = {"stt", "mt", "qe", "gateway", "captions", "collector"}
 BASE = ("docker-compose.yml",)
 WITH_CUDA = (*BASE, "docker-compose.cuda.yml")
+WITH_TOKENS = (*BASE, "docker-compose.tokens.yml")
 
 Files = tuple[str | Path, ...]
 Done = subprocess.CompletedProcess[str]

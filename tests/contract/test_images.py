@@ -17,6 +17,7 @@ from tests.contract.docker_compose import (
     BASE,
     SERVICES,
     WITH_CUDA,
+    WITH_TOKENS,
     build,
     compose,
     configuration,
@@ -33,7 +34,7 @@ needs_compose = pytest.mark.skipif(not is_there(), reason="docker compose is not
 
 @needs_compose
 @pytest.mark.parametrize("profile", PROFILES)
-@pytest.mark.parametrize("files", [BASE, WITH_CUDA], ids=lambda files: "+".join(files))
+@pytest.mark.parametrize("files", [BASE, WITH_CUDA, WITH_TOKENS], ids=lambda files: "+".join(files))
 def test_each_combination_of_compose_files_is_valid(files: tuple[str, ...], profile: str) -> None:
     done = compose("--profile", "*", "config", "-q", files=files, GLOSSA_PROFILE=profile)
     assert (done.returncode, done.stdout + done.stderr) == (0, "")

@@ -94,7 +94,10 @@ async def with_clock() -> AsyncIterator[Stage]:
     with tempfile.TemporaryDirectory(prefix="glossa-chaos-") as name:
         clock = Path(name) / _CLOCK_FILE
         set_clock(clock, 0)
+        # Redis's allocator and libfaketime wait for each other.
+        shims = Shims(Path(name) / "programs", "redis-server", by="env -u LD_PRELOAD")
         settings = {
+            "PATH": f"{shims.folder}{os.pathsep}{os.environ['PATH']}",
             "LD_PRELOAD": library,
             "FAKETIME_TIMESTAMP_FILE": str(clock),
             "FAKETIME_NO_CACHE": "1",

@@ -13,14 +13,20 @@ from services.errors import Unavailable
 class Shims:
     """A folder with one program that passes everything on to the real one."""
 
-    def __init__(self, folder: Path, program: str) -> None:
-        """Raises Unavailable TOOL_MISSING."""
+    def __init__(self, folder: Path, program: str, by: str = "") -> None:
+        """
+        Args:
+            by: a command that starts the real one: "env -u NAME".
+
+        Raises:
+            Unavailable: TOOL_MISSING.
+        """
         real = shutil.which(program)
         if real is None:
             raise Unavailable("TOOL_MISSING", f"{program} is not installed")
         self.folder = folder
         self._path = folder / program
-        self._passing_on = f'#!/bin/sh\nexec {real} "$@"\n'
+        self._passing_on = f'#!/bin/sh\nexec {by} {real} "$@"\n'
         folder.mkdir()
         self._write(self._passing_on)
 

@@ -2,10 +2,29 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 _LONG_PARTS = ("engines", "training", "compose", "slow")
 _AGAIN = 10
+_SOURCES = ("services", "cli", "bench", "training")
+# Where a secret could stand; not the sentences and models, of which there are megabytes.
+_TEXTS = (".py", ".js", ".html", ".md", ".toml", ".yml", ".yaml", ".json", ".env", ".sh", ".conf")
+
+
+def _texts(repository: Path) -> list[str]:
+    """The files to look for secrets in: those that git tracks; none where there is no git."""
+    import subprocess
+
+    listed = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=repository, capture_output=True, text=True, check=False
+    )
+    return [
+        name
+        for name in listed.stdout.split("\0")
+        if name.endswith(_TEXTS) and "_pb2" not in name and (repository / name).is_file()
+    ]
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
@@ -48,7 +67,6 @@ def test(
     """
     import subprocess
     import sys
-    from pathlib import Path
 
     from cli import suite
     from cli.stack import REPOSITORY
@@ -60,6 +78,8 @@ def test(
         "types": ["mypy", "services", "training"],
         "imports": ["lint-imports"],
         "protos": ["buf", "lint"],
+        "security": ["bandit", "-q", "-c", "pyproject.toml", "-r", *_SOURCES],
+        "secrets": ["detect-secrets-hook", "--baseline", ".ci/secrets.json", *_texts(REPOSITORY)],
     }
     if no_checks:
         checks = {}

@@ -18,6 +18,7 @@ _CODE = frozenset((".py", ".pyc", ".pyd", ".so", ".dll", ".dylib"))
 _PICKLES = frozenset((".bin", ".ckpt", ".dill", ".joblib", ".pickle", ".pkl", ".pt", ".pth"))
 _SPHINX_LANGUAGE_MODEL = b"Trie Language Model"
 _HEAD_BYTES = 80
+_OPCODES = frozenset(opcode.code for opcode in pickletools.opcodes)
 
 
 def programs(files: Iterable[tuple[str, Path]], weights_only: Collection[str] = ()) -> list[str]:
@@ -53,7 +54,7 @@ def is_pickle(path: Path) -> bool:
         return _holds_pickle(path)
     if path.suffix.lower() in _PICKLES:
         # The unpickler stops at a byte that is no opcode: CTranslate2's model.bin has one first.
-        opens = chr(head[0]) in pickletools.code2op if head else False
+        opens = chr(head[0]) in _OPCODES if head else False
         return opens and not head.startswith(_SPHINX_LANGUAGE_MODEL)
     return head[:1] == b"\x80" and head[1:2] in (b"\2", b"\3", b"\4", b"\5")
 

@@ -29,6 +29,7 @@ pytestmark = [
     pytest.mark.timeout(900),
 ]
 
+PACKAGES = "/app/sbom.cdx.json"
 CONTAINERS = sorted({"redis", *SERVICES})
 # A command that ends the Docker engine and starts it again: "systemctl restart docker".
 RESTART_ENGINE = os.environ.get("GLOSSA_TEST_ENGINE_RESTART")
@@ -49,26 +50,29 @@ def test_each_process_has_a_user_of_its_own_and_no_rights_beside(stack: Composed
         assert 0 < limits["PidsLimit"] <= 512, name
 
 
-def test_each_image_lists_its_packages_in_cyclonedx(stack: ComposedStack) -> None:
+def test_an_image_lists_its_packages_in_cyclonedx(stack: ComposedStack) -> None:
+    listed = stack.said("mt", "cat", PACKAGES)
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(listed) is None
+    packages = {part["name"] for part in json.loads(listed)["components"]}
+    assert "grpcio" in packages
+    assert not {"cyclonedx-bom", "pip"} & packages
+
+
+def test_each_list_has_what_its_image_holds_in_the_versions_that_are_pinned(
+    stack: ComposedStack,
+) -> None:
     pinned = dict(
         line.split(";")[0].strip().split("==")
         for line in (REPOSITORY / "constraints.txt").read_text().lower().splitlines()
         if "==" in line and not line.startswith("#")
     )
     for name in sorted(SERVICES):
-        listed = stack.said(name, "cat", "/app/sbom.cdx.json")
-        assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(listed) is None
-        packages = {
-            part["name"].lower().replace("_", "-"): part["version"]
-            for part in json.loads(listed)["components"]
-        }
-        assert packages["grpcio"] == pinned["grpcio"]
-        assert not {"cyclonedx-bom", "pip"} & packages.keys()
-        for package, version in packages.items():
-            assert version == pinned.get(package, version), (name, package)
+        components = json.loads(stack.said(name, "cat", PACKAGES))["components"]
+        for part in components:
+            package = part["name"].lower().replace("_", "-")
+            assert part["version"] == pinned[package], (name, package)
         installed = stack.said(name, "ls", "/opt/venv/lib/python3.11/site-packages").split()
-        folders = {entry for entry in installed if entry.endswith(".dist-info")}
-        assert len(packages) == len(folders)
+        assert len(components) == len([it for it in installed if it.endswith(".dist-info")])
 
 
 def all_are_healthy(stack: ComposedStack) -> bool:

@@ -221,7 +221,7 @@ async def test_nobody_operates_open_pages_that_have_no_token(
     for method, name, body in (("GET", "status", None), ("POST", "screens", {})):
         status, answer, _ = await anybody.ask(method, f"/operator/{name}", json=body)
         assert (status, answer["error"]["reason"]) == (403, "NO_TOKEN_SET")
-        assert "set GLOSSA_CAPTIONS_OPERATOR_TOKEN" in answer["error"]["message"]
+        assert "GLOSSA_TOKENS_FILE" in answer["error"]["message"]
 
 
 async def test_with_tokens_and_a_certificate_open_pages_are_operated_over_https(

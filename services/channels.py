@@ -14,6 +14,7 @@ import grpc
 
 from services.bearer_channel import BearerChannel, BearerInterceptor
 from services.certificates import CLIENT, read_certificates
+from services.replicas import replica_options
 from services.token_file import read_token
 
 # Without these a peer buffers minutes of PCM before write() blocks and a frozen peer goes unnoticed
@@ -79,28 +80,30 @@ def client_identity(environment: Mapping[str, str]) -> Identity:
 
 
 def open_channel(address: str) -> grpc.aio.Channel:
-    """A channel to host:port, to be closed by who opened it.
+    """A channel to host:port, or to replicas by a name of theirs; to be closed by who opened it.
 
     Raises:
         InvalidInput: CERTIFICATE_MISSING, BAD_CERTIFICATE, TOKEN_UNREADABLE.
     """
     identity = current_identity()
+    options = [*CHANNEL_OPTIONS, *replica_options(address)]
     if identity.certificates_dir is None:
-        channel = grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS)
+        channel = grpc.aio.insecure_channel(address, options=options)
     else:
         credentials = _credentials(identity.certificates_dir, identity.name)
-        channel = grpc.aio.secure_channel(address, credentials, options=CHANNEL_OPTIONS)
+        channel = grpc.aio.secure_channel(address, credentials, options=options)
     return BearerChannel(channel, identity.token) if identity.token else channel
 
 
 def open_blocking_channel(address: str) -> grpc.Channel:
     """The same for code without an event loop."""
     identity = current_identity()
+    options = [*CHANNEL_OPTIONS, *replica_options(address)]
     if identity.certificates_dir is None:
-        channel = grpc.insecure_channel(address, options=CHANNEL_OPTIONS)
+        channel = grpc.insecure_channel(address, options=options)
     else:
         credentials = _credentials(identity.certificates_dir, identity.name)
-        channel = grpc.secure_channel(address, credentials, options=CHANNEL_OPTIONS)
+        channel = grpc.secure_channel(address, credentials, options=options)
     if identity.token:
         return grpc.intercept_channel(channel, BearerInterceptor(identity.token))
     return channel

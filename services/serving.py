@@ -22,7 +22,7 @@ import structlog
 from grpc_health.v1 import health, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from services import logs
+from services import logs, traces
 from services.access import Access
 from services.callers import KnownCallers
 from services.channels import FLOW_CONTROL_OPTIONS, Identity, identify
@@ -53,6 +53,8 @@ SERVER_OPTIONS: list[tuple[str, int]] = [
 ]
 # Of one connection more than of its host, so that who opens one too many is told.
 _CALLS_BEYOND_LIMIT = 16
+# Spans that were not sent by then are lost.
+_TRACES_CLOSE_TIMEOUT_S = 2.0
 
 
 class App(Protocol):
@@ -83,6 +85,7 @@ def run(
     """Serves until SIGTERM or SIGINT. Exits with 1 and one clear line when the start fails."""
     faulthandler.enable()
     logs.configure(app.name, settings.log_level, settings.log_format)
+    traces.configure(app.name, settings.traces_endpoint)
     failures: list[BaseException] = []
     try:
         identify(_identity(app.name, settings))
@@ -90,6 +93,8 @@ def run(
             runner.run(_serve(app, settings, conditions or Conditions()))
     except* GlossaError as group:
         failures.extend(_leaves(group))
+    finally:
+        traces.close(_TRACES_CLOSE_TIMEOUT_S)
     # Out here: what is raised in the clause above is wrapped into a group, and shows a traceback.
     for failure in failures:
         log.error("stopped", reason=getattr(failure, "reason", ""), message=str(failure))
@@ -119,6 +124,7 @@ async def _serve(app: App, settings: ServiceSettings, conditions: Conditions) ->
             *SERVER_OPTIONS,
             ("grpc.max_allowed_incoming_connections", settings.connection_limit),
             ("grpc.max_concurrent_streams", settings.calls_per_host + _CALLS_BEYOND_LIMIT),
+            *_age_limit(settings),
         ],
     )
     health_servicer = health.aio.HealthServicer()
@@ -179,6 +185,13 @@ def _caller_check(settings: ServiceSettings) -> tuple[grpc.aio.ServerInterceptor
     if settings.certificates_dir is None or not settings.callers:
         return ()
     return (KnownCallers(settings.callers),)
+
+
+def _age_limit(settings: ServiceSettings) -> tuple[tuple[str, int], ...]:
+    """Calls that are open go on to their end on an old connection; new ones make a new one."""
+    if not settings.connection_age_s:
+        return ()
+    return (("grpc.max_connection_age_ms", round(settings.connection_age_s * 1000)),)
 
 
 def _say_where(settings: ServiceSettings) -> None:

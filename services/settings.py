@@ -97,7 +97,9 @@ NO_TOKEN = SecretStr("")
 OptionalPath = Annotated[Path | None, BeforeValidator(lambda value: None if value == "" else value)]
 
 # Settings that hold for a whole stack unless a service has its own.
-STACK_SETTINGS = frozenset({"certificates_dir", "token", "token_file", "tokens_file"})
+STACK_SETTINGS = frozenset(
+    {"certificates_dir", "token", "token_file", "tokens_file", "traces_endpoint"}
+)
 
 
 class _StackVariables(EnvSettingsSource):
@@ -148,6 +150,12 @@ class ServiceSettings(BaseSettings):
     log_format: Literal["auto", "json", "console"] = Field(
         "auto", description="auto: console on a terminal, JSON lines elsewhere"
     )
+    traces_endpoint: str = Field(
+        "",
+        pattern=r"^(https?://[^/\s]+/?)?$",
+        description="where spans of each segment are sent, OTLP over gRPC "
+        "(http://127.0.0.1:4317); empty: nowhere",
+    )
     drain_timeout_s: float = Field(
         10.0, gt=0, le=600, description="time open calls get to finish after SIGTERM"
     )
@@ -163,6 +171,9 @@ class ServiceSettings(BaseSettings):
     )
     first_message_timeout_s: float = Field(
         10.0, gt=0, le=600, description="time that a call has to bring its first message"
+    )
+    connection_age_s: float = Field(
+        0.0, ge=0, le=86_400, description="age at which a connection takes no new calls; 0: none"
     )
 
     @classmethod

@@ -18,6 +18,7 @@ from services.settings import PORT_OFFSETS, port
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 READY_TIMEOUT_S = 60.0
+LOOPBACK = "127.0.0.1"
 
 
 def free_port_base() -> int:
@@ -48,14 +49,17 @@ class ServiceProcess:
 
     python = sys.executable
 
-    def __init__(self, name: str, base: int, log_folder: Path, **settings: object) -> None:
+    def __init__(
+        self, name: str, base: int, log_folder: Path, *, host: str = LOOPBACK, **settings: object
+    ) -> None:
         """`settings` become GLOSSA_<NAME>_* variables: `ServiceProcess("stt", ..., engine="x")`."""
         self.name = name
-        self.address = f"127.0.0.1:{port(name, base)}"
-        self.http_address = f"127.0.0.1:{port(f'{name}_http', base)}"
+        self.address = f"{host}:{port(name, base)}"
+        self.http_address = f"{host}:{port(f'{name}_http', base)}"
         prefix, web = f"GLOSSA_{name.upper()}_", f"{name}_web"
         self._environment = {
             **{key: value for key, value in os.environ.items() if not key.startswith("GLOSSA_")},
+            f"{prefix}HOST": host,
             f"{prefix}GRPC_PORT": str(port(name, base)),
             f"{prefix}HTTP_PORT": str(port(f"{name}_http", base)),
             **({f"{prefix}WEB_PORT": str(port(web, base))} if web in PORT_OFFSETS else {}),

@@ -20,9 +20,15 @@ class GatewaySettings(ServiceSettings):
     http_port: int = Field(
         port("gateway_http"), ge=1, le=65535, description="port of /healthz, /readyz and /metrics"
     )
-    stt_address: str = Field(address("stt"), description="host:port of stt")
-    mt_address: str = Field(address("mt"), description="host:port of mt")
-    qe_address: str = Field(address("qe"), description="host:port of qe")
+    stt_address: str = Field(
+        address("stt"), description="host:port of stt; dns:///NAME:PORT: all its replicas"
+    )
+    mt_address: str = Field(
+        address("mt"), description="host:port of mt; dns:///NAME:PORT: all its replicas"
+    )
+    qe_address: str = Field(
+        address("qe"), description="host:port of qe; dns:///NAME:PORT: all its replicas"
+    )
     mt_alternative_address: str = Field(
         "",
         description="host:port of a second mt whose finals are journalled beside the first's, to "

@@ -15,7 +15,7 @@ import pytest_asyncio
 
 from glossa.mt.v1 import mt_pb2, mt_pb2_grpc
 from services.channels import open_channel
-from tests.processes import ServiceProcess, free_port_base
+from tests.processes import LOOPBACK, ServiceProcess, free_port_base
 
 WAIT_S = 15.0
 
@@ -26,8 +26,16 @@ class MtProcess(ServiceProcess):
     Its runtime is Apertium unless a test names another: what that says can be told beforehand.
     """
 
-    def __init__(self, log_folder: Path, **settings: object) -> None:
-        super().__init__("mt", free_port_base(), log_folder, **{"runtime": "apertium", **settings})
+    def __init__(
+        self,
+        log_folder: Path,
+        *,
+        base: int | None = None,
+        host: str = LOOPBACK,
+        **settings: object,
+    ) -> None:
+        settings = {"runtime": "apertium", **settings}
+        super().__init__("mt", base or free_port_base(), log_folder, host=host, **settings)
         self.channel = open_channel(self.address)
         self.stub = mt_pb2_grpc.MtServiceStub(self.channel)
 

@@ -29,7 +29,8 @@ def settings_page() -> str:
         "",
         "`<S>` is GATEWAY, STT, MT, QE, CAPTIONS or COLLECTOR. The ports are under each service.",
         "`GLOSSA_CERTIFICATES_DIR`, `GLOSSA_TOKEN` and `GLOSSA_TOKEN_FILE` without `<S>_` hold for",
-        "every service that has none of its own, and for the command line.",
+        "every service that has none of its own, and for the command line; so does",
+        "`GLOSSA_TRACES_ENDPOINT` for every service.",
         "",
         *_table("GLOSSA_<S>_", ServiceSettings.model_fields, left_out=("grpc_port", "http_port")),
     ]

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import structlog
 
+from services import traces
 from services.captions.events import (
     Caption,
     CaptionDropped,
@@ -222,7 +223,23 @@ class Relay:
             self._partials.forget_session(event.session_id)
         record = self._history.session(event.session_id)
         if record is not None and record.shows(event):
-            self._viewers.publish(event)
+            with self._traced(event):
+                self._viewers.publish(event)
+
+    def _traced(self, event: Event) -> contextlib.AbstractContextManager[traces.Span]:
+        """A final that goes to the displays now; what is only read again is not traced."""
+        body = event.body
+        if not isinstance(body, Caption) or body.is_corrected or not self._caught_up:
+            return traces.span("", "")
+        return traces.span(
+            "captions show",
+            traces.of_segment(event.session_id, body.segment_id),
+            session_id=event.session_id,
+            segment_id=body.segment_id,
+            sequence=event.sequence,
+            language=body.language,
+            displays=len(self._viewers),
+        )
 
     def _with_captions(self, event: Event) -> Event:
         """A segment that is shown again brings its captions: displays may not have had them."""

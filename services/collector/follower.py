@@ -11,12 +11,14 @@ import asyncio
 import contextlib
 import dataclasses
 import random
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Literal, TypeVar
 
 import grpc
 import structlog
 
+from services import traces
 from services.channels import open_channel
 from services.collector import metrics
 from services.collector.acceptance import AcceptedShare
@@ -216,6 +218,7 @@ class Follower:
 
     async def _write_all(self, writes: list[Write]) -> bool:
         """Whether Redis was behind; then the cursor is its own, and the rest is not written."""
+        start_ns = time.time_ns()
         with metrics.WRITE_SECONDS.time():
             written: Written = await self._patiently(
                 lambda: self._queues.write(self.journal_id, self.cursor, writes)
@@ -225,6 +228,7 @@ class Follower:
                 metrics.DUPLICATES.inc()
             elif outcome == "written":
                 self._count(write.change)
+                _trace(write, start_ns)
         if written.is_behind:
             self._note_behind(written.cursor)
         else:
@@ -287,6 +291,26 @@ class Follower:
                 self._queue_state = "there"
                 metrics.QUEUE_AVAILABLE.set(1)
                 return result
+
+
+def _trace(write: Write, start_ns: int) -> None:
+    """A pair that is in Redis now, or was counted there."""
+    judged = write.change
+    if not isinstance(judged, ScoredPair | ExcludedPair):
+        return
+    pair = judged.pair
+    outcome = judged.band.value if isinstance(judged, ScoredPair) else judged.reason
+    with traces.span(
+        "collector write",
+        traces.of_segment(pair.session_id, pair.segment_id),
+        start_ns=start_ns,
+        session_id=pair.session_id,
+        segment_id=pair.segment_id,
+        sequence=write.sequence,
+        language=pair.target_language,
+        band=outcome,
+    ):
+        pass
 
 
 class _Backoff:

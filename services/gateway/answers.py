@@ -5,6 +5,7 @@ from __future__ import annotations
 from glossa.gateway.v1 import gateway_pb2
 from glossa.stt.v1 import stt_pb2
 from glossa.types.v1 import types_pb2
+from services import traces
 from services.audio import ms_to_samples
 from services.gateway import metrics
 from services.gateway.drafts import Drafts
@@ -89,14 +90,16 @@ class Answers:
         transcript.erased_word_count = self._with.shown.erased_by(
             self._session_id, transcript.segment_id, "", transcript.stable_text
         )
-        is_new = await self._with.journal.write(
-            append_transcript,
-            self._session_id,
-            transcript,
-            list(self._config.target_languages),
-            settled_sample,
-            compared=bool(self._with.settings.mt_alternative_address),
-        )
+        segment = traces.of_segment(self._session_id, transcript.segment_id)
+        with traces.span("gateway journal", segment, language=transcript.language):
+            is_new = await self._with.journal.write(
+                append_transcript,
+                self._session_id,
+                transcript,
+                list(self._config.target_languages),
+                settled_sample,
+                compared=bool(self._with.settings.mt_alternative_address),
+            )
         self.next_segment_id = transcript.segment_id + 1
         self._intake.make_safe(settled_sample)
         if is_new:

@@ -17,6 +17,7 @@ from services.channels import open_channel
 from services.errors import GlossaError, InvalidInput, Unavailable, reason_of
 from services.gateway.context import ContextPair
 from services.gateway.engines import Peer
+from services.traces import Metadata
 
 _GET_MODEL_TIMEOUT_S = 2.0
 _HINT_CHARACTERS = 2000  # mt's limit: a longer hint is left out, not the translation refused
@@ -175,6 +176,7 @@ class Models:
         *,
         timeout_s: float,
         alternative: bool = False,
+        metadata: Metadata | None = None,
     ) -> AsyncGenerator[types_pb2.Translation, None]:
         """Translates a final: the text so far as it grows, the last one with is_final set.
 
@@ -193,6 +195,7 @@ class Models:
                 )
             ),
             timeout=timeout_s,
+            metadata=metadata,
         )
         is_final = False
         try:
@@ -206,7 +209,11 @@ class Models:
             raise Unavailable("MT_ENDED_EARLY", "mt ended the stream before its last message")
 
     async def score(
-        self, pairs: Sequence[UnscoredPair], *, timeout_s: float
+        self,
+        pairs: Sequence[UnscoredPair],
+        *,
+        timeout_s: float,
+        metadata: Metadata | None = None,
     ) -> list[list[types_pb2.Signal]]:
         """The signals of each pair, in order.
 
@@ -216,6 +223,7 @@ class Models:
         answer = await self._qe.Score(
             qe_pb2.ScoreRequest(pairs=[_pair(pair) for pair in pairs]),
             timeout=timeout_s,
+            metadata=metadata,
         )
         return [list(score.signals) for score in answer.scores]
 

@@ -21,6 +21,7 @@ import structlog
 
 from glossa.gateway.v1 import gateway_pb2
 from glossa.types.v1 import types_pb2
+from services import traces
 from services.errors import NotFound, Unavailable, reason_of
 from services.gateway import metrics
 from services.gateway.context import SPARE_SEGMENTS, FinalContext, final_context
@@ -127,6 +128,10 @@ class Pipeline:
                     await self._journal.write(drop_alternatives)
 
     async def _translate(self, owed: Owed) -> None:
+        with _traced("gateway translate", owed) as span:
+            await self._translate_within(span, owed)
+
+    async def _translate_within(self, span: traces.Span, owed: Owed) -> None:
         context = await self._context(owed)
         draft = self._last_drafts.get(owed.session_id, owed.segment_id, owed.language)
         stream = self._models.translate_final(
@@ -134,6 +139,7 @@ class Pipeline:
             owed.language,
             self._hints(context, draft),
             timeout_s=self._settings.translate_timeout_s,
+            metadata=span.metadata,
         )
         next_growth_at = 0.0
         async with contextlib.aclosing(stream) as translations:
@@ -148,6 +154,7 @@ class Pipeline:
                     await self._journal.write(append_translation, owed, translation)
                     self._growths.pop(owed, None)
                     _observe("translate", translation)
+                    span.set(model=translation.model)
                 elif time.monotonic() >= next_growth_at and self._show(owed, translation, draft):
                     next_growth_at = time.monotonic() + _GROWTH_INTERVAL_S
 
@@ -212,13 +219,19 @@ class Pipeline:
         metrics.ALTERNATIVES_DROPPED.labels(reason).inc()
 
     async def _score(self, owed: Owed) -> None:
+        with _traced("gateway score", owed) as span:
+            await self._score_within(span, owed)
+
+    async def _score_within(self, span: traces.Span, owed: Owed) -> None:
         transcript, translation = await asyncio.gather(
             self._transcript(owed), self._translation(owed)
         )
         pair = UnscoredPair(
             transcript, translation, await self._independent(owed, transcript, translation)
         )
-        (signals,) = await self._models.score([pair], timeout_s=self._settings.score_timeout_s)
+        (signals,) = await self._models.score(
+            [pair], timeout_s=self._settings.score_timeout_s, metadata=span.metadata
+        )
         await self._journal.write(
             append_pair_scored,
             owed,
@@ -273,6 +286,16 @@ class Pipeline:
             owed.session_id, owed.segment_id, "translation", owed.language
         )
         return event.translation
+
+
+def _traced(name: str, owed: Owed) -> contextlib.AbstractContextManager[traces.Span]:
+    return traces.span(
+        name,
+        traces.of_segment(owed.session_id, owed.segment_id),
+        session_id=owed.session_id,
+        segment_id=owed.segment_id,
+        language=owed.language,
+    )
 
 
 def _observe(stage: Stage, translation: types_pb2.Translation) -> None:

@@ -19,6 +19,7 @@ import structlog
 from glossa.gateway.v1 import gateway_pb2
 from glossa.stt.v1 import stt_pb2
 from glossa.types.v1 import types_pb2
+from services import traces
 from services.audio import SAMPLE_RATE_HERTZ
 from services.errors import PeerStatus, Unavailable, reason_of
 from services.gateway import metrics
@@ -172,7 +173,9 @@ class Recognition:
         """
         self._answers.begin_stream()
         self._has_answered = False
-        call = self._with.models.stt.StreamingTranscribe()
+        call = self._with.models.stt.StreamingTranscribe(
+            metadata=traces.session_metadata(self._session_id)
+        )
         status = PeerStatus(call)
         sending: asyncio.Task[int] | None = None
         try:

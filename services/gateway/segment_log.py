@@ -1,5 +1,7 @@
 """One log line for each segment, written when the last event that it is owed is in the journal.
 
+With it goes the first span of the segment's trace, for who has traces.
+
 Ids and figures alone: nothing of what was said.
 """
 
@@ -14,6 +16,7 @@ import structlog
 
 from glossa.gateway.v1 import gateway_pb2
 from glossa.types.v1 import types_pb2
+from services import traces
 
 log = structlog.get_logger()
 
@@ -129,6 +132,22 @@ class SegmentLog:
                 **segment.figures,
                 languages=segment.languages,
             )
+            _trace(event, segment_id, segment)
+
+
+def _trace(event: gateway_pb2.JournalEvent, segment_id: int, segment: _Segment) -> None:
+    """From the arrival of its last speech to its last event, when that is known."""
+    if segment.heard_at_ms is not None:
+        traces.record_segment(
+            event.session_id,
+            segment_id,
+            segment.heard_at_ms - segment.figures.get("lag_ms", 0),
+            event.time.ToMilliseconds(),
+            sequence=event.sequence,
+            transcript_sequence=segment.figures["transcript_sequence"],
+            stt_model=segment.figures["stt_model"],
+            languages=",".join(segment.languages),
+        )
 
 
 def _after(segment: _Segment, event: gateway_pb2.JournalEvent, name: str) -> dict[str, int]:

@@ -14,6 +14,7 @@ import structlog
 
 from glossa.mt.v1 import mt_pb2, mt_pb2_grpc
 from glossa.types.v1 import models_pb2, models_pb2_grpc, types_pb2
+from services import traces
 from services.conditions import Conditions
 from services.errors import GlossaError, InvalidInput, Unavailable
 from services.model_files import check_requested
@@ -144,13 +145,23 @@ class _MtServicer(mt_pb2_grpc.MtServiceServicer):
         self, request: mt_pb2.StreamTranslateRequest, context: grpc.aio.ServicerContext
     ) -> AsyncIterator[mt_pb2.StreamTranslateResponse]:
         started_at = time.monotonic()
-        with _counted(request.request):
+        caller = traces.of_call(context.invocation_metadata())
+        language = request.request.target_language
+        with (
+            traces.span("mt translate", caller, language=language) as span,
+            _counted(request.request),
+        ):
             translator = self._app.translator()
             checked = _checked(request.request, translator)
             async with contextlib.aclosing(
                 translator.stream(checked, context.time_remaining())
             ) as translations:
                 async for translation in translations:
+                    span.set(
+                        model=translation.model,
+                        engine_ms=translation.generation_ms,
+                        token_count=translation.token_count,
+                    )
                     yield mt_pb2.StreamTranslateResponse(
                         translation=_response(translation, started_at),
                         is_final=translation.is_whole,

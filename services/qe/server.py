@@ -9,6 +9,7 @@ import grpc
 
 from glossa.qe.v1 import qe_pb2, qe_pb2_grpc
 from glossa.types.v1 import models_pb2, models_pb2_grpc, types_pb2
+from services import traces
 from services.conditions import Conditions
 from services.errors import GlossaError, InvalidInput, Unavailable
 from services.model_files import check_requested
@@ -76,7 +77,9 @@ class _QeServicer(qe_pb2_grpc.QeServiceServicer):
     ) -> qe_pb2.ScoreResponse:
         outcome = "CANCELLED"
         try:
-            scores = await self._app.tiers().score(_checked(request), context.time_remaining())
+            with traces.span("qe score", traces.of_call(context.invocation_metadata())) as span:
+                scores = await self._app.tiers().score(_checked(request), context.time_remaining())
+                span.set(models=_models(scores))
             outcome = "OK"
         except GlossaError as error:
             outcome = error.reason
@@ -174,6 +177,11 @@ def _terms(terms: Iterable[types_pb2.GlossaryTerm]) -> tuple[tuple[str, str], ..
 
 def _primary(language: str) -> str:
     return language.replace("_", "-").partition("-")[0].lower()
+
+
+def _models(scores: Iterable[Iterable[Signal]]) -> str:
+    """Who measured, each once."""
+    return ",".join(dict.fromkeys(each.model for score in scores for each in score if each.model))
 
 
 def _message(signal: Signal) -> types_pb2.Signal:

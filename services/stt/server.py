@@ -15,6 +15,7 @@ import prometheus_client
 
 from glossa.stt.v1 import stt_pb2, stt_pb2_grpc
 from glossa.types.v1 import models_pb2_grpc, types_pb2
+from services import traces
 from services.audio import SAMPLE_RATE_HERTZ, SampleClock, check_format
 from services.errors import InvalidInput, Overloaded, Unavailable
 from services.stt.corrections import Correction, Corrections
@@ -141,6 +142,7 @@ class _SttServicer(stt_pb2_grpc.SttServiceServicer):
         loaded = self._ready()
         if self._stopping.is_set():
             raise shutting_down()
+        session_id = traces.session_of_call(context.invocation_metadata())
         with self._counted_stream():
             first = await self._first_request(requests)
             if first is None:
@@ -158,6 +160,7 @@ class _SttServicer(stt_pb2_grpc.SttServiceServicer):
                 )
                 async with contextlib.aclosing(session.events(_audio_runs(requests))) as events:
                     async for event in events:
+                        _trace(session_id, event)
                         yield _response(event, options.language)
 
     def _ready(self) -> _Loaded:
@@ -245,6 +248,23 @@ async def _audio_runs(
         samples = np.frombuffer(chunk.data, dtype="<i2").astype(np.int16, copy=False)
         AUDIO_SECONDS.inc(len(samples) / SAMPLE_RATE_HERTZ)
         yield AudioRun(chunk.first_sample, samples, follows_gap=gap is not None)
+
+
+def _trace(session_id: str, event: Event) -> None:
+    """From the end of the segment that was heard to its final."""
+    final = event.body
+    if not isinstance(final, Final):
+        return
+    with traces.span(
+        "stt recognise",
+        traces.of_segment(session_id, final.segment_id),
+        start_ns=traces.ns_ago(final.engine_ms),
+        session_id=session_id,
+        segment_id=final.segment_id,
+        model=final.model,
+        queue_ms=final.engine_queue_ms,
+    ):
+        pass
 
 
 def _response(event: Event, language: str) -> stt_pb2.StreamingTranscribeResponse:

@@ -45,6 +45,8 @@ _COMPUTE_TYPES = {
 
 _WORD_START = "▁"
 _TARGET_TOKEN = re.compile(r">>(\w+)<<")
+# Between the parts of a folder's name, some of which are codes of languages.
+_CODES = re.compile(r"[-_.]")
 # Newer OPUS-MT models name their targets by ISO 639-3.
 _ISO_639_3 = {
     "deu": "de",
@@ -74,6 +76,13 @@ Direction = tuple[str, str]
 def model_name(folder: Path) -> str:
     """The runtime and model that a translation names: "marian/opus-mt-en-es"."""
     return f"{NAME}/{folder.name}"
+
+
+def named_direction(name: str) -> Direction | None:
+    """The direction that a folder's name tells: ("en", "es") of "opus-mt-en-es"."""
+    codes = _CODES.split(name)
+    found = [pair for pair in itertools.pairwise(codes) if set(pair) <= NAMES.keys()]
+    return found[-1] if found else None
 
 
 def has_cuda() -> bool:
@@ -198,19 +207,19 @@ class Model:
 
     def directions(self, wanted: Collection[Direction]) -> set[Direction]:
         """Its directions, by its folder's name and by the targets that its vocabulary names."""
-        codes = re.split(r"[-_.]", self.folder.name)
-        named = [pair for pair in itertools.pairwise(codes) if set(pair) <= NAMES.keys()][-1:]
+        named = {found} if (found := named_direction(self.folder.name)) else set()
         if not self._target_tokens:
-            return set(named)
+            return named
         # "en-mul" and "en-ROMANCE" name no target, "mul-en" and a family of sources no source.
-        sources = {source for source, _ in named} or (set(codes) & NAMES.keys())
+        codes = set(_CODES.split(self.folder.name)) & NAMES.keys()
+        sources = {source for source, _ in named} or codes
         sources = sources or {source for source, _ in wanted}
         return {
             (source, target)
             for source in sources
             for target in self._target_tokens
             if source != target
-        } | set(named)
+        } | named
 
     def open(self) -> None:
         """Loads the weights unless they are. Raises EngineFailed, OutOfMemory."""

@@ -24,6 +24,8 @@ import click
 
 from cli.model_folder import write_manifest
 from services.errors import InvalidInput, WrongState
+from services.marian import NAME as MARIAN
+from services.marian import named_direction
 from services.model_manifest import KeptFile, Manifest, files_of, sha256_of
 from services.mt.engine import LanguagePair
 from training.evaluation.check_inputs import CheckInputs, check_clips, check_texts
@@ -91,6 +93,8 @@ def export(
     quantization = _quantization(target, chosen, kind, quantization)
     first, _, second = pair.partition(">")
     direction = LanguagePair(first.strip(), second.strip())
+    if chosen.engines[kind] == MARIAN:
+        _check_name(out, direction)
     inputs = None if no_check else _inputs(kind, check_with, direction)
     origin = lineage_of(source, adapter, base)
     licence = licence_of(source, origin["base"], licence)
@@ -150,6 +154,17 @@ def _quantization(target: str, chosen: Format, kind: Kind, wanted: str) -> str:
             f"{', '.join(chosen.quantizations)}",
         )
     return wanted
+
+
+def _check_name(out: Path, pair: LanguagePair) -> None:
+    """The service knows a model's languages by its folder's name, here and as a version."""
+    if named_direction(out.name) != (pair.source, pair.target):
+        good = f"{out.name}-{pair.source}-{pair.target}"
+        raise InvalidInput(
+            "BAD_NAME",
+            f"the name {out.name!r} does not tell that the model translates {pair}, and there the "
+            f"service reads it; name the folder as in --out {out.with_name(good)}",
+        )
 
 
 def _inputs(kind: Kind, path: Path | None, pair: LanguagePair) -> CheckInputs:

@@ -93,7 +93,7 @@ def test_an_export_holds_no_sentence_of_a_session(tmp_path: Path) -> None:
 def test_what_was_not_wanted_is_refused_before_anything_is_written(tmp_path: Path) -> None:
     from tests.tiny.marian import marian_hf
 
-    model, out = ("--model", marian_hf()), tmp_path / "out"
+    model, out = ("--model", marian_hf()), tmp_path / "out-en-es"
     unlicensed = run(*model, "--to", "ctranslate2", "--out", out)
     assert unlicensed.exit_code == 2
     assert "--licence" in unlicensed.output
@@ -116,7 +116,8 @@ def test_a_vocabulary_that_does_not_fit_the_model_is_a_line_and_no_traceback(
     words = json.loads((model / "vocab.json").read_text())
     words.pop(max(words, key=lambda word: words[word] if word != "<pad>" else -1))
     (model / "vocab.json").write_text(json.dumps(words))
-    done = run("--model", model, "--to", "ctranslate2", "--licence", "x", "--out", tmp_path / "out")
+    out = tmp_path / "out-en-es"
+    done = run("--model", model, "--to", "ctranslate2", "--licence", "x", "--out", out)
     assert done.exit_code == 2, done.output
     assert f"CTranslate2 cannot convert {model}: " in done.output
     assert "vocabulary" in done.output

@@ -17,7 +17,7 @@ from pathlib import Path
 import click
 
 from services.errors import GlossaError, InvalidInput, WrongState
-from training.collected.new_sermons import count_pairs, trainable, whole_snapshots
+from training.collected.new_sermons import count_pairs, whole_snapshots
 from training.cycling.gpu_lock import gpu_lock
 from training.cycling.mlflow_log import check_mlflow, log_cycle
 from training.cycling.plan import STEPS, Plan, read_plan
@@ -194,7 +194,7 @@ class _Run:
         new = [name for name in names if name not in learned]
         count = count_pairs(steps_of.snapshots, new)
         record.note(
-            sermons=trainable(steps_of.snapshots, names),
+            sermons=names,  # also those that only hold out: nothing of that is trained on
             new_pair_count=count,
             minimum_pairs=self._plan.minimum_pairs,
         )

@@ -21,7 +21,7 @@ from services.errors import InvalidInput
 from training.data_folder import DataFolder
 from training.evaluation.sets import OWN_SERMON
 from training.job import Job, out_option, seed_option
-from training.rows import KINDS, Kind, Row, read_rows, write_rows
+from training.rows import Kind, Row, read_rows, write_rows
 from training.run_folder import RunFolder
 from training.texts.augmentation import Augmentation, general_passes, heard, number_passes
 from training.texts.curriculum import ORDERS, Order, ordered
@@ -30,11 +30,11 @@ from training.texts.hidden_places import with_places_hidden
 from training.texts.leakage import Leakage
 from training.texts.mix_table import print_table, table
 from training.texts.own_sentences import FOLDER, ORIGIN, own_sentences
-from training.texts.recipes import RECIPES
+from training.texts.recipes import RECIPES, by_shares
 
 _TRAIN, _DEV, _TEST = "train.jsonl", "dev.jsonl", "test.jsonl"
-# Copies of the few rows with numbers, each with other numbers.
 _HIDDEN_PLACES_SHARE = 0.7
+# Copies of the few rows with numbers, each with other numbers.
 _NUMBER_COPIES = 3
 
 
@@ -63,7 +63,8 @@ _NUMBER_COPIES = 3
     "--sermons",
     type=click.Path(path_type=Path),
     multiple=True,
-    help="A dataset's folder (`python -m training.snapshot`), or a JSONL file of rows.",
+    help="A dataset's folder (`python -m training.snapshot`), or a JSONL file of rows. Name "
+    "datasets that only hold out, too: what is in them is left out.",
 )
 @click.option(
     "--extra",
@@ -71,7 +72,12 @@ _NUMBER_COPIES = 3
     multiple=True,
     help="A JSONL file of more rows, all of which are taken: distilled ones, say.",
 )
-@click.option("--pairs", type=click.IntRange(1), default=20_000, help="Rows; base takes all.")
+@click.option(
+    "--pairs",
+    type=click.IntRange(1),
+    default=20_000,
+    help="Rows; fewer where a kind has too few; base takes all.",
+)
 @click.option(
     "--replay",
     type=click.Path(path_type=Path, file_okay=False),
@@ -148,14 +154,14 @@ def mix(
     options = {name: value for name, value in locals().items() if name not in ("out", "recipe")}
     if recipe.shares is None and data is None:
         raise InvalidInput("DATA_MISSING", "the recipe base needs --data for everyday language")
-    sermon_files = [_rows_file(path) for path in sermons]
     held_out = {
         split: [file for path in sermons if (file := path / f"en-es.{split}/pairs.jsonl").is_file()]
         for split in ("dev", "test")
     }
+    sermon_files = [given for path in sermons if (given := _rows_file(path, held_out))]
     inputs = {name: bible_folder / name for name in (_TRAIN, _DEV, _TEST)}
     inputs["own sentences"] = FOLDER
-    inputs |= {f"sermons {index}": path for index, path in enumerate(sermon_files)}
+    inputs |= {f"sermons {index}": file for index, file in enumerate(sermon_files)}
     for split, files in held_out.items():
         inputs |= {f"sermons {split} {index}": path for index, path in enumerate(files)}
     inputs |= {f"extra {index}": path for index, path in enumerate(extra)}
@@ -189,10 +195,12 @@ def mix(
         more, leaked_more = leakage.parted(row for path in extra for row in read_rows(path))
         old, leaked_old = leakage.parted(read_rows(replay / _TRAIN) if replay else ())
 
+        scarce: Kind | None = None
         if recipe.shares is None:
             chosen = _everything(clean, general_copies, sermon_copies, rng)
         else:
-            chosen = _by_shares(clean, recipe.shares, pairs, rng)
+            chosen, scarce = by_shares(clean, recipe.shares, pairs, rng)
+            run.note(pairs={"wanted": pairs, "mixed": len(chosen), "scarce": scarce})
         chosen = [
             replace(row, weight=row.weight * recipe.weights.get(row.kind, 1.0))
             for row in chosen + more
@@ -216,6 +224,11 @@ def mix(
             table=table(rows),
         )
         print_table(rows)
+        if scarce is not None:
+            click.echo(
+                f"{run.manifest['metrics']['pairs']['mixed']:,} rows by the recipe and not "
+                f"{pairs:,}: there are too few of the kind {scarce}"
+            )
         click.echo(f"{leaked_count} rows left out as they stand in dev or test; {out}")
 
 
@@ -224,7 +237,7 @@ def _everything(
 ) -> list[Row]:
     """All rows; everyday language and our own sentences several times, numbers with other ones."""
     general = [row for row in rows if row.kind == "general"]
-    own = [row for row in rows if row.origin == ORIGIN]
+    own = [row for row in rows if row.origin == ORIGIN and sermon_copies]
     others = [row for row in rows if row.kind != "general" and row.origin != ORIGIN]
     return [
         *others,
@@ -234,43 +247,13 @@ def _everything(
     ]
 
 
-def _by_shares(
-    rows: Sequence[Row], shares: Mapping[Kind, float], pairs: int, rng: random.Random
-) -> list[Row]:
-    """So many rows in those shares; fewer, in the same shares, where a kind has too few.
-
-    Of the glossary rows may come again; a sermon that is not there is a mistake.
-    """
-    by_kind: dict[Kind, list[Row]] = {kind: [] for kind in KINDS}
-    for row in rows:
-        by_kind[row.kind].append(row)
-    empty = [kind for kind in shares if not by_kind[kind]]
-    if empty:
-        raise InvalidInput(
-            "KIND_MISSING",
-            f"the recipe wants rows of {', '.join(empty)} and there are none; --sermons names a "
-            "dataset, and `python -m training.bible` writes Bible and glossary",
-        )
-    most = min(
-        pairs,
-        *(int(len(by_kind[kind]) / share) for kind, share in shares.items() if kind != "glossary"),
-    )
-    chosen: list[Row] = []
-    for kind, share in shares.items():
-        wanted = max(1, round(most * share))
-        while wanted > len(by_kind[kind]):  # the glossary's
-            chosen += by_kind[kind]
-            wanted -= len(by_kind[kind])
-        chosen += rng.sample(by_kind[kind], wanted)
-    return chosen
-
-
-def _rows_file(path: Path) -> Path:
-    """A dataset's pairs, a mix's rows, or the file itself."""
+def _rows_file(path: Path, held_out: Mapping[str, Sequence[Path]]) -> Path | None:
+    """A dataset's pairs, a mix's rows, or the file itself; None for one that only holds out."""
     for name in ("en-es/pairs.jsonl", _TRAIN):
         if (path / name).is_file():
             return path / name
-    return path
+    only_holds_out = any(path in file.parents for files in held_out.values() for file in files)
+    return None if only_holds_out else path
 
 
 def _drawn(rows: Sequence[Row], count: int, rng: random.Random) -> list[Row]:

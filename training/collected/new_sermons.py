@@ -8,7 +8,7 @@ from pathlib import Path
 from services.collector import snapshot as dataset
 from training.rows import Row, read_rows
 
-_TRAIN, _TEST = "en-es/pairs.jsonl", "en-es.test/pairs.jsonl"
+_TRAIN, _DEV, _TEST = (f"en-es{split}/pairs.jsonl" for split in ("", ".dev", ".test"))
 
 
 def whole_snapshots(folder: Path) -> list[str]:
@@ -17,20 +17,14 @@ def whole_snapshots(folder: Path) -> list[str]:
         path.name
         for path in (folder.iterdir() if folder.is_dir() else ())
         if (path / dataset.MANIFEST).is_file()
-        and any((path / part).is_file() for part in (_TRAIN, _TEST))
+        and any((path / part).is_file() for part in (_TRAIN, _DEV, _TEST))
     )
-
-
-def trainable(folder: Path, names: Sequence[str]) -> list[str]:
-    """Those with pairs to train on."""
-    return [name for name in names if (folder / name / _TRAIN).is_file()]
 
 
 def count_pairs(folder: Path, names: Sequence[str]) -> int:
     """How many pairs they give to train on."""
-    return sum(
-        sum(1 for _ in read_rows(folder / name / _TRAIN)) for name in trainable(folder, names)
-    )
+    files = (folder / name / _TRAIN for name in names)
+    return sum(sum(1 for _ in read_rows(file)) for file in files if file.is_file())
 
 
 def held_out(folder: Path, names: Sequence[str]) -> Iterator[Row]:

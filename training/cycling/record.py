@@ -25,6 +25,8 @@ from training.run_folder import git_revision, versions, write_json
 
 RECORD = "cycle.json"
 SCHEMA = "glossa-cycle"
+# The user and the password of a URL (RFC 3986, section 3.2.1).
+_PASSWORD = re.compile(r"(?<=://)([^/@\s:]*):[^/\s]*@")
 # What a timer takes up again by itself.
 _UNFINISHED = {"running", "interrupted", "failed"}
 
@@ -49,7 +51,7 @@ class CycleRecord:
             "number": number,
             "trainer": plan.trainer.job,
             "model_name": plan.model_name,
-            "plan": {"file": str(plan.path), "tables": plan.tables},
+            "plan": {"file": str(plan.path), "tables": _without_passwords(plan.tables)},
             "git_revision": git_revision(),
             "versions": versions(),
             "started": _now(),
@@ -96,14 +98,14 @@ class CycleRecord:
     def resume(self, plan: Plan) -> None:
         """Raises WrongState: PLAN_DIFFERS, where a step was done by another plan."""
         began = self.content["plan"]["tables"]
-        now = json.loads(json.dumps(plan.tables))
+        now = json.loads(json.dumps(_without_passwords(plan.tables)))
         if (self.content["trainer"], self.content["model_name"]) != (
             plan.trainer.job,
             plan.model_name,
         ):
             raise WrongState("PLAN_DIFFERS", f"{self.folder} is the cycle of another model")
         for step in plan.steps:
-            if self.is_done(step) and began.get(step, {}) != now.get(step, {}):
+            if self.is_done(step) and _without_passwords(began.get(step, {})) != now.get(step, {}):
                 raise WrongState(
                     "PLAN_DIFFERS",
                     f"[{step}] of {plan.path} has changed since {self.folder} did that step; put "
@@ -114,9 +116,9 @@ class CycleRecord:
 
     def begin_step(self, step: str, command: Sequence[str]) -> bool:
         """Notes that a step is under way; whether it was begun before with the same command."""
-        before = self.steps.get(step, {})
-        was_begun = before.get("command") == list(command)
-        began = {"status": "running", "started": _now(), "command": list(command)}
+        before, told = self.steps.get(step, {}), _without_passwords(list(command))
+        was_begun = bool(before.get("command") == told)
+        began = {"status": "running", "started": _now(), "command": told}
         self.content["steps"][step] = began | {"duration_s": before.get("duration_s", 0.0)}
         self._began_s = time.monotonic()
         self._save()
@@ -161,6 +163,15 @@ def next_number(folder: Path, registry: Path) -> int:
     names = (path.name for path in registry.iterdir()) if registry.is_dir() else ()
     found = (re.match(r"\.?cycle(\d+)_", name) for name in names)
     return 1 + max([*numbers, *(int(each[1]) for each in found if each)], default=0)
+
+
+def _without_passwords(value: Any) -> Any:
+    """Texts with the passwords taken out of URLs: the record is kept for years, and shown."""
+    if isinstance(value, str):
+        return _PASSWORD.sub(r"\1@", value)
+    if isinstance(value, Mapping):
+        return {name: _without_passwords(each) for name, each in value.items()}
+    return list(map(_without_passwords, value)) if isinstance(value, list) else value
 
 
 def _now() -> str:

@@ -5,7 +5,8 @@
 # The target `redis` is Redis as Glossa wants it: docker build --target redis .
 #
 # An image holds the libraries of the engines that profiles/<PROFILE>.env names for its service, of those in ENGINES
-# (names as in GLOSSA_MT_RUNTIME), and the extras of pyproject.toml in EXTRAS. For qe, ENGINES replaces the profile's.
+# (names as in GLOSSA_MT_RUNTIME), and the extras of pyproject.toml in EXTRAS. With TRACES=yes
+# it has those of traces, too. For qe, ENGINES replaces the profile's.
 #
 # BASE and REDIS may name a digest, too (docs/operations.md says how); /app/sbom.cdx.json lists an image's packages (CycloneDX).
 ARG BASE=python:3.11-slim-bookworm
@@ -20,6 +21,7 @@ ARG SERVICE
 ARG PROFILE=embedded
 ARG ENGINES=
 ARG EXTRAS=
+ARG TRACES=
 WORKDIR /choice
 COPY pyproject.toml ./
 COPY profiles profiles
@@ -41,6 +43,7 @@ if variables and not (engines and "${SERVICE}" == "qe"):
 # The extra "embedded" is a whole profile; the runtime of that name has what it needs in "mt".
 chosen = {name.replace("_", "-") for name in engines} & (extras.keys() - {"embedded"})
 chosen |= set("${EXTRAS}".replace(",", " ").split()) if variables else set()
+chosen |= {"traces"} if "${TRACES}" else set()
 if "xllamacpp" in chosen:
     chosen -= {"gguf"}  # it serves the same runtime and needs no compiler
 print(*sorted(chosen), sep="\n", file=open("extras", "w"))

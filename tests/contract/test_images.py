@@ -233,6 +233,7 @@ def test_the_voice_detector_is_the_locked_one_wherever_it_is_installed() -> None
         ({"SERVICE": "qe", "PROFILE": "cpu"}, ["cometkiwi"]),
         ({"SERVICE": "qe", "PROFILE": "cpu", "ENGINES": "heuristic"}, []),
         ({"SERVICE": "collector", "PROFILE": "cpu", "EXTRAS": "cuda"}, []),
+        ({"SERVICE": "collector", "PROFILE": "cpu", "TRACES": "yes"}, ["traces"]),
     ],
     ids=lambda value: " ".join(value.values()) if isinstance(value, dict) else "",
 )

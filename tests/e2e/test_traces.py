@@ -14,6 +14,7 @@ import pytest_asyncio
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_service_pb2_grpc
 from opentelemetry.proto.trace.v1 import trace_pb2
 
+from glossa.gateway.v1 import gateway_pb2
 from tests.e2e.stack import Display, UpStack, speak, texts
 from tests.processes import free_port_base
 from tests.speech import spoken, with_pauses
@@ -117,13 +118,17 @@ async def stack(
         assert stack.stop() == 0
 
 
-async def test_a_segment_is_one_trace_through_all_services(
-    stack: UpStack, receiver: Receiver
-) -> None:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def events(stack: UpStack) -> list[gateway_pb2.JournalEvent]:
+    """The journal of a session of one sentence, which has been traced."""
     closed = await speak(stack.speaker(speed=0), with_pauses(spoken(SENTENCE)))
-    await stack.events(closed.session_id)
+    return await stack.events(closed.session_id)
 
-    trace = await receiver.trace(closed.session_id, 1)
+
+async def test_a_segment_is_one_trace_through_all_services(
+    events: list[gateway_pb2.JournalEvent], receiver: Receiver
+) -> None:
+    trace = await receiver.trace(events[0].session_id, 1)
     names = {span.span_id: span.name for _, span in trace}
     found = {
         (service, span.name): names.get(span.parent_span_id) if span.parent_span_id else None
@@ -151,9 +156,9 @@ async def test_a_segment_is_one_trace_through_all_services(
         assert attributes(by_name[name])["model"]
 
 
-async def test_nothing_that_was_said_is_in_a_trace(stack: UpStack, receiver: Receiver) -> None:
-    closed = await speak(stack.speaker(speed=0), with_pauses(spoken(SENTENCE)))
-    events = await stack.events(closed.session_id)
+async def test_nothing_that_was_said_is_in_a_trace(
+    events: list[gateway_pb2.JournalEvent], receiver: Receiver
+) -> None:
     said = {
         word.strip(".,").lower()
         for kind in ("transcript", "translation")
@@ -162,7 +167,7 @@ async def test_nothing_that_was_said_is_in_a_trace(stack: UpStack, receiver: Rec
         if len(word) > 4
     }
     assert said
-    await receiver.trace(closed.session_id, 1)
+    await receiver.trace(events[0].session_id, 1)
     told = str(receiver.spans).lower()
     assert {word for word in said if word in told} == set()
 

@@ -14,7 +14,7 @@ from tests.contract.docker_compose import ComposedStack
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ComposedStack]:
     stack = ComposedStack(tmp_path_factory.mktemp("compose"))
     try:
-        stack.up()
+        stack.up("--build")
         yield stack
     finally:
         stack.down("-v", "--rmi", "local")

@@ -98,8 +98,8 @@ class ComposedStack:
         override.write_text(f"name: {self.project}\nservices:\n{own}")
         self._files: Files = (*BASE, override)
 
-    def up(self) -> None:
-        done = self.compose("up", "--build", "-d", "--wait", "--wait-timeout", "180")
+    def up(self, build: str = "--no-build") -> None:
+        done = self.compose("up", build, "-d", "--wait", "--wait-timeout", "180")
         assert done.returncode == 0, done.stderr[-3000:] + self.compose("logs").stdout[-6000:]
 
     def down(self, *options: str) -> None:

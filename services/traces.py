@@ -72,7 +72,7 @@ class _Nothing:
         pass
 
 
-_NOTHING = _Nothing()
+NOTHING = _Nothing()
 _recorder: Recorder | None = None
 
 
@@ -141,7 +141,7 @@ def span(
         start_ns: when it began, since the Unix epoch; None: now.
     """
     if _recorder is None or not parent:
-        yield _NOTHING
+        yield NOTHING
         return
     started = _recorder.start(name, parent, start_ns)
     started.set(**attributes)
@@ -153,6 +153,25 @@ def span(
         raise
     finally:
         started.end()
+
+
+def segment_span(
+    name: str,
+    session_id: str,
+    segment_id: int,
+    *,
+    start_ns: int | None = None,
+    **attributes: Attribute,
+) -> contextlib.AbstractContextManager[Span]:
+    """The same, right below the first span of a segment."""
+    return span(
+        name,
+        of_segment(session_id, segment_id),
+        start_ns=start_ns,
+        session_id=session_id,
+        segment_id=segment_id,
+        **attributes,
+    )
 
 
 def record_segment(

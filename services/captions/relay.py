@@ -230,12 +230,11 @@ class Relay:
         """A final that goes to the displays now; what is only read again is not traced."""
         body = event.body
         if not isinstance(body, Caption) or body.is_corrected or not self._caught_up:
-            return traces.span("", "")
-        return traces.span(
+            return contextlib.nullcontext(traces.NOTHING)
+        return traces.segment_span(
             "captions show",
-            traces.of_segment(event.session_id, body.segment_id),
-            session_id=event.session_id,
-            segment_id=body.segment_id,
+            event.session_id,
+            body.segment_id,
             sequence=event.sequence,
             language=body.language,
             displays=len(self._viewers),

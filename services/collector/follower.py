@@ -300,12 +300,11 @@ def _trace(write: Write, start_ns: int) -> None:
         return
     pair = judged.pair
     outcome = judged.band.value if isinstance(judged, ScoredPair) else judged.reason
-    with traces.span(
+    with traces.segment_span(
         "collector write",
-        traces.of_segment(pair.session_id, pair.segment_id),
+        pair.session_id,
+        pair.segment_id,
         start_ns=start_ns,
-        session_id=pair.session_id,
-        segment_id=pair.segment_id,
         sequence=write.sequence,
         language=pair.target_language,
         band=outcome,

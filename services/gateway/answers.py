@@ -90,8 +90,12 @@ class Answers:
         transcript.erased_word_count = self._with.shown.erased_by(
             self._session_id, transcript.segment_id, "", transcript.stable_text
         )
-        segment = traces.of_segment(self._session_id, transcript.segment_id)
-        with traces.span("gateway journal", segment, language=transcript.language):
+        with traces.segment_span(
+            "gateway journal",
+            self._session_id,
+            transcript.segment_id,
+            language=transcript.language,
+        ):
             is_new = await self._with.journal.write(
                 append_transcript,
                 self._session_id,

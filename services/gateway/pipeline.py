@@ -127,11 +127,7 @@ class Pipeline:
                 with contextlib.suppress(Unavailable):  # the journal cannot be written now
                     await self._journal.write(drop_alternatives)
 
-    async def _translate(self, owed: Owed) -> None:
-        with _traced("gateway translate", owed) as span:
-            await self._translate_within(span, owed)
-
-    async def _translate_within(self, span: traces.Span, owed: Owed) -> None:
+    async def _translate(self, owed: Owed, span: traces.Span) -> None:
         context = await self._context(owed)
         draft = self._last_drafts.get(owed.session_id, owed.segment_id, owed.language)
         stream = self._models.translate_final(
@@ -197,7 +193,7 @@ class Pipeline:
         await self._journal.write(append_translation_failed, owed, reason)
         self._growths.pop(owed, None)
 
-    async def _compare(self, owed: Owed) -> None:
+    async def _compare(self, owed: Owed, span: traces.Span) -> None:
         """Has the second mt translate a final as the first did, for the journal alone."""
         context = await self._context(owed)
         stream = self._models.translate_final(
@@ -206,6 +202,7 @@ class Pipeline:
             Hints(context=context.pairs),
             timeout_s=self._settings.translate_timeout_s,
             alternative=True,
+            metadata=span.metadata,
         )
         async with contextlib.aclosing(stream) as translations:
             async for translation in translations:
@@ -218,11 +215,7 @@ class Pipeline:
         await self._journal.write(drop_alternative, owed)
         metrics.ALTERNATIVES_DROPPED.labels(reason).inc()
 
-    async def _score(self, owed: Owed) -> None:
-        with _traced("gateway score", owed) as span:
-            await self._score_within(span, owed)
-
-    async def _score_within(self, span: traces.Span, owed: Owed) -> None:
+    async def _score(self, owed: Owed, span: traces.Span) -> None:
         transcript, translation = await asyncio.gather(
             self._transcript(owed), self._translation(owed)
         )
@@ -288,16 +281,6 @@ class Pipeline:
         return event.translation
 
 
-def _traced(name: str, owed: Owed) -> contextlib.AbstractContextManager[traces.Span]:
-    return traces.span(
-        name,
-        traces.of_segment(owed.session_id, owed.segment_id),
-        session_id=owed.session_id,
-        segment_id=owed.segment_id,
-        language=owed.language,
-    )
-
-
 def _observe(stage: Stage, translation: types_pb2.Translation) -> None:
     metrics.ENGINE_SECONDS.labels(stage, translation.model).observe(translation.engine_ms / 1000)
 
@@ -320,7 +303,7 @@ class _Worker:
         stage: Stage,
         journal: Journal,
         concurrency: int,
-        pay: Callable[[Owed], Awaitable[None]],
+        pay: Callable[[Owed, traces.Span], Awaitable[None]],
         give_up: Callable[[Owed, str], Awaitable[None]],
         patience_s: float = math.inf,
     ) -> None:
@@ -379,7 +362,13 @@ class _Worker:
                 metrics.WORK.labels(self._stage, owed.language, "failed").inc()
                 return True
             async with self._calls:
-                await self._pay(owed)
+                with traces.segment_span(
+                    f"gateway {self._stage}",
+                    owed.session_id,
+                    owed.segment_id,
+                    language=owed.language,
+                ) as span:
+                    await self._pay(owed, span)
         except NotFound:  # its session is being forgotten, and what was owed is gone
             return True
         except (grpc.aio.AioRpcError, Unavailable) as error:

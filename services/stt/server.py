@@ -255,12 +255,11 @@ def _trace(session_id: str, event: Event) -> None:
     final = event.body
     if not isinstance(final, Final):
         return
-    with traces.span(
+    with traces.segment_span(
         "stt recognise",
-        traces.of_segment(session_id, final.segment_id),
+        session_id,
+        final.segment_id,
         start_ns=traces.ns_ago(final.engine_ms),
-        session_id=session_id,
-        segment_id=final.segment_id,
         model=final.model,
         queue_ms=final.engine_queue_ms,
     ):

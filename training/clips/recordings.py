@@ -22,6 +22,7 @@ from typing import Any
 
 from services.collector.audio_folder import METADATA, session_folder
 from services.errors import InvalidInput
+from training.text_lines import text_lines
 
 _MANIFEST = "manifest.jsonl"
 _SOUND = frozenset(
@@ -196,7 +197,7 @@ def _with_names_of_their_own(found: Sequence[Recording]) -> list[Recording]:
 
 def _rows(path: Path, *needed: str) -> list[dict[str, Any]]:
     rows = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(text_lines(path), start=1):
         if not line.strip():
             continue
         try:

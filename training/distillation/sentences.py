@@ -22,6 +22,7 @@ from training.job import Job as JobCommand
 from training.job import out_option, resume_option, seed_option
 from training.rows import Row, read_rows, write_rows
 from training.run_folder import RunFolder
+from training.text_lines import text_lines
 from training.texts.leakage import Leakage
 
 
@@ -106,7 +107,7 @@ def sentences(
         pair = LanguagePair(first.source_language, first.target_language)
         judged = [row for path in _judged_with(data) for row in read_rows(path)]
         leakage, leaked_count = Leakage.of_rows(judged), 0
-        for line in texts.read_text(encoding="utf-8").splitlines() if texts else ():
+        for line in text_lines(texts) if texts else ():
             if leakage.is_leaked(line):
                 leaked_count += 1
             elif line.strip():

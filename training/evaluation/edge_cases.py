@@ -28,6 +28,7 @@ from services.mt import runaway
 from services.mt.engine import LanguagePair
 from training.evaluation import kept
 from training.evaluation.translators import Translator
+from training.text_lines import text_lines
 
 OWN = Path(__file__).with_name("edge_cases.jsonl")
 # fmt: off
@@ -68,7 +69,7 @@ class EdgeCase:
 def read_cases(path: Path, pair: LanguagePair) -> list[EdgeCase]:
     """The cases of a direction. Raises InvalidInput, naming the line."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = text_lines(path)
     except OSError as error:
         raise InvalidInput("CASES_DAMAGED", f"cannot read {path}: {error.strerror}") from error
     cases = []

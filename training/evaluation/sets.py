@@ -13,6 +13,7 @@ from services.errors import InvalidInput
 from services.mt.engine import LanguagePair
 from training.rows import Row, read_rows
 from training.run_folder import fingerprint
+from training.text_lines import text_lines
 
 Register = Literal["biblical", "modern", "sermon"]
 REGISTERS: tuple[Register, ...] = get_args(Register)
@@ -120,7 +121,7 @@ def _rows(path: Path, pair: LanguagePair) -> Iterator[Row]:
         yield from read_rows(path)
         return
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = text_lines(path)
     except (OSError, ValueError) as error:
         raise InvalidInput("ROWS_MISSING", f"cannot read {path}: {error}") from error
     for number, line in enumerate(lines, start=1):

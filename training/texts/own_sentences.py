@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from training.rows import Row
+from training.text_lines import text_lines
 
 FOLDER = Path(__file__).with_name("parallel")
 ORIGIN = "glossa-parallel"
@@ -14,7 +15,7 @@ ORIGIN = "glossa-parallel"
 def own_sentences() -> Iterator[Row]:
     """Their rows; a file's first line names its languages. Licence: the project's."""
     for path in sorted(FOLDER.glob("*.en-es.tsv")):
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = text_lines(path)
         for line in lines[1:]:
             english, spanish = line.split("\t")
             yield Row(english, spanish, "sermon", ORIGIN)

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import functools
 import json
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,11 +23,10 @@ from services.errors import InvalidInput
 from services.mt.engine import LanguagePair
 from training.evaluation.sets import EvaluationSet, Variant, read_sets, sources
 from training.job import Job, out_option, seed_option
-from training.run_folder import RunFolder, fingerprint, write_json, write_text
+from training.run_folder import RunFolder, write_json, write_text
 
 if TYPE_CHECKING:
-    from training.evaluation.recognisers import Clip, Recogniser
-    from training.evaluation.translators import Translator
+    from training.evaluation.recognisers import Clip
 
 EVALUATION = "evaluation.json"
 PAGE = "evaluation.html"
@@ -65,14 +63,15 @@ _TRANSLATIONS = "translations.jsonl"
     multiple=True,
     help="NAME=FOLDER: an audiofolder, or one with manifest.jsonl. May be given several times.",
 )
+@click.option(
+    "--trained-on",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    multiple=True,
+    help="Clips of training.audio that --stt-new learned from: none of them judges it.",
+)
 @click.option("--source-language", default="en")
 @click.option("--target-language", default="es")
-@click.option(
-    "--threads",
-    type=click.IntRange(1),
-    default=1,
-    help="CPU threads of a model.",
-)
+@click.option("--threads", type=click.IntRange(1), default=1, help="CPU threads of a model.")
 @click.option(
     "--comet",
     "comet_model",
@@ -148,8 +147,11 @@ def _sets(options: dict[str, Any]) -> list[EvaluationSet]:
 
 def _clips(options: dict[str, Any]) -> dict[str, list[Clip]]:
     from training.evaluation.recognisers import read_speech
+    from training.evaluation.trained_on import apart
 
-    return read_speech(options["speech_names"], options["source_language"], options["limit"])
+    found = read_speech(options["speech_names"], options["source_language"])
+    kept = apart(found, options["stt_new"], options["trained_on"])
+    return {name: clips[: options["limit"]] for name, clips in kept.items()}
 
 
 def _judge_translators(
@@ -160,7 +162,7 @@ def _judge_translators(
 ) -> None:
     from training.evaluation import comet, differences, edge_cases, latency, measures, translation
     from training.evaluation.kept import TermCheck
-    from training.evaluation.translators import load_translator
+    from training.evaluation.translators import describe, load_translator
 
     pair = _pair(options)
     variants: tuple[Variant, ...] = ("plain", "as_heard") if options["as_heard"] else ("plain",)
@@ -211,7 +213,7 @@ def _judge_translators(
                     )
         finally:
             translator.close()
-        evaluation["systems"][name] = _system(spec, translator)
+        evaluation["systems"][name] = describe(spec, translator)
 
     results = [
         translation.SetResult(
@@ -250,6 +252,7 @@ def _judge_recognisers(
 ) -> None:
     from training.evaluation import recognition
     from training.evaluation.recognisers import load_recogniser
+    from training.evaluation.translators import describe
 
     language = options["source_language"]
     texts: dict[str, dict[str, tuple[str, ...]]] = {}
@@ -265,7 +268,7 @@ def _judge_recognisers(
             }
         finally:
             recogniser.close()
-        evaluation["systems"][f"stt_{system}"] = _system(spec, recogniser)
+        evaluation["systems"][f"stt_{system}"] = describe(spec, recogniser)
     results = [
         recognition.SpeechResult(
             name, tuple(found), texts["new"][name], texts["old"][name] if "old" in texts else None
@@ -273,18 +276,6 @@ def _judge_recognisers(
         for name, found in clips.items()
     ]
     evaluation["recognition"] = recognition.figures(results) | {"heard": recognition.heard(results)}
-
-
-def _system(spec: str, loaded: Translator | Recogniser) -> dict[str, Any]:
-    """Which model was judged; `sha256` of its files, so that no other is deployed for it."""
-    files = Path(spec.partition(":")[2] or os.devnull)
-    is_there = files.is_dir() or files.is_file()
-    return {
-        "spec": spec,
-        "model": loaded.model,
-        "size_bytes": loaded.size_bytes,
-        "sha256": fingerprint(files) if is_there else None,
-    }
 
 
 def _summary(evaluation: dict[str, Any]) -> dict[str, Any]:

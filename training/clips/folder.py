@@ -5,7 +5,7 @@
     <folder>/validation/...                  the same, of other speakers and sessions
 
 The lines have what the collector's have (services.collector.audio_folder), and `accent`, `weight`,
-`confidence`, `snr_db` and `start_ms` beside.
+`confidence`, `snr_db`, `start_ms` and `source_sha256`, of the recording's file, beside.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import Any
 from services.collector.audio_folder import METADATA
 from services.errors import InvalidInput
 from training.run_folder import whole_file
+from training.text_lines import text_lines
 
 TRAIN = "train"
 VALIDATION = "validation"
@@ -49,7 +50,7 @@ def read_clips(folder: Path, split: str) -> list[Clip]:
     if not metadata.is_file():
         return []
     clips = []
-    for number, line in enumerate(metadata.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(text_lines(metadata), start=1):
         try:
             row = json.loads(line)
             clip = Clip(

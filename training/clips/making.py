@@ -19,6 +19,7 @@ from training.clips import sound as clip_sound
 from training.clips.heard_audio import HeardAudio, Span, hear, read_samples
 from training.clips.pseudo_labels import Doubt, Label, Labeller
 from training.clips.recordings import Piece, Recording
+from training.run_folder import fingerprint
 
 _NO_SPEECH = "no_speech"
 _MUSIC = "music"
@@ -70,6 +71,7 @@ class ClipMaker:
                 name = f"{recording.key}/{len(clips):05d}.flac"
                 _write_flac(folder / name, sound)
                 row |= {"accent": recording.accent, "language": recording.language}
+                row["source_sha256"] = fingerprint(piece.path)
                 clips.append({"file_name": name, "session_id": recording.group, **row})
         return {"clips": clips, "refused": dict(sorted(refused.items())), "audio_s": audio_s}
 

@@ -169,7 +169,10 @@ class CycleSteps:
         model = (
             ["--model", base, "--adapter", made] if made.name == "adapter" else ["--model", made]
         )
-        return [*model, "--out", self.export]
+        clips: list[Any] = []
+        if self.plan.trainer.kind == "whisper" and "check_with" not in self.plan.table("export"):
+            clips = ["--check-with", self.folder / "audio"]
+        return [*model, *clips, "--out", self.export]
 
     def _evaluate(self) -> list[Any]:
         prefix = "--stt-" if self.plan.trainer.kind == "whisper" else "--"
@@ -178,6 +181,7 @@ class CycleSteps:
             *(f"{prefix}new", f"{self.plan.engine}:{self.export}"),
             *((f"{prefix}old", old) if old else ()),
             *(part for each in judges(self.judges) for part in ("--set", each)),
+            *(("--trained-on", self.folder / "audio") if prefix == "--stt-" else ()),
             *("--out", self.evaluation),
         ]
 

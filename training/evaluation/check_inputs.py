@@ -13,6 +13,10 @@ from training.evaluation.recognisers import Clip, load_recogniser, read_clips
 from training.evaluation.sets import OWN_SERMON
 from training.evaluation.translators import TRANSFORMERS, load_translator
 from training.rows import read_rows
+from training.text_lines import text_lines
+
+# As many as the gate wants of sentences; each takes seconds, twice.
+_MOST_CLIPS = 100
 
 
 class CheckInputs(Protocol):
@@ -86,8 +90,8 @@ class CheckClips:
 
 
 def check_clips(path: Path, language: str) -> CheckClips:
-    """Those of a folder. Raises InvalidInput: BAD_SPEECH."""
-    clips = tuple(read_clips(path, language))
+    """The first of a folder. Raises InvalidInput: BAD_SPEECH."""
+    clips = tuple(read_clips(path, language))[:_MOST_CLIPS]
     return CheckClips(
         tuple(clip.path.name for clip in clips),
         tuple(clip.text for clip in clips),
@@ -124,7 +128,7 @@ def check_texts(
             private.append(row.kind == "sermon" and bool(row.group) and not is_own)
     else:
         try:
-            lines = path.read_text(encoding="utf-8").splitlines()
+            lines = text_lines(path)
         except (OSError, ValueError) as error:
             raise InvalidInput("ROWS_MISSING", f"cannot read {path}: {error}") from error
         cells = [line.split("\t") for line in lines if line.strip()]

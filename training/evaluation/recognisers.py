@@ -22,6 +22,7 @@ from services.collector.audio_folder import MAX_CLIP_MS, METADATA
 from services.errors import InvalidInput
 from services.stt.engine import ENGINES, Decoding, EngineOptions, Samples, loader
 from training.evaluation.translators import TRANSFORMERS, existing_folder, size_bytes
+from training.text_lines import text_lines
 
 _MANIFEST = "manifest.jsonl"
 
@@ -44,6 +45,7 @@ class Clip:
     Args:
         group: its speaker or session; "" when nobody says.
         session_id: "" where it is of no session.
+        source_sha256: of the file that training.audio made it of; "" where it did not.
     """
 
     path: Path
@@ -51,6 +53,7 @@ class Clip:
     language: str
     group: str = ""
     session_id: str = ""
+    source_sha256: str = ""
 
     @property
     def duration_ms(self) -> float:
@@ -104,16 +107,14 @@ def read_clips(path: Path, language: str) -> list[Clip]:
     return clips
 
 
-def read_speech(
-    named: Sequence[str], language: str, limit: int | None = None
-) -> dict[str, list[Clip]]:
+def read_speech(named: Sequence[str], language: str) -> dict[str, list[Clip]]:
     """The clips of each "NAME=FOLDER". Raises InvalidInput: BAD_SPEECH."""
     clips = {}
     for each in named:
         name, _, path = each.partition("=")
         if not (name and path):
             raise InvalidInput("BAD_SPEECH", f"{each!r} is not NAME=FOLDER")
-        clips[name] = read_clips(Path(path), language)[:limit]
+        clips[name] = read_clips(Path(path), language)
     return clips
 
 
@@ -189,7 +190,7 @@ class _WhisperFolder:
 
 def _clips(file: Path) -> Iterator[Clip]:
     try:
-        lines = file.read_text(encoding="utf-8").splitlines()
+        lines = text_lines(file)
     except OSError as error:
         raise InvalidInput("BAD_SPEECH", f"cannot read {file}: {error.strerror}") from error
     for number, line in enumerate(lines, start=1):
@@ -202,6 +203,7 @@ def _clips(file: Path) -> Iterator[Clip]:
                 str(row.get("language") or row.get("lang") or ""),
                 str(row.get("session_id") or row.get("speaker") or ""),
                 str(row.get("session_id") or ""),
+                str(row.get("source_sha256") or ""),
             )
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise InvalidInput(

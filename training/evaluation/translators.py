@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from services.errors import InvalidInput, Unavailable
 from services.mt.engine import (
@@ -28,13 +28,14 @@ from services.mt.engine import (
 )
 from services.mt.glossary import Glossary
 from services.mt.task import TextTask
+from training.run_folder import fingerprint
 
 TRANSFORMERS = "transformers"
 _BATCH = 16
 
 
-class Translator(Protocol):
-    """One model.
+class Judged(Protocol):
+    """A model, whatever it does.
 
     Args:
         model: runtime and model: "marian/en-es-int8".
@@ -43,6 +44,10 @@ class Translator(Protocol):
 
     model: str
     size_bytes: int | None
+
+
+class Translator(Judged, Protocol):
+    """One model."""
 
     def translate(self, texts: Sequence[str], *, draft: bool = False) -> list[str]:
         """A translation of each text; of a blank one "". Raises GlossaError."""
@@ -96,6 +101,18 @@ def load_translator(spec: str, pair: LanguagePair, *, threads: int = 1) -> Trans
             "UNSUPPORTED_LANGUAGE_PAIR", f"{spec} does not translate {pair.source} to {pair.target}"
         )
     return EngineTranslator(engine, pair, engine.model(pair), Path(model) if model else None)
+
+
+def describe(spec: str, loaded: Judged) -> dict[str, Any]:
+    """Which model was judged; `sha256` of its files, so that no other is deployed for it."""
+    files = Path(spec.partition(":")[2] or os.devnull)
+    is_there = files.is_dir() or files.is_file()
+    return {
+        "spec": spec,
+        "model": loaded.model,
+        "size_bytes": loaded.size_bytes,
+        "sha256": fingerprint(files) if is_there else None,
+    }
 
 
 def existing_folder(path: str) -> Path:

@@ -33,14 +33,20 @@ def terminated_as_interrupted() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def whole() -> Iterator[None]:
-    """What would stop the job does so behind the end of this."""
+def whole() -> Iterator[list[int]]:
+    """What would stop the job does so behind the end of this; gives the signals as they come.
+
+    Of no effect beside the main thread, which alone hears of signals.
+    """
     asked: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield asked
+        return
     before = {
         number: signal.signal(number, lambda number, _: asked.append(number)) for number in STOPPING
     }
     try:
-        yield
+        yield asked
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -83,12 +83,12 @@ class Site:
             try:
                 self._bring(version)
                 said_before = service.try_out(self.sentences, self.pair)
-                self._say(f"loading {folder} beside {before}")
-                load_ms = service.load(version.engine, folder)
             except GlossaError as error:
                 self._note("refused", **facts, why=error.message)
                 raise
             with self._or_back(service, before, link, facts):
+                self._say(f"loading {folder} beside {before}")
+                load_ms = service.load(version.engine, folder)
                 said_after = service.try_out(self.sentences, self.pair)
                 self.host.call("point", self.name, folder)
             smoke = [
@@ -126,15 +126,11 @@ class Site:
                 "before": vars(present),
                 "folder_before": link,
             }
-            try:
+            with self._or_back(service, present, link, facts):
                 if folder is not None:
                     service.load(earlier.engine, folder)
                 else:
                     _load_unregistered(service, earlier)
-            except GlossaError as error:
-                self._note("refused", **facts, why=error.message)
-                raise
-            with self._or_back(service, present, link, facts):
                 service.try_out(self.sentences, self.pair)
                 if link is not None or folder is not None:
                     self.host.call("point", self.name, folder)
@@ -185,14 +181,22 @@ class Site:
     def _or_back(
         self, service: RunningService, before: InUse, link: str | None, facts: dict[str, Any]
     ) -> Iterator[None]:
-        """What fails after a load, also when somebody stops it, brings the model before back."""
+        """What fails, also when somebody stops it, leaves or brings back the model before.
+
+        Noted is what became of it: "refused" or "stopped" before the service took the new one,
+        "rolled_back" after, "restore_failed".
+        """
         try:
             yield
         except BaseException as error:
-            why = error.message if isinstance(error, GlossaError) else repr(error)
-            self._say(f"{why}; back to {before}")
+            outcome, why = "stopped", repr(error)
+            if isinstance(error, GlossaError):
+                outcome, why = "refused", error.message
             try:
-                service.roll_back()
+                if service.in_use() != before:
+                    self._say(f"{why}; back to {before}")
+                    service.roll_back()
+                    outcome = "rolled_back"
                 if self.host.call("state", self.name)["link"] != link:
                     self.host.call("point", self.name, link)
             except GlossaError as failure:
@@ -202,7 +206,7 @@ class Site:
                     f"{self.host.name} could not go back to {before}: {failure.message}; restart "
                     "its service, or take a model with ./glossa models use",
                 ) from error
-            self._note("rolled_back", **facts, why=why)
+            self._note(outcome, **facts, why=why)
             raise
 
     def _note(self, outcome: str, **facts: Any) -> None:

@@ -14,6 +14,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import click
+
 from services.errors import InvalidInput, WrongState
 from training.rollout.hosts import Host
 
@@ -52,6 +54,7 @@ class DeploymentLog:
             **facts,
         }
         self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._set_aside(self._lines()[1])
         with self.path.open("a", encoding="utf-8") as log:
             log.write(json.dumps(line, ensure_ascii=False) + "\n")
             log.flush()
@@ -59,13 +62,35 @@ class DeploymentLog:
 
     def entries(self) -> list[dict[str, Any]]:
         """All lines, the oldest first. Raises InvalidInput: LOG_DAMAGED."""
-        if not self.path.exists():
-            return []
-        lines = self.path.read_text(encoding="utf-8").splitlines()
+        lines, torn = self._lines()
+        if torn:
+            click.echo(
+                f"{self.path}: the last line is cut off, by a deployment that was killed while it "
+                "was written; it is left out, and what it was about is to be looked at",
+                err=True,
+            )
         try:
             return [json.loads(line) for line in lines if line]
         except ValueError as error:
             raise InvalidInput("LOG_DAMAGED", f"{self.path} cannot be read: {error}") from error
+
+    def _lines(self) -> tuple[list[bytes], bytes]:
+        """The whole lines, and what stands behind the last of them."""
+        try:
+            *lines, torn = self.path.read_bytes().split(b"\n")
+        except FileNotFoundError:
+            return [], b""
+        return lines, torn
+
+    def _set_aside(self, torn: bytes) -> None:
+        """Moves half a line out of the way of the next one, to deployments.torn beside."""
+        if not torn:
+            return
+        with self.path.with_suffix(".torn").open("ab") as aside:
+            aside.write(torn + b"\n")
+            aside.flush()
+            os.fsync(aside.fileno())
+        os.truncate(self.path, self.path.stat().st_size - len(torn))
 
     def in_use(self) -> dict[Place, dict[str, Any]]:
         """The line that each place's model came with."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,9 +18,12 @@ from services.channels import open_blocking_channel
 from services.errors import InvalidInput, WrongState
 from services.mt import runaway, smoke
 from services.mt.engine import LanguagePair
+from training.interruption import whole
+from training.text_lines import text_lines
 
 _ASK_TIMEOUT_S = 30.0
 _LOAD_TIMEOUT_S = 900.0  # a large model from a slow disk
+_STOP_POLL_S = 0.1
 
 
 @dataclass(frozen=True)
@@ -74,10 +78,19 @@ class RunningService:
 
         Raises:
             GlossaError: as LoadModel does; the old one stays in use then.
+            KeyboardInterrupt: somebody stopped us; either may be in use.
         """
         request = models_pb2.LoadModelRequest(tier=self._tier, engine=engine, model=model)
         with self._explained():
-            return float(self._models.LoadModel(request, timeout=_LOAD_TIMEOUT_S).load_ms)
+            ended = threading.Event()
+            # A signal amid gRPC's own code might leave a lock of it held.
+            with whole() as asked_to_stop:
+                call = self._models.LoadModel.future(request, timeout=_LOAD_TIMEOUT_S)
+                call.add_done_callback(lambda _: ended.set())
+                while not ended.wait(_STOP_POLL_S) and not asked_to_stop:
+                    pass
+                call.cancel()  # of no effect on one that has ended
+            return float(call.result().load_ms)
 
     def roll_back(self) -> None:
         """Has it take the model that it used before. Raises GlossaError as Rollback does."""
@@ -139,7 +152,7 @@ def smoke_sentences(path: Path | None, pair: LanguagePair) -> tuple[SmokeSentenc
     if path is None:
         return tuple(SmokeSentence(text) for text in smoke.SENTENCES.get(pair.source, ()))
     try:
-        lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+        lines = [line for line in text_lines(path) if line.strip()]
     except (OSError, ValueError) as error:
         raise InvalidInput("NO_TEXTS", f"cannot read {path}: {error}") from error
     if not lines:

@@ -20,7 +20,7 @@ from typing import Any
 
 import click
 
-from services.errors import OutOfMemory
+from services.errors import InvalidInput, OutOfMemory
 from training.checkpoints import last_whole
 from training.job import Job, out_option, resume_option, seed_option
 from training.run_folder import RunFolder, whole_folder
@@ -69,9 +69,7 @@ _GLOSSARY = Path(__file__).parent.parent / "services/mt/glossary_en_es.tsv"
 )
 @click.option(
     "--max-steps",
-    type=int,
-    default=-1,
-    show_default="none",
+    type=click.IntRange(1),
     help="Stop after so many, whatever --epochs says.",
 )
 @click.option(
@@ -84,8 +82,8 @@ _GLOSSARY = Path(__file__).parent.parent / "services/mt/glossary_en_es.tsv"
 @click.option(
     "--checkpoint-activations", is_flag=True, help="Half of the memory for a third more time."
 )
-@click.option("--learning-rate", type=float, default=1e-4)
-@click.option("--weight-decay", type=float, default=0.01)
+@click.option("--learning-rate", type=click.FloatRange(0, 1, min_open=True), default=1e-4)
+@click.option("--weight-decay", type=click.FloatRange(0, 1), default=0.01)
 @click.option(
     "--warmup-share",
     type=click.FloatRange(0, 1, max_open=True),
@@ -101,7 +99,7 @@ _GLOSSARY = Path(__file__).parent.parent / "services/mt/glossary_en_es.tsv"
 )
 @click.option(
     "--evaluate-every",
-    type=float,
+    type=click.FloatRange(0, min_open=True),
     default=0.1,
     help="Steps between two checkpoints, each judged; below 1, a share of all steps.",
 )
@@ -119,6 +117,10 @@ def whisper(**options: Any) -> None:
 
     Ctrl-C and SIGTERM keep a checkpoint; --resume goes on from it.
     """
+    if options["evaluate_every"] > 1 and options["evaluate_every"] % 1:
+        raise InvalidInput(
+            "BAD_STEPS", "--evaluate-every is a share of all steps below 1, or whole steps"
+        )
     import torch
     from accelerate import PartialState
 

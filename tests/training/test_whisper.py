@@ -37,6 +37,30 @@ def test_each_token_that_holds_a_part_of_a_term_counts_for_more() -> None:
     assert token_weights(offsets, [(4, 9)], 3.0) == [1.0, 3.0, 3.0, 1.0]
 
 
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [
+        ("--max-steps", 0, "x>=1"),
+        ("--learning-rate", 0, "0<x<=1"),
+        ("--weight-decay", -0.1, "0<=x<=1"),
+        ("--evaluate-every", 0, "x>0"),
+        ("--evaluate-every", 1.5, "or whole steps"),
+    ],
+)
+def test_what_no_training_can_be_told_is_refused(
+    tmp_path: Path, option: str, value: float, said: str
+) -> None:
+    from click.testing import CliRunner
+
+    from training.whisper import whisper
+
+    told = arguments(tmp_path, tmp_path, tmp_path / "out", option, value)
+    done = CliRunner().invoke(whisper, told)
+    assert done.exit_code == 2
+    assert said in done.output
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.fixture(scope="module")
 def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Sentences that flite speaks, in two languages and two accents."""

@@ -67,7 +67,7 @@ def lora_trainer(options: Mapping[str, Any]) -> WhisperTrainer:
     arguments = TrainingArguments(
         output_dir=str(out / CHECKPOINTS),
         num_train_epochs=options["epochs"],
-        max_steps=options["max_steps"],
+        max_steps=options["max_steps"] or -1,
         per_device_train_batch_size=options["batch_size"],
         per_device_eval_batch_size=options["batch_size"],
         gradient_accumulation_steps=options["accumulate"],

@@ -157,6 +157,13 @@ def test_a_ready_made_library_spares_the_compiler(checkout: Checkout) -> None:
     assert checkout.extras() == {"embedded", "xllamacpp"}
 
 
+def test_an_endpoint_for_traces_wants_their_libraries(checkout: Checkout) -> None:
+    checkout.run("up", GLOSSA_TRACES_ENDPOINT="")
+    assert checkout.extras() == {"embedded"}
+    checkout.run("up", GLOSSA_TRACES_ENDPOINT="http://127.0.0.1:4317")
+    assert checkout.extras() == {"embedded", "traces"}
+
+
 def test_help_and_doctor_install_no_engine(checkout: Checkout) -> None:
     checkout.run("translate", "hello")
     for arguments in (("up", "--profile", "mac", "--help"), ("doctor", "--profile", "mac")):
@@ -177,7 +184,7 @@ def test_qe_has_an_environment_of_its_own_where_its_learned_engine_runs(
     assert not [line for line in asked if "cometkiwi" in line]
     first, second, last = checkout.asked_of_qe()
     assert first.split()[-1].startswith("torch==")
-    assert second.endswith("[qe,cometkiwi]")
+    assert second.endswith("[qe,cometkiwi,traces]")
     assert all("-c " in line and "constraints-qe.txt" in line for line in (first, second))
     assert last == "-m pip check"
     assert checkout.qe_stamp.exists()

@@ -1,0 +1,207 @@
+"""mt in a real swarm: one of its tasks is killed under load, and its successor takes part."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import docker
+import pytest
+import yaml
+from docker.models.containers import Container
+
+from tests.cli.verb import run_verb
+from tests.contract.composed_session import wait_for
+from tests.contract.docker_compose import engine_is_there
+from tests.processes import REPOSITORY
+
+
+def _is_in_a_swarm() -> bool:
+    with contextlib.closing(docker.from_env()) as engine:
+        return bool(engine.info()["Swarm"]["LocalNodeState"] != "inactive")
+
+
+pytestmark = [
+    pytest.mark.compose,
+    pytest.mark.skipif(not engine_is_there(), reason="no Docker engine answers here"),
+    pytest.mark.timeout(900),
+]
+
+CALLERS = 4
+# What the gateway's container runs: calls as the gateway makes them, until the end of its input.
+LOAD = f"""
+import asyncio, json, sys
+from pathlib import Path
+from glossa.mt.v1 import mt_pb2, mt_pb2_grpc
+from services.channels import Identity, identify, open_channel
+from services.token_file import read_token
+
+async def call(mt, answers):
+    request = mt_pb2.TranslateRequest(text="Amen.", source_language="en", target_language="es")
+    while True:
+        answers.append((await mt.Translate(request, timeout=30)).text)
+        await asyncio.sleep(0.02)  # leaves the processor to what starts beside it
+
+async def main():
+    token = read_token(Path("/etc/glossa/tokens/services.token"))
+    identify(Identity(Path("/certificates"), "gateway", token=token))
+    answers = []
+    async with open_channel("dns:///tasks.mt:7304") as channel:
+        mt = mt_pb2_grpc.MtServiceStub(channel)
+        await mt.Translate(
+            mt_pb2.TranslateRequest(text="Amen.", source_language="en", target_language="es"),
+            timeout=60, wait_for_ready=True)
+        calls = [asyncio.create_task(call(mt, answers)) for _ in range({CALLERS})]
+        await asyncio.to_thread(sys.stdin.read)
+        failed = [repr(each.exception()) for each in calls if each.done()]
+        for each in calls:
+            each.cancel()
+        await asyncio.gather(*calls, return_exceptions=True)
+    print(json.dumps({{"answers": len(answers), "failed": failed}}))
+
+asyncio.run(main())
+"""
+ANSWERED = """
+import re, urllib.request
+from pathlib import Path
+from services.certificates import client_context
+context = client_context(Path("/certificates"), "mt")
+page = urllib.request.urlopen("https://127.0.0.1:7305/metrics", context=context, timeout=5).read()
+found = re.search(r'_count\\{code="OK",method="MtService/Translate"\\} (\\S+)', page.decode())
+print(float(found[1]) if found else 0.0)
+"""
+
+
+class Swarm:
+    """Two mt and a gateway of the repository's stack, in a swarm of this machine alone."""
+
+    def __init__(self, folder: Path) -> None:
+        self._name = f"glossa-test-{secrets.token_hex(4)}"
+        self._variables = {
+            "GLOSSA_CERTIFICATES_DIR": str(folder / "certificates"),
+            "GLOSSA_TOKENS_DIR": str(folder / "tokens"),
+            "GLOSSA_REGISTRY": f"{self._name}/",
+            "GLOSSA_MT_RUNTIME": "apertium",
+        }
+
+    def up(self) -> None:
+        files = ("-f", "docker-compose.yml", "-f", "docker-compose.swarm.yml")
+        self._done("docker", "compose", *files, "build", "mt", "gateway")
+        stack = yaml.safe_load(self._done(str(REPOSITORY / "deploy" / "swarm" / "stack")))
+        stack["services"] = {name: stack["services"][name] for name in ("mt", "gateway")}
+        stack["services"]["gateway"].pop("ports")  # a real stack may have them here
+        for kind in ("networks", "volumes"):
+            for key in stack[kind]:
+                stack[kind][key] = {"name": f"{self._name}_{key}"}
+        self._done("docker", "swarm", "init", "--advertise-addr", "127.0.0.1")
+        node = self._done("docker", "node", "ls", "-q").strip()
+        self._done("docker", "node", "update", "--label-add", "glossa=state", node)
+        deploy = ("docker", "stack", "deploy", "--detach=true", "--resolve-image", "never")
+        self._done(*deploy, "--compose-file", "-", self._name, given=yaml.safe_dump(stack))
+        wait_for(lambda: len(self.tasks("mt")) == 2 and bool(self.tasks("gateway")), "it is not up")
+
+    def down(self) -> None:
+        self._done("docker", "stack", "rm", self._name)
+        self._done("docker", "swarm", "leave", "--force")
+        with contextlib.closing(docker.from_env()) as engine:
+            for container in engine.containers.list(all=True, filters={"name": self._name}):
+                container.remove(force=True)
+            for volume in engine.volumes.list(filters={"name": self._name}):
+                volume.remove(force=True)
+            for name in ("mt", "gateway"):
+                engine.images.remove(f"{self._name}/glossa-{name}", force=True)
+
+    def tasks(self, service: str) -> list[Container]:
+        """The healthy containers of a service."""
+        with contextlib.closing(docker.from_env()) as engine:
+            label = f"com.docker.swarm.service.name={self._name}_{service}"
+            found = engine.containers.list(filters={"label": label, "health": "healthy"})
+            return list(found)
+
+    def _done(self, *command: str, given: str = "") -> str:
+        kept = {key: value for key, value in os.environ.items() if not key.startswith("GLOSSA_")}
+        done = subprocess.run(
+            command,
+            cwd=REPOSITORY,
+            env={**kept, **self._variables},
+            input=given,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr[-3000:]
+        return done.stdout
+
+
+@pytest.fixture
+def swarm(tmp_path: Path, certificates_dir: Path) -> Iterator[Swarm]:
+    if _is_in_a_swarm():
+        pytest.skip("this engine is in a swarm already, which is left alone")
+    shutil.copytree(certificates_dir, tmp_path / "certificates")
+    book = tmp_path / "tokens" / "tokens.toml"
+    made = run_verb("tokens", "make", "service", "--name", "swarm", GLOSSA_TOKENS_FILE=str(book))
+    assert made.returncode == 0, made.stderr
+    (tmp_path / "tokens" / "services.token").write_text(made.stdout)
+    for path in (tmp_path, *tmp_path.rglob("*")):  # the containers' user is none of this machine
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    started = Swarm(tmp_path)
+    try:
+        started.up()
+        yield started
+    finally:
+        started.down()
+
+
+def test_no_call_fails_where_a_replica_is_killed_and_its_successor_takes_part(
+    swarm: Swarm,
+) -> None:
+    first, second = swarm.tasks("mt")
+    (gateway,) = swarm.tasks("gateway")
+    load = subprocess.Popen(
+        ["docker", "exec", "-i", str(gateway.id), "python", "-c", LOAD],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        for task in (first, second):
+            wait_for(answers(task), "a replica is not asked")
+        os.kill(task_pid(first), signal.SIGKILL)
+        known = {first.id, second.id}
+        wait_for(
+            lambda: any(answers(task)() for task in swarm.tasks("mt") if task.id not in known),
+            "the successor is not asked",
+        )
+        said, complained = load.communicate("", timeout=60)
+    finally:
+        load.kill()
+        load.wait()
+    assert load.returncode == 0, complained
+    outcome = json.loads(said)
+    assert outcome["failed"] == []
+    assert outcome["answers"] > CALLERS
+
+
+def answers(task: Container) -> Callable[[], bool]:
+    """Whether a replica has answered more calls than callers could have begun with it by chance."""
+
+    def has_answered() -> bool:
+        status, page = task.exec_run(["python", "-c", ANSWERED])
+        return bool(status == 0 and float(page) > CALLERS)
+
+    return has_answered
+
+
+def task_pid(task: Container) -> int:
+    task.reload()
+    pid = task.attrs["State"]["Pid"]
+    assert isinstance(pid, int)
+    return pid

@@ -54,8 +54,8 @@ class Place:
 
     Args:
         last_verse: of a range, "verses four through seven".
-        is_sure: "John three" and "Mark one" may be something else; "John 3", "Romans eight" and
-            whatever names a verse or says "chapter" are not.
+        is_sure: "John three" and "Mark one" may be something else; "John 3", "First John three",
+            "Romans eight" and whatever names a verse or says "chapter" are not.
     """
 
     reference: Reference
@@ -278,6 +278,7 @@ def _place(match: re.Match[str], grammar: _Grammar, normal: _Normal, original: s
         last if verse and last and verse < last <= _MOST_VERSES else None,
         is_sure=bool(
             verse
+            or is_numbered
             or book.key not in _PEOPLE_AND_WORDS
             or grammar.chapter_word.search(match[0])
             or str(chapter) in original[start:end]

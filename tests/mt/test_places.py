@@ -20,6 +20,7 @@ from services.mt.places import STAND_IN, found, hidden, hidden_again, shown, spe
         ("verses 3 to 5 of chapter 2 of Second Samuel", "2 Samuel 2:3-5", "2 Samuel 2:3-5"),
         ("the twenty third psalm", "the Psalm 23", "the Salmo 23"),
         ("Acts 2:38-41", "Acts 2:38-41", "Hechos 2:38-41"),
+        ("First Kings nineteen", "1 Kings 19", "1 Reyes 19"),
         ("Jude 3", "Jude 1:3", "Judas 1:3"),
         ("Third John 4", "3 John 1:4", "3 Juan 1:4"),
         ("the twelfth chapter of Exodus", "the Exodus 12", "the Éxodo 12"),

@@ -123,7 +123,7 @@ def read_tokens(path: Path) -> tuple[TokenEntry, ...]:
         raise _damaged(path, error.strerror or "it cannot be read") from error
     except UnicodeDecodeError:
         raise _damaged(path, "it is not UTF-8") from None
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits is no TOML's
         raise _damaged(path, str(error)) from None
     return tuple(_entry(path, name, table) for name, table in tables.items())
 

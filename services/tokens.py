@@ -11,6 +11,7 @@ from pathlib import Path
 import structlog
 
 from services.errors import InvalidInput, Unauthenticated
+from services.peer_address import host
 from services.token_file import Role, Roles, TokenEntry, hash_of, hash_of_key, read_tokens
 from services.wrong_tokens import WrongTokens
 
@@ -83,7 +84,7 @@ class TokenBook:
         """Whose token this is.
 
         Args:
-            peer: the address that it came from, by which wrong ones are counted.
+            peer: the address that it came from, by whose host wrong ones are counted.
             where: what it was brought to, for the log.
 
         Raises:
@@ -92,6 +93,7 @@ class TokenBook:
         """
         if not token:
             raise Unauthenticated("TOKEN_WANTED", f"a token is wanted here; {_ADVICE}")
+        peer = host(peer)
         self._wrong_tokens.check(peer)
         entry = self._find(hash_of(token))
         if entry is None:

@@ -13,21 +13,22 @@ from services.errors import Overloaded
 _BURST = 20
 _INTERVAL_S = 3.0  # one more wrong token is let through each
 _PEERS_LIMIT = 4096
+_REMEMBERED = 8  # wrong tokens of a peer that are no further guess
 
 
 @dataclass(frozen=True, slots=True)
 class _Guesses:
     paid_until_s: float
-    last: bytes
+    latest: tuple[bytes, ...]
 
 
 class WrongTokens:
     """Lets 20 wrong tokens of a peer through, then one every three seconds.
 
     A peer that has used them up is refused with any token, since a right one that came through
-    would tell. The same one again is no further guess: a program whose token was revoked tries and
-    tries, and must not shut out the others of its machine. Forgets whoever was wrong longest ago
-    when there are more than 4096 peers.
+    would tell. One of its latest eight again is no further guess: programs whose tokens were
+    revoked try and try, and must not shut out the others of their machine. Forgets whoever was
+    wrong longest ago when there are more than 4096 peers.
     """
 
     def __init__(self, now_s: Callable[[], float] = time.monotonic) -> None:
@@ -48,14 +49,15 @@ class WrongTokens:
             )
 
     def count(self, peer: str, token: str) -> bool:
-        """One more was wrong; False when it is the last one again, which counts for nothing."""
+        """One more was wrong; False when it is a late one again, which counts for nothing."""
         now_s = self._now_s()
-        guesses = self._guesses.pop(peer, _Guesses(0.0, b""))
+        guesses = self._guesses.pop(peer, _Guesses(0.0, ()))
         # Not the token itself: what is wrong here may be right elsewhere.
         digest = hashlib.sha256(token.encode(errors="surrogateescape")).digest()
-        is_new = digest != guesses.last
+        is_new = digest not in guesses.latest
+        latest = (digest, *(each for each in guesses.latest if each != digest))[:_REMEMBERED]
         paid_until_s = max(guesses.paid_until_s, now_s) + (_INTERVAL_S if is_new else 0.0)
-        self._guesses[peer] = _Guesses(paid_until_s, digest)
+        self._guesses[peer] = _Guesses(paid_until_s, latest)
         if len(self._guesses) > _PEERS_LIMIT:
             self._guesses.popitem(last=False)
         return is_new

@@ -69,6 +69,7 @@ def test_what_is_written_is_read_and_only_its_owner_may_read_it(tmp_path: Path) 
     ("text", "problem"),
     [
         ("[hall", "Expected"),
+        (f"hall = {'1' * 5000}", "digits"),
         ('role = "view"', "no table"),
         ('["two words"]\nrole = "view"', "no table"),
         (f'[hall]\nrole = "king"\nhash = "{"0" * 64}"', "no role"),
@@ -226,6 +227,28 @@ def test_a_program_that_tries_its_revoked_token_for_ever_shuts_nobody_out(tmp_pa
     with pytest.raises(Overloaded):  # a right one that came through would tell
         tokens.check(TOKEN, "10.0.0.7")
     assert tokens.check(TOKEN, "10.0.0.8").name == "hall"
+
+
+def test_programs_with_several_revoked_tokens_on_one_machine_shut_nobody_out(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "tokens.toml"
+    write_tokens(path, [entry()])
+    tokens = book(path)
+    revoked = [f"a-token-of-display-{number}" for number in range(3)] * 20
+    assert {refusal(tokens, each) for each in revoked} == {"TOKEN_UNKNOWN"}
+    assert tokens.check(TOKEN, "10.0.0.7").name == "hall"
+
+
+def test_a_guesser_gets_no_further_with_another_address_of_its_ipv6_network(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "tokens.toml"
+    write_tokens(path, [entry()])
+    tokens = book(path)
+    guesses = [refusal(tokens, f"guess {each}", f"2001:db8::{each:x}") for each in range(25)]
+    assert (guesses[19], guesses[20]) == ("TOKEN_UNKNOWN", "TOO_MANY_WRONG_TOKENS")
+    assert tokens.check(TOKEN, "2001:db8:0:1::1").name == "hall"
 
 
 def test_a_file_that_came_back_with_its_old_time_is_read_again(tmp_path: Path) -> None:

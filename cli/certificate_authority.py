@@ -21,6 +21,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from services.certificates import CA_FILE, CLIENT, chain_file, key_file
 from services.errors import InvalidInput, NotFound, WrongState
+from services.file_owner import keep_owner
 
 CA_KEY_FILE = "ca-key.pem"
 SERVICES = ("gateway", "stt", "mt", "qe", "captions", "collector")
@@ -242,7 +243,10 @@ def _now() -> datetime.datetime:
 
 
 def _write(directory: Path, contents: dict[str, bytes]) -> None:
-    """Every file, keys for the owner's eyes alone; a failure before the end leaves the old ones."""
+    """Every file, keys for the owner's eyes alone; a failure before the end leaves the old ones.
+
+    Who owned a file before owns it still.
+    """
     try:
         directory.mkdir(mode=0o755, parents=True, exist_ok=True)
         beside = Path(tempfile.mkdtemp(prefix=".new-", dir=directory))
@@ -253,6 +257,7 @@ def _write(directory: Path, contents: dict[str, bytes]) -> None:
                     os.open(beside / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb"
                 ) as file:
                     os.fchmod(file.fileno(), mode)
+                    keep_owner(file.fileno(), directory / name)
                     file.write(content)
                     os.fsync(file.fileno())
             for name in contents:

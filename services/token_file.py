@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import Any
 
 from services.errors import InvalidInput
+from services.file_owner import keep_owner
 
 _FILE_LIMIT_BYTES = 256 * 1024
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
@@ -144,10 +145,7 @@ def write_tokens(path: Path, entries: Iterable[TokenEntry]) -> None:
                 file.write(text)
                 file.flush()
                 os.fsync(file.fileno())
-                if path.exists():
-                    before = path.stat()
-                    if (before.st_uid, before.st_gid) != (os.geteuid(), os.getegid()):
-                        os.fchown(file.fileno(), before.st_uid, before.st_gid)
+                keep_owner(file.fileno(), path)
             os.replace(temporary, path)
         except BaseException:
             os.unlink(temporary)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import os
 import shutil
 import stat
 import subprocess
@@ -100,6 +101,20 @@ def test_renewed_ones_are_of_the_same_authority_and_for_the_same_hosts(
         old, new = (hosts(x509.load_pem_x509_certificate(each[name])) for each in (before, after))
         assert set(new) == {*old, "new.local"}
         assert not {f"tasks.{other}" for other in NAMES if other != name} & set(new)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives a file to another user")
+def test_renewed_keys_stay_with_the_user_of_the_containers(
+    certificates_dir: Path, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(certificates_dir, tmp_path / "copy"))
+    os.chown(folder / "gateway-key.pem", 10001, 10002)
+    assert run_verb("certs", "renew", "--dir", str(folder)).returncode == 0
+    key = folder / "gateway-key.pem"
+    assert key.read_bytes() != (certificates_dir / "gateway-key.pem").read_bytes()
+    assert (key.stat().st_uid, key.stat().st_gid) == (10001, 10002)
+    assert stat.S_IMODE(key.stat().st_mode) == 0o600
+    assert (folder / "stt-key.pem").stat().st_uid == 0
 
 
 def test_the_list_fails_when_one_ends_within_a_month_or_has_ended(

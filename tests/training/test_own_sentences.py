@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 
+from training.evaluation.sets import OWN_SERMON
 from training.rows import read_rows
 from training.texts.leakage import Leakage
 from training.texts.own_sentences import FOLDER, own_sentences
@@ -27,7 +28,7 @@ def test_every_line_is_a_pair_with_the_same_digits_told_once() -> None:
 
 
 def test_none_of_them_stands_in_what_models_are_judged_with() -> None:
-    judged = list(read_rows(FOLDER.parent / "evaluation" / "sermon.en-es.jsonl"))
+    judged = list(read_rows(OWN_SERMON))
     assert len(judged) == 50
     clean, leaked = Leakage.of_rows(judged).parted(own_sentences())
     assert clean

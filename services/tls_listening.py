@@ -100,14 +100,15 @@ def _context(files: Certificates) -> ssl.SSLContext:
     return server_context(files.chain_file, files.key_file)
 
 
-def _stamps(files: Certificates) -> tuple[int, ...]:
-    """When each file was last written; 0 for one that is not there."""
+def _stamps(files: Certificates) -> tuple[tuple[int, int], ...]:
+    """When each file was last written, and last given to another user; 0 where there is none."""
     paths = (files.ca_file, files.chain_file, files.key_file)
-    return tuple(_written_at_ns(path) for path in paths)
+    return tuple(_changed_at_ns(path) for path in paths)
 
 
-def _written_at_ns(path: Path) -> int:
+def _changed_at_ns(path: Path) -> tuple[int, int]:
     try:
-        return path.stat().st_mtime_ns
+        found = path.stat()
     except OSError:
-        return 0
+        return (0, 0)
+    return (found.st_mtime_ns, found.st_ctime_ns)

@@ -147,10 +147,15 @@ class TokenBook:
             log.info("tokens_read", tokens=len(self._filed))
 
 
-def _fingerprint(path: Path | None) -> tuple[int, int, int] | None:
-    """What is another one when the file is; None while there is no file."""
+def _fingerprint(path: Path | None) -> tuple[int, ...] | None:
+    """What is another one when the file is; None while there is no file.
+
+    Its ctime changes, too, when a file that could not be read is given to who may read it.
+    """
     try:
         found = path.stat() if path is not None else None
     except OSError:
         return None
-    return None if found is None else (found.st_mtime_ns, found.st_size, found.st_ino)
+    if found is None:
+        return None
+    return (found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino)

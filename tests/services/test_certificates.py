@@ -12,9 +12,11 @@ from pathlib import Path
 import pytest
 
 from cli.certificate_authority import renew
+from services import tls_listening
 from services.certificates import chain_file, client_context, key_file, read_certificates
 from services.channels import Identity, client_identity
 from services.errors import InvalidInput
+from services.tls_listening import RenewedCertificates
 from tests.conftest import MakeCertificates
 from tests.services.conftest import Trial, TrialStarter
 
@@ -108,6 +110,20 @@ async def test_renewed_certificates_are_shown_without_a_new_start(
     assert _shown(trial, trial_dir) == shown
     key_file(trial_dir, "trial").write_bytes(good)
     await _wait_shown(trial, trial_dir)
+
+
+def test_a_key_that_becomes_readable_is_taken_up_without_being_written_again(
+    trial_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tls_listening, "_LOOK_INTERVAL_S", 0.0)
+    watched = RenewedCertificates(trial_dir, "trial")
+    assert watched.renewed() is None
+    key = key_file(trial_dir, "trial")
+    stamp = key.stat()
+    while key.stat().st_ctime_ns == stamp.st_ctime_ns:  # its clock ticks every few milliseconds
+        key.chmod(0o640)
+    assert key.stat().st_mtime_ns == stamp.st_mtime_ns
+    assert watched.renewed() is not None
 
 
 async def test_a_port_that_others_reach_without_encryption_says_so_in_the_log(

@@ -263,6 +263,20 @@ def test_a_file_that_came_back_with_its_old_time_is_read_again(tmp_path: Path) -
     assert tokens.check(TOKEN, "a").name == "many"
 
 
+def test_a_file_that_becomes_readable_is_read_again(tmp_path: Path) -> None:
+    path, clock = tmp_path / "tokens.toml", Clock()
+    write_tokens(path, [entry()])
+    tokens = book(path, clock)
+    stamp = path.stat()
+    while path.stat().st_ctime_ns == stamp.st_ctime_ns:  # its clock ticks every few milliseconds
+        path.chmod(0o640)
+    assert path.stat().st_mtime_ns == stamp.st_mtime_ns
+    clock.now_s += 1.0
+    with capture_logs() as logs:
+        assert tokens.check(TOKEN, "a").name == "hall"
+    assert [line["event"] for line in logs] == ["tokens_read"]
+
+
 def test_a_plain_token_may_come_from_a_file_and_is_shown_nowhere(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

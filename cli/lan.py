@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -83,6 +83,10 @@ class PageLinks:
     overlay: str
     operator: str
     speaker: str  # the operator's where this machine's browser may hear a microphone
+
+    def without_tokens(self) -> PageLinks:
+        """The same for a log, which more people read than may operate."""
+        return PageLinks(**{name: url.partition("#")[0] for name, url in asdict(self).items()})
 
 
 def page_links(plan: StackPlan, *, is_lan: bool) -> PageLinks:

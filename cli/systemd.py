@@ -6,6 +6,7 @@ import os
 import re
 import socket
 from pathlib import Path
+from typing import TextIO
 
 # What the files in deploy/systemd say, so that they can be used by hand as they are.
 _ROOT, _USER, _UP = "/srv/glossa", "glossa", "up --profile embedded"
@@ -22,6 +23,15 @@ def unit(template: str, *, root: Path, user: str, up: str = "") -> str:
     text = template.replace(_ROOT, where)
     text = re.sub(rf"^User={_USER}$", f"User={user}", text, flags=re.MULTILINE)
     return text.replace(_UP, up) if up else text
+
+
+def is_journal(stream: TextIO) -> bool:
+    """Whether a stream goes into systemd's journal (systemd.exec(5), JOURNAL_STREAM)."""
+    try:
+        found = os.fstat(stream.fileno())
+    except (OSError, ValueError):  # closed, or no file of the system's
+        return False
+    return os.environ.get("JOURNAL_STREAM") == f"{found.st_dev}:{found.st_ino}"
 
 
 def notify(state: str) -> None:

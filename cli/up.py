@@ -39,6 +39,7 @@ def up(
     <state dir>/captions/operator.token.
     """
     import asyncio
+    import sys
 
     from cli import stack, systemd
     from cli.lan import open_to_lan, page_links, qr_text, report_links, with_page_tokens
@@ -54,6 +55,8 @@ def up(
         elif plan.environment.get("GLOSSA_TOKENS_FILE"):
             plan = with_page_tokens(plan)
         links = page_links(plan, is_lan=is_lan)
+        if systemd.is_journal(sys.stderr):
+            links = links.without_tokens()
         screen = StackScreen()
         supervisor = Supervisor(plan, screen.report)
         with screen.watching(supervisor):

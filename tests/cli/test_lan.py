@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import re
 import socket
+from dataclasses import asdict
 from pathlib import Path
 
 import aiohttp
 import pytest
 from click.testing import CliRunner
 
-from cli import stack
+from cli import stack, systemd
 from cli.lan import kept_token, open_to_lan, page_links, qr_text
 from cli.up import up as up_verb
 from services.captions.web.lan_address import lan_address
@@ -73,6 +75,27 @@ def test_viewers_who_need_a_token_get_it_in_their_link(tmp_path: Path) -> None:
     assert links.overlay == "https://captions.example.org/overlay#token=a-token-of-viewers"
     assert links.speaker == links.operator
     assert "viewers" not in links.operator
+
+
+def test_links_for_a_log_hold_no_token(tmp_path: Path) -> None:
+    plan = open_to_lan(_plan(tmp_path, GLOSSA_CAPTIONS_VIEW_TOKEN="a-token-for-viewers"))
+    links = page_links(plan, is_lan=True)
+    for name, url in asdict(links).items():
+        address, _, token = url.partition("#token=")
+        assert token
+        assert getattr(links.without_tokens(), name) == address
+
+
+def test_the_journal_is_told_from_a_file_and_a_terminal_that_was_started_from_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with (tmp_path / "journal").open("w") as journal, (tmp_path / "file").open("w") as other:
+        found = os.fstat(journal.fileno())
+        monkeypatch.setenv("JOURNAL_STREAM", f"{found.st_dev}:{found.st_ino}")
+        assert (systemd.is_journal(journal), systemd.is_journal(other)) == (True, False)
+        monkeypatch.delenv("JOURNAL_STREAM")
+        assert not systemd.is_journal(journal)
+    assert not systemd.is_journal(journal)
 
 
 def test_without_it_only_this_machine_is_named(tmp_path: Path) -> None:

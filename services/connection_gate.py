@@ -19,8 +19,8 @@ _RETRY_AFTER_S = 5
 class ConnectionGate:
     """Makes the protocol of each connection of an HTTP port; what is too much gets a 429.
 
-    Connections are counted before anything is read of them, so that those that never send a
-    request count like others.
+    Connections are counted before a request is read of them, so that those that never send one
+    count like others; over TLS, from the end of the handshake on.
 
     Args:
         make_protocol: of a connection that is let in.

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 from aiohttp import web
 
 from services import web as pages
+from services.tls_listening import https_context
 from tests.processes import free_port_base
 
 DEADLINE_S = 20.0
@@ -94,6 +96,15 @@ async def test_who_never_finishes_a_request_does_not_keep_the_connection(
     port = free_port_base()
     async with pages.listening(pages.application(body_limit_bytes=1), "127.0.0.1", port):
         assert await _answer(port, sent) == ""
+
+
+async def test_who_never_shakes_hands_does_not_keep_the_connection(
+    monkeypatch: pytest.MonkeyPatch, certificates_dir: Path
+) -> None:
+    monkeypatch.setattr(pages, "_HANDSHAKE_TIMEOUT_S", 0.2)
+    port, tls = free_port_base(), https_context(certificates_dir, "captions")
+    async with pages.listening(pages.application(body_limit_bytes=1), "127.0.0.1", port, tls):
+        assert await _answer(port, b"") == ""
 
 
 async def test_who_never_finishes_a_body_is_told_and_disconnected(

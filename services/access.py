@@ -73,7 +73,7 @@ RULES: Mapping[str, Rule] = {
     "glossa.mt.v1.MtService/Translate": _OPERATE_OR_SERVICE,
     "glossa.mt.v1.MtService/StreamTranslate": _OPERATE_OR_SERVICE,
     "glossa.qe.v1.QeService/Score": _OPERATE_OR_SERVICE,
-    "glossa.types.v1.ModelService/GetModel": _OPERATE,
+    "glossa.types.v1.ModelService/GetModel": _OPERATE_OR_SERVICE,
     "glossa.types.v1.ModelService/LoadModel": _OPERATE,
     "glossa.types.v1.ModelService/Rollback": _OPERATE,
     "glossa.captions.v1.CaptionService/Subscribe": Rule(

@@ -56,7 +56,7 @@ RPCS: dict[str, str] = {
     "glossa.mt.v1.MtService/Translate": "operate service",
     "glossa.mt.v1.MtService/StreamTranslate": "operate service",
     "glossa.qe.v1.QeService/Score": "operate service",
-    f"{MODELS}/GetModel": "operate",
+    f"{MODELS}/GetModel": "operate service",
     f"{MODELS}/LoadModel": "operate",
     f"{MODELS}/Rollback": "operate",
     f"{CAPTIONS}/Subscribe": "view ingest review operate service",

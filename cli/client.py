@@ -24,6 +24,7 @@ from glossa.types.v1 import types_pb2
 from services.audio import BYTES_PER_SAMPLE, SAMPLE_RATE_HERTZ
 from services.channels import open_channel
 from services.errors import (
+    Forbidden,
     GlossaError,
     InvalidInput,
     NotFound,
@@ -46,6 +47,7 @@ _BACKOFFS_S = (0.1, 0.2, 0.4, 0.8, 1.0)
 _TERMINAL: dict[grpc.StatusCode, type[GlossaError]] = {
     grpc.StatusCode.INVALID_ARGUMENT: InvalidInput,
     grpc.StatusCode.UNAUTHENTICATED: Unauthenticated,
+    grpc.StatusCode.PERMISSION_DENIED: Forbidden,
     grpc.StatusCode.NOT_FOUND: NotFound,
     grpc.StatusCode.FAILED_PRECONDITION: WrongState,
     grpc.StatusCode.OUT_OF_RANGE: OutOfRange,

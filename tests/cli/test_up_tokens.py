@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+import wave
 from pathlib import Path
 
 import aiohttp
@@ -15,6 +17,7 @@ from services.channels import open_channel
 from services.errors import reason_of
 from services.token_file import Role, read_tokens
 from tests.cli.test_supervisor import Up, up
+from tests.cli.verb import run_verb
 from tests.contract.token_holders import TOKENS, write_book
 
 __all__ = ["up"]
@@ -70,8 +73,22 @@ async def test_every_service_asks_strangers_and_they_know_each_other(up: Up) -> 
                 assert answer.status == status
     logs = "".join(path.read_text() for path in (up.folder / "state" / "logs").glob("*.log"))
     assert "TOKEN_" not in re.sub(r"TOKEN_WANTED", "", logs)
+    assert "ROLE_TOO_SMALL" not in logs  # the gateway may ask which model each engine has
     secrets = (*TOKENS.values(), token, token_file.read_text().strip())
     assert not [secret for secret in secrets if secret and secret in logs]
+    # Who may not speak is told so, and nothing is tried again.
+    sermon = up.folder / "sermon.wav"
+    with wave.open(str(sermon), "wb") as audio:
+        audio.setparams((1, 2, 16_000, 0, "NONE", ""))
+        audio.writeframes(bytes(32_000))
+    told = await asyncio.to_thread(
+        run_verb,
+        *("live", str(sermon), "--gateway", plan.address("gateway")),
+        GLOSSA_TOKEN=TOKENS["view"],
+    )
+    assert told.returncode == 1
+    assert "(ROLE_TOO_SMALL)" in told.stderr
+    assert "trying for" not in told.stderr
 
 
 def test_links_hold_a_token_to_view_only_where_one_is_wanted(tmp_path: Path) -> None:

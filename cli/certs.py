@@ -111,7 +111,9 @@ def show(context: click.Context, own_directory: Path | None) -> None:
     directory = own_directory or context.obj
     entries = listed(directory)
     if not entries:
-        raise click.ClickException(f"there are no certificates in {directory}")
+        raise click.ClickException(
+            f"there are no certificates in {directory}; ./glossa certs makes them"
+        )
     table = Table("name", "hosts", "expires in days", "problem")
     for entry in entries:
         style = None if entry.is_good else "red"

@@ -21,7 +21,10 @@ _STYLES = {
     State.STUCK: "bold red",
     State.AWAY: "bold red",
 }
-NOTHING = "Nothing of Glossa runs on this machine's ports: ./glossa up, or docker compose up -d."
+NOTHING = (
+    "Nothing of Glossa runs on this machine's ports: ./glossa up, or docker compose up -d. "
+    "(What runs with certificates answers only where GLOSSA_CERTIFICATES_DIR is set.)"
+)
 
 
 def as_object(status: StackStatus) -> dict[str, Any]:

@@ -280,7 +280,7 @@ async def _unless(ended: asyncio.Task[int], probing: Coroutine[None, None, Healt
 
 
 def _only_cause(error: BaseException) -> BaseException:
-    """What a group holds, if that is one error: callers look for it by its type."""
-    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+    """What a group holds, if all of that is one error: callers look for it by its type."""
+    while isinstance(error, BaseExceptionGroup) and len(set(map(repr, error.exceptions))) == 1:
         error = error.exceptions[0]
     return error

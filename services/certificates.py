@@ -110,6 +110,7 @@ def _load_chain(context: ssl.SSLContext, chain: Path, key: Path) -> None:
 
 
 def _believe(context: ssl.SSLContext, ca: Path) -> None:
+    _read(ca)
     try:
         context.load_verify_locations(ca)
     except OSError as error:

@@ -120,6 +120,8 @@ def read_tokens(path: Path) -> tuple[TokenEntry, ...]:
         if path.stat().st_size > _FILE_LIMIT_BYTES:
             raise _damaged(path, f"it has more than {_FILE_LIMIT_BYTES} bytes")
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise _damaged(path, "it is not there, ./glossa tokens make begins it") from None
     except OSError as error:
         raise _damaged(path, error.strerror or "it cannot be read") from error
     except UnicodeDecodeError:

@@ -189,6 +189,18 @@ async def test_a_taken_port_is_one_line_and_nothing_starts(up: Up) -> None:
     assert not (up.folder / "state" / "logs").exists()
 
 
+async def test_certificates_that_are_not_there_are_told_once_and_without_a_traceback(
+    up: Up,
+) -> None:
+    nothing = up.folder / "certificates"
+    nothing.mkdir()
+    up.start(GLOSSA_CERTIFICATES_DIR=str(nothing))
+    assert await up.exit_status() == 2
+    assert up.output().count("CERTIFICATE_MISSING") == 1
+    assert "Traceback" not in up.output()
+    assert "./glossa certs makes" in up.output().splitlines()[-1]
+
+
 async def test_a_missing_tool_is_one_line(up: Up) -> None:
     up.start(PATH="/nonexistent")
     assert await up.exit_status() == 1

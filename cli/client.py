@@ -22,7 +22,7 @@ from glossa.captions.v1 import captions_pb2, captions_pb2_grpc
 from glossa.gateway.v1 import gateway_pb2, gateway_pb2_grpc
 from glossa.types.v1 import types_pb2
 from services.audio import BYTES_PER_SAMPLE, SAMPLE_RATE_HERTZ
-from services.channels import open_channel
+from services.channels import current_identity, open_channel
 from services.errors import (
     Forbidden,
     GlossaError,
@@ -42,6 +42,7 @@ HELD_LIMIT_S = 120.0
 OPEN_TIMEOUT_S = 10.0  # for an answer to one attempt
 FIRST_OPEN_TIMEOUT_S = 15.0  # for a gateway to be there at all
 GIVE_UP_AFTER_S = 120.0  # without the gateway: it ends the session after about as long
+_ENCRYPTED = "; if they run with certificates, set GLOSSA_CERTIFICATES_DIR here, too"
 _BACKOFFS_S = (0.1, 0.2, 0.4, 0.8, 1.0)
 
 _TERMINAL: dict[grpc.StatusCode, type[GlossaError]] = {
@@ -73,7 +74,11 @@ class Peer:
         """That nobody answers, and what to do."""
         where = f" at {self.address}" if self.address else ""
         another = f", or name another one with {self.option} HOST:PORT" if self.option else ""
-        return f"no {self.name} answers{where}; start the services with `./glossa up`{another}"
+        encrypted = "" if current_identity().certificates_dir else _ENCRYPTED
+        return (
+            f"no {self.name} answers{where}; start the services with `./glossa up`"
+            f"{another}{encrypted}"
+        )
 
 
 def as_glossa_error(error: grpc.aio.AioRpcError, peer: Peer = Peer()) -> GlossaError:

@@ -12,7 +12,9 @@ from cli.options import json_option
 @click.option("--seed", default=1, show_default=True, help="Chooses the moments of the faults.")
 @click.option("--only", multiple=True, metavar="NAME", help="This fault alone; several times more.")
 @click.option("--hours", default=4.0, show_default=True, help="Audio of the long form's soak.")
-@click.option("--list", "as_list", is_flag=True, help="Name the faults and end.")
+@click.option(
+    "--list", "as_list", is_flag=True, help="Name the faults and end; with --short, those of it."
+)
 @json_option
 @click.pass_context
 def command(

@@ -289,7 +289,8 @@ def test_without_services_it_says_how_to_start_them() -> None:
     gateway = f"127.0.0.1:{port('gateway', base)}"
     assert outcome.stderr.splitlines()[-1] == (
         f"Error: no gateway answers at {gateway}; start the services with `./glossa up`, or name "
-        "another one with --gateway HOST:PORT"
+        "another one with --gateway HOST:PORT; if they run with certificates, set "
+        "GLOSSA_CERTIFICATES_DIR here, too"
     )
 
 

@@ -183,7 +183,11 @@ async def _queues(description: dict[str, Any]) -> Finding:
         try:
             stats = await stub.Stats(collector_pb2.StatsRequest(), timeout=_STATS_TIMEOUT_S)
         except grpc.aio.AioRpcError as error:
-            return Finding("pairs cannot be kept now", good=False, advice=str(error.details()))
+            return Finding(
+                "the collector does not say whether pairs are kept",
+                good=False,
+                advice=str(error.details()),
+            )
     risks = list(stats.queue_risks)
     return Finding(
         "redis can lose pairs" if risks else "redis keeps what it is given",

@@ -41,7 +41,8 @@ def sermon() -> Pcm:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[UpStack]:
-    stack = UpStack(tmp_path_factory.mktemp("stack"))
+    # Hours of silence come as fast as they are taken.
+    stack = UpStack(tmp_path_factory.mktemp("stack"), GLOSSA_GATEWAY_AUDIO_BURST_S=7200)
     await stack.start()
     try:
         yield stack

@@ -156,17 +156,17 @@ async def test_the_model_service_names_the_estimate_first(kiwi: QeProcess, folde
 
 
 @pytest.mark.parametrize(
-    ("variant", "said"),
+    ("variant", "said", "reason"),
     [
-        ("without-estimator", "no estimator."),
-        ("not-a-number", "NOT_A_NUMBER"),
-        ("another-class", "'regression_metric'"),
-        ("needs-a-reference", "reference"),
-        ("with-a-program", "cannot be read"),
+        ("without-estimator", "no estimator.", "MODEL_UNUSABLE"),
+        ("not-a-number", "NOT_A_NUMBER", "MODEL_UNUSABLE"),
+        ("another-class", "'regression_metric'", "MODEL_UNUSABLE"),
+        ("needs-a-reference", "reference", "MODEL_UNUSABLE"),
+        ("with-a-program", "pickle", "MODEL_UNSAFE"),
     ],
 )
 async def test_a_model_that_is_not_right_is_refused_and_the_old_one_stays(
-    kiwi: QeProcess, qe_python: str, folder: Path, variant: str, said: str
+    kiwi: QeProcess, qe_python: str, folder: Path, variant: str, said: str, reason: str
 ) -> None:
     before = await scores(kiwi, GOOD)
     wrong = await asyncio.to_thread(unified_metric, qe_python, variant)
@@ -175,7 +175,7 @@ async def test_a_model_that_is_not_right_is_refused_and_the_old_one_stays(
         await stub.LoadModel(
             models_pb2.LoadModelRequest(tier="learned", model=wrong.name), timeout=60
         )
-    assert reason_of(refused.value) == "MODEL_UNUSABLE"
+    assert reason_of(refused.value) == reason
     assert said in str(refused.value.details())
     info = error_info(refused.value)
     assert info is not None

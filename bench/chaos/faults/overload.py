@@ -21,8 +21,8 @@ REFUSAL = "FALLING_BEHIND"
 _PATIENCE_S = 120.0
 _TRY_EVERY_S = 1.0
 _CALL_TIMEOUT_S = 10.0
-# stt is made as slow as a machine that is far too small: it runs for a fifth of the time.
-_RUN_S, _REST_S = 0.2, 0.8
+# stt is made as slow as a machine that is far too small: it runs for a twentieth of the time.
+_RUN_S, _REST_S = 0.05, 0.95
 
 
 async def slow_machine(scene: Scene) -> None:

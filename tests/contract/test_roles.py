@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import subprocess
@@ -22,7 +23,7 @@ from services.channels import open_channel
 from services.collector.review import Reviews
 from services.collector.settings import CollectorSettings
 from services.collector.web import ReviewSite
-from services.errors import reason_of
+from services.errors import PeerStatus, reason_of
 from services.settings import port
 from tests.contract.every_service import METHODS
 from tests.contract.token_holders import STRANGERS, TOKENS, write_book
@@ -178,16 +179,24 @@ def every_service(tmp_path: Path, book: Path) -> Iterator[str]:
 
 
 async def outcome(channel: grpc.aio.Channel, method: str, token: str) -> str:
-    """OK, or the reason of a refusal. On the wire one message looks like a stream of one."""
+    """OK, or the reason of a refusal. On the wire one answer looks like a stream of one."""
     metadata = (("authorization", f"Bearer {token}"),) if token else ()
-    call = channel.stream_stream(f"/{method}")(
-        iter([b""]), metadata=metadata, timeout=DEADLINE_S, wait_for_ready=True
+    told = {"metadata": metadata, "timeout": DEADLINE_S, "wait_for_ready": True}
+    is_stream = method not in METHODS or METHODS[method].client_streaming
+    call = (
+        channel.stream_stream(f"/{method}")(**told)
+        if is_stream
+        else channel.unary_stream(f"/{method}")(b"", **told)
     )
+    status = PeerStatus(call)
     try:
-        async for _ in call:
+        if is_stream:
+            await call.write(b"")
+            await call.done_writing()
+        while await call.read() is not grpc.aio.EOF:
             pass
-    except grpc.aio.AioRpcError as error:
-        return reason_of(error)
+    except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
+        return reason_of(await status.error())
     finally:
         call.cancel()
     return "OK"

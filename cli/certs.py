@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
 from pathlib import Path
 
 import click
+
+from cli.refusals import told
 
 own_directory_option = click.option(
     "--dir",
@@ -20,18 +20,6 @@ hosts_option = click.option(
     multiple=True,
     help="A name or address under which this machine is reached; may be given several times.",
 )
-
-
-@contextlib.contextmanager
-def _told() -> Iterator[None]:
-    """An error with a reason ends the verb with its line."""
-    from cli.signals import sentence
-    from services.errors import GlossaError
-
-    try:
-        yield
-    except GlossaError as error:
-        raise click.ClickException(sentence(error)) from error
 
 
 @click.group(invoke_without_command=True)
@@ -62,7 +50,7 @@ def certs(context: click.Context, directory: Path, hosts: tuple[str, ...]) -> No
     from cli.certificate_authority import CA_DAYS, CA_KEY_FILE, LEAF_DAYS, make_all
     from services.certificates import CA_FILE
 
-    with _told():
+    with told():
         make_all(directory, hosts)
     click.echo(f"made an authority for {CA_DAYS} days, and certificates for {LEAF_DAYS}")
     click.echo(f"phones and browsers are to trust {directory / CA_FILE}")
@@ -93,7 +81,7 @@ def renew(
     from cli.certificate_authority import LEAF_DAYS
     from cli.certificate_authority import renew as make_anew
 
-    with _told():
+    with told():
         make_anew(own_directory or directory, hosts, ca_key)
     click.echo(f"made new certificates for {LEAF_DAYS} days")
 

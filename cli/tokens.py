@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
 from pathlib import Path
 
 import click
+
+from cli.refusals import told
 
 # As services.token_file.Role has them, which is imported only when a verb is run.
 ROLES = ("view", "ingest", "review", "operate", "service")
 DEFAULT_DAYS = 365
 _LONGEST_DAYS = 3660
-
-
-@contextlib.contextmanager
-def _told() -> Iterator[None]:
-    """An error with a reason ends the verb with its line."""
-    from cli.signals import sentence
-    from services.errors import GlossaError
-
-    try:
-        yield
-    except GlossaError as error:
-        raise click.ClickException(sentence(error)) from error
 
 
 @click.group()
@@ -92,7 +80,7 @@ def make(path: Path, role: str, name: str, days: int | None, sessions: tuple[str
     from services.token_file import Role, TokenEntry, hash_of, is_name, read_tokens, write_tokens
     from services.tokens import utc_today
 
-    with _told():
+    with told():
         if not is_name(name):
             raise InvalidInput("INVALID_NAME", f"--name {name!r}: letters, digits, - and _ alone")
         if sessions and role not in ("view", "ingest"):
@@ -123,7 +111,7 @@ def list_tokens(path: Path) -> None:
     from services.token_file import read_tokens
     from services.tokens import utc_today
 
-    with _told():
+    with told():
         kept = read_tokens(path)
     today = utc_today()
     width = max((len(entry.name) for entry in kept), default=0)
@@ -152,7 +140,7 @@ def revoke(path: Path, name: str) -> None:
     from services.errors import NotFound
     from services.token_file import read_tokens, write_tokens
 
-    with _told():
+    with told():
         kept = read_tokens(path)
         left = [entry for entry in kept if entry.name != name]
         if len(left) == len(kept):

@@ -86,7 +86,7 @@ def check_requested(model: str, models_dir: Path) -> str:
         InvalidInput: MODEL_MISSING.
     """
     path = Path(model)
-    is_below = not path.is_absolute() and ".." not in path.parts
+    is_below = bool(path.parts) and not path.is_absolute() and ".." not in path.parts
     places = (models_dir / path, models_dir / path.name, SHIPPED / path.name)
     try:
         is_there = any(found.exists() for found in places)

@@ -16,8 +16,8 @@ from structlog.testing import capture_logs
 
 from cli.model_folder import write_manifest
 from services import model_manifest
-from services.errors import Unavailable
-from services.model_files import CHECKPOINT, SHIPPED, checked
+from services.errors import InvalidInput, Unavailable
+from services.model_files import CHECKPOINT, SHIPPED, check_requested, checked
 from services.model_manifest import (
     MANIFEST,
     KeptFile,
@@ -267,3 +267,11 @@ def test_nothing_in_the_project_trusts_code_that_comes_with_a_model() -> None:
             if "torch.load(" in line and "weights_only=True" not in line:
                 after = text[text.index(line) :][:300]
                 assert "weights_only=True" in after, path
+
+
+@pytest.mark.parametrize("name", [".", "./", "..", "/", "one/../.."])
+def test_what_is_no_name_of_a_model_is_not_loaded_on_request(name: str, tmp_path: Path) -> None:
+    (tmp_path / "one").mkdir()
+    assert check_requested("one", tmp_path) == "one"
+    with pytest.raises(InvalidInput, match="there is no model"):
+        check_requested(name, tmp_path)

@@ -1,6 +1,7 @@
 """Session reports: one is written when a session ends, others when they are asked for.
 
-Each is made in a process of its own (`services.collector.report`), one at a time.
+Each is made in a process of its own (`services.collector.report`), one at a time. One that is not
+written when the collector is killed is written when it is back.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from pathlib import Path
 
 import structlog
 
+from services.collector.owed_reports import OwedReports
 from services.collector.report import NAMES, STATUS_SCORES_OWED, STATUS_UNKNOWN_SESSION
 from services.errors import NotFound, Overloaded, Unavailable
 
@@ -51,12 +53,19 @@ class Reports:
 
     def session_ended(self, session_id: str) -> None:
         """Notes that a session wants its report; one that has it, after a replay, keeps it."""
-        if self._folder is None or session_id in self._waiting or session_id in self._writing:
+        if self._folder is None:
             return
         if not _SAFE_NAME.fullmatch(session_id):
             log.warning("report_left_out", session_id=session_id, reason="not a folder's name")
             return
-        if (self._folder / session_id / NAMES[-1]).exists():
+        owed = OwedReports(self._folder)
+        if (self._folder / session_id / NAMES[-1]).exists() and session_id not in owed:
+            return
+        owed.add(session_id)
+        self._wait(session_id)
+
+    def _wait(self, session_id: str) -> None:
+        if session_id in self._waiting or session_id in self._writing:
             return
         if len(self._waiting) >= _WAITING_LIMIT:
             log.warning("report_left_out", session_id=self._waiting.popleft(), reason="too many")
@@ -72,7 +81,10 @@ class Reports:
             self._delete(session_id)
 
     async def run(self) -> None:
-        """Writes the reports of ended sessions until cancelled."""
+        """Writes the reports of ended sessions, those that are owed first, until cancelled."""
+        if self._folder is not None:
+            for session_id in await asyncio.to_thread(OwedReports(self._folder).oldest_first):
+                self._wait(session_id)
         room = asyncio.Semaphore(_WRITTEN_LIMIT)
         async with asyncio.TaskGroup() as tasks:
             while True:
@@ -119,11 +131,12 @@ class Reports:
                 await asyncio.sleep(_SCORES_OWED_DELAY_S)
         except NotFound:
             self._writing.discard(session_id)
-        except Unavailable as error:
+        except Unavailable as error:  # it stays owed: the next start tries again
             log.warning("report_failed", session_id=session_id, message=error.message)
         else:
             if session_id in self._writing:
                 log.info("report_written", folder=str(folder))
+                OwedReports(self._folder).remove(session_id)
         finally:
             if session_id in self._writing:
                 self._writing.remove(session_id)
@@ -133,6 +146,7 @@ class Reports:
     def _delete(self, session_id: str) -> None:
         if self._folder is None:
             return
+        OwedReports(self._folder).remove(session_id)
         try:
             shutil.rmtree(self._folder / session_id)
         except FileNotFoundError:

@@ -16,6 +16,7 @@ from bench.filled_journal import fill
 from cli.collector_client import Collector
 from glossa.collector.v1 import collector_pb2
 from glossa.gateway.v1 import gateway_pb2, gateway_pb2_grpc
+from services.collector.owed_reports import OwedReports
 from services.collector.report import NAMES
 from services.collector.reports import Reports
 from services.errors import NotFound, Unavailable
@@ -161,9 +162,35 @@ async def test_a_report_of_a_session_that_is_forgotten_meanwhile_does_not_stay(
         reports.session_ended("kept")
         go.touch()
         await until((folder / "kept" / NAMES[-1]).exists)
-        assert [path.name for path in folder.iterdir()] == ["kept"]
+        assert [path.name for path in folder.glob("[!.]*")] == ["kept"]
     finally:
         running.cancel()
+
+
+async def test_a_report_that_an_end_cut_off_is_written_at_the_next_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, begun, go = tmp_path / "reports", tmp_path / "begun", tmp_path / "go"
+    maker = tmp_path / "maker"
+    maker.write_text(SLOW_MAKER.format(begun=begun, go=go))
+    maker.chmod(0o700)
+    monkeypatch.setattr(sys, "executable", str(maker))
+    cut_off = Reports(folder)
+    running = asyncio.create_task(cut_off.run())
+    cut_off.session_ended("being-made")
+    cut_off.session_ended("waiting")
+    await until(begun.exists)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    go.touch()
+
+    running = asyncio.create_task(Reports(folder).run())
+    try:
+        await until(lambda: not OwedReports(folder).oldest_first())
+    finally:
+        running.cancel()
+    made = sorted(path.parent.name for path in folder.glob(f"*/{NAMES[-1]}"))
+    assert made == ["being-made", "waiting"]
 
 
 async def test_without_room_for_a_report_the_collector_goes_on(

@@ -15,6 +15,16 @@ from cli.stack import python_of
 
 MakeCertificates = Callable[..., Path]
 
+# Whoever asks first for one of the tests' own models trains it: minutes on a busy machine.
+_BUILDING_TIMEOUT_S = 900
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        builds = item.get_closest_marker("engines") or item.get_closest_marker("training")
+        if builds and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(_BUILDING_TIMEOUT_S))
+
 
 @pytest.fixture(scope="session")
 def qe_python() -> str:

@@ -9,7 +9,7 @@ import pytest
 from tests.cli.verb import run_verb
 from tests.tiny.marian import examples, marian_ct2
 
-pytestmark = [pytest.mark.engines, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.engines
 
 
 def test_a_profiles_model_is_brought_in_and_translates_by_its_usual_name(tmp_path: Path) -> None:

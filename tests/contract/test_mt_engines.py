@@ -21,7 +21,7 @@ from tests.contract.translation import ENGLISH_SPANISH, RUNTIMES, Runtime, task
 from tests.tiny.pairs import EN_ES
 
 # The first test to need a model may have to train it.
-pytestmark = [pytest.mark.engines, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.engines
 # Quantized and over-fitted in a minute, a model may get a word wrong.
 LEAST_RIGHT = 14
 PROMPTED = ("bitsandbytes", "mlx")

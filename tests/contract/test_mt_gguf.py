@@ -26,7 +26,7 @@ from tests.tiny import gguf_file
 from tests.tiny.gemma import PAIRS, gemma_draft_gguf, gemma_gguf, gemma_hf
 
 # The first test may have to build the model.
-pytestmark = [pytest.mark.engines, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.engines
 
 LONG_SOURCE, LONG_TARGET = PAIRS[5]
 

@@ -14,7 +14,7 @@ from tests.contract.translation import ENGLISH_SPANISH, RUNTIMES, RecordingTask,
 from tests.tiny import marian
 from tests.tiny.pairs import EN_ES
 
-pytestmark = [pytest.mark.engines, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.engines
 SPANISH_ENGLISH = ENGLISH_SPANISH.reversed()
 SOURCE, ANSWER = EN_ES[1]
 

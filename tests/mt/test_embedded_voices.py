@@ -14,7 +14,7 @@ from services.mt.task import TextTask
 from tests.mt.scripted import counted
 from tests.tiny.pairs import EN_ES as LEARNED
 
-pytestmark = [pytest.mark.engines, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.engines
 
 EN_ES = LanguagePair("en", "es")
 OWN, RULES = "marian/tiny-en-es", "apertium/eng-spa"

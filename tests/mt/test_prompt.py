@@ -357,7 +357,6 @@ def check_against_template(folder: Path) -> None:
 
 
 @pytest.mark.engines
-@pytest.mark.timeout(900)  # it may have to build the model
 def test_the_prompt_is_what_the_tiny_models_own_template_writes() -> None:
     from tests.tiny.gemma import gemma_hf
 

@@ -21,7 +21,7 @@ from tests.tiny.marian import marian_ct2
 from tests.tiny.pairs import EN_ES
 
 # The first test may have to train the tiny Marian.
-pytestmark = [pytest.mark.engines, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.engines
 
 SOURCE, TARGET = EN_ES[1]
 UNRELATED = EN_ES[5][1]

@@ -23,7 +23,7 @@ from tests.stt.stream import Heard, requests, transcribe
 from tests.tiny import whisper as tiny
 
 # The first run builds the models.
-pytestmark = [pytest.mark.engines, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.engines
 
 ENGLISH = tiny.SENTENCES["en"][:2]
 SPANISH = tiny.SENTENCES["es"]

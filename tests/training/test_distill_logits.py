@@ -19,8 +19,6 @@ from training.distill import distill
 from training.distillation.shared_pieces import shared_positions
 from training.rows import Row, write_rows
 
-pytestmark = pytest.mark.timeout(300)
-
 ROWS = [Row(*pair, "sermon", "tests", weight=1 + index % 2) for index, pair in enumerate(EN_ES)]
 
 

@@ -17,7 +17,7 @@ from training.clips.folder import TRAIN, write_metadata
 from training.export import export
 
 # The first run builds the model.
-pytestmark = [pytest.mark.engines, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.engines
 
 SENTENCES = tiny.SENTENCES["en"][:2]
 

@@ -18,7 +18,7 @@ from click.testing import CliRunner, Result
 from tests.tiny.pairs import EN_ES
 from training.rows import Row, write_rows
 
-pytestmark = [pytest.mark.training, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.training
 
 TINY = (
     *("--model-width", "64", "--feed-forward-width", "128", "--encoder-layers", "1"),

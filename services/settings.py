@@ -133,6 +133,11 @@ class ServiceSettings(BaseSettings):
     allow_plaintext: bool = Field(
         False, description="allow listening beyond this machine without TLS"
     )
+    published_host: str = Field(
+        "",
+        description="address on which a container's gRPC port is published; empty: on none that "
+        "other machines reach",
+    )
     certificates_dir: OptionalPath = Field(
         None,
         description="folder of `./glossa certs`: with it every port of the service speaks TLS "
@@ -234,20 +239,15 @@ class ServiceSettings(BaseSettings):
 
     @property
     def is_trusted(self) -> bool:
-        """Whether only those reach the gRPC port whom one trusts without a token."""
-        has_certificate = bool(self.certificates_dir and self.callers)
-        return has_certificate or self.allow_plaintext or is_loopback(self.host)
+        """Whether only those reach the gRPC port whom one trusts without a token.
 
-    @model_validator(mode="after")
-    def _refuse_strangers_beyond_loopback(self) -> Self:
-        if self.is_trusted or self.tokens_file or self.plain_tokens or not self.certificates_dir:
-            return self
-        prefix = self.model_config.get("env_prefix", "")
-        raise ValueError(
-            f"{prefix}HOST={self.host} can be reached from other machines, and nobody is asked for "
-            "a token there (NO_TOKEN_SET); make some with `./glossa tokens make operate --name "
-            "NAME`, and set GLOSSA_TOKENS_FILE to their file"
-        )
+        Plaintext is allowed for the network of a container, and says nothing of who else reaches a
+        port that is published.
+        """
+        if self.certificates_dir and self.callers:
+            return True
+        is_published = bool(self.published_host) and not is_loopback(self.published_host)
+        return not is_published and (self.allow_plaintext or is_loopback(self.host))
 
     @model_validator(mode="after")
     def _refuse_plaintext_beyond_loopback(self) -> Self:
@@ -258,6 +258,24 @@ class ServiceSettings(BaseSettings):
             f"{prefix}HOST={self.host} can be reached from other machines and the connection is "
             f"not encrypted; set GLOSSA_CERTIFICATES_DIR to a folder of `./glossa certs`, or "
             f"{prefix}ALLOW_PLAINTEXT=true on a network that you trust"
+        )
+
+    @model_validator(mode="after")
+    def _refuse_strangers_beyond_loopback(self) -> Self:
+        if self.is_trusted or self.tokens_file or self.plain_tokens:
+            return self
+        prefix = self.model_config.get("env_prefix", "")
+        host, in_compose = f"{prefix}HOST={self.host}", ""
+        if self.published_host and not is_loopback(self.published_host):
+            host = f"{prefix}PUBLISHED_HOST={self.published_host}"
+            in_compose = (
+                " (docker-compose.tokens.yml does), or have it published on 127.0.0.1 alone "
+                "(GLOSSA_PUBLISH_HOST; GLOSSA_PAGES_PUBLISH_HOST opens the pages by themselves)"
+            )
+        raise ValueError(
+            f"{host} can be reached from other machines, and nobody is asked for a token there "
+            "(NO_TOKEN_SET); make some with `./glossa tokens make operate --name NAME`, and set "
+            f"GLOSSA_TOKENS_FILE to their file{in_compose}"
         )
 
 

@@ -135,6 +135,16 @@ def test_the_review_page_is_not_opened_to_others_without_a_token(
     assert "openssl rand -hex 16" in refused.stdout + refused.stderr
 
 
+def test_the_gateway_is_not_opened_to_others_without_tokens(stack: ComposedStack) -> None:
+    refused = stack.compose(
+        *("run", "--rm", "--no-deps", "-T", "gateway"),
+        *("timeout", "30", "python", "-m", "services.gateway"),
+        GLOSSA_PUBLISH_HOST="0.0.0.0",
+    )
+    assert refused.returncode == 2
+    assert "docker-compose.tokens.yml" in refused.stdout + refused.stderr
+
+
 async def test_the_published_port_serves_phones_from_a_container_that_nobody_can_write_to(
     stack: ComposedStack,
 ) -> None:

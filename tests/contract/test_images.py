@@ -151,6 +151,13 @@ def test_captions_knows_that_its_pages_are_open(variable: str) -> None:
 
 
 @needs_compose
+def test_the_gateway_knows_that_its_port_is_open() -> None:
+    for variables, host in (({}, "127.0.0.1"), ({"GLOSSA_PUBLISH_HOST": "0.0.0.0"}, "0.0.0.0")):
+        gateway = configuration(**variables)["gateway"]
+        assert gateway["environment"]["GLOSSA_GATEWAY_PUBLISHED_HOST"] == host
+
+
+@needs_compose
 def test_the_pages_can_be_opened_without_the_gateway() -> None:
     opened = [
         entry["published"]

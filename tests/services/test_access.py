@@ -107,6 +107,20 @@ def test_beyond_this_machine_encrypted_and_without_a_token_nothing_starts(tmp_pa
     assert EveryServiceSettings(**beyond, allow_plaintext=True).is_trusted
 
 
+def test_a_container_whose_port_is_published_to_others_starts_with_tokens_alone(
+    tmp_path: Path,
+) -> None:
+    contained = {"grpc_port": 7300, "http_port": 7301, "host": "0.0.0.0", "allow_plaintext": True}
+    assert EveryServiceSettings(**contained, published_host="127.0.0.1").is_trusted
+    for encrypted in ({}, {"certificates_dir": tmp_path}):
+        published = {**contained, **encrypted, "published_host": "0.0.0.0"}
+        with pytest.raises(ValueError, match=r"PUBLISHED_HOST=0\.0\.0\.0 .*NO_TOKEN_SET"):
+            EveryServiceSettings(**published)
+        book = tmp_path / "tokens.toml"
+        write_book(book)
+        assert not EveryServiceSettings(**published, tokens_file=book).is_trusted
+
+
 @pytest.fixture
 async def guarded(tmp_path: Path) -> AsyncIterator[grpc.aio.Channel]:
     """A channel to every RPC, where `guest` and `pulpit` may go into sunday's sessions alone."""

@@ -88,6 +88,11 @@ def append_reset(
     )
 
 
-def append_screens(transaction: Transaction, screens: gateway_pb2.Screens) -> int:
-    """Appends what all screens show from now on."""
+def append_screens(transaction: Transaction, request: gateway_pb2.SetScreensRequest) -> int:
+    """Appends what all screens show from now on: what they showed, but for the fields named."""
+    row = transaction.connection.execute(
+        "SELECT event FROM events WHERE kind = 'screens' ORDER BY sequence DESC LIMIT 1"
+    ).fetchone()
+    screens = gateway_pb2.JournalEvent.FromString(row[0] if row else b"").screens
+    request.update_mask.MergeMessage(request.screens, screens)
     return transaction.append_unowned("", screens=screens).sequence

@@ -116,7 +116,7 @@ class Operating:
     async def set_screens(
         self, request: gateway_pb2.SetScreensRequest
     ) -> gateway_pb2.SetScreensResponse:
-        sequence = await self._journal.write(append_screens, checked_screens(request.screens))
+        sequence = await self._journal.write(append_screens, checked_screens(request))
         return gateway_pb2.SetScreensResponse(sequence=sequence)
 
     async def _whole(self, work: Coroutine[Any, Any, int]) -> int:

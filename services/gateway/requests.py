@@ -77,21 +77,31 @@ def checked_review(
     return checked
 
 
-def checked_screens(screens: gateway_pb2.Screens) -> gateway_pb2.Screens:
-    """What all screens are to show, without blanks around the announcement.
+def checked_screens(
+    request: gateway_pb2.SetScreensRequest,
+) -> gateway_pb2.SetScreensRequest:
+    """The request without blanks around the announcement, and with every field that changes named.
 
     Raises:
-        InvalidInput: TEXT_TOO_LONG.
+        InvalidInput: TEXT_TOO_LONG, UNKNOWN_FIELD.
     """
-    announcement = screens.announcement.strip()
-    _check_length("an announcement", announcement, MAX_ANNOUNCEMENT_CHARACTERS)
+    checked = gateway_pb2.SetScreensRequest()
+    checked.CopyFrom(request)
+    screens = checked.screens
+    screens.announcement = screens.announcement.strip()
+    screens.author = screens.author[:MAX_NAME_CHARACTERS]
+    _check_length("an announcement", screens.announcement, MAX_ANNOUNCEMENT_CHARACTERS)
     _check_length("a language", screens.language, MAX_NAME_CHARACTERS)
-    return gateway_pb2.Screens(
-        is_blank=screens.is_blank,
-        announcement=announcement,
-        language=screens.language,
-        author=screens.author[:MAX_NAME_CHARACTERS],
-    )
+    fields = [field.name for field in gateway_pb2.Screens.DESCRIPTOR.fields]
+    unknown = [path for path in checked.update_mask.paths if path not in fields]
+    if unknown:
+        raise InvalidInput(
+            "UNKNOWN_FIELD", f"screens have no {unknown[0][:100]!r}, only {', '.join(fields)}"
+        )
+    # Whoever changes any of it is its author.
+    changed = {*checked.update_mask.paths, "author"} if checked.update_mask.paths else set(fields)
+    checked.update_mask.paths[:] = sorted(changed)
+    return checked
 
 
 def checked_text(name: str, text: str) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from contextlib import closing
 
 import grpc
 import pytest
+from google.protobuf.field_mask_pb2 import FieldMask
 
 from glossa.gateway.v1 import gateway_pb2
 from services.errors import reason_of
@@ -24,8 +26,11 @@ async def hide(stack: Stack, session_id: str, segment_id: int, is_hidden: bool =
     return (await stack.calls.HideSegment(request, timeout=10)).sequence
 
 
-async def set_screens(stack: Stack, **screens: object) -> int:
-    request = gateway_pb2.SetScreensRequest(screens=gateway_pb2.Screens(**screens))
+async def set_screens(stack: Stack, *fields: str, **screens: object) -> int:
+    """Sets these fields, all where none is named; the event's sequence."""
+    request = gateway_pb2.SetScreensRequest(
+        screens=gateway_pb2.Screens(**screens), update_mask=FieldMask(paths=fields)
+    )
     return (await stack.calls.SetScreens(request, timeout=10)).sequence
 
 
@@ -73,6 +78,23 @@ async def test_what_all_screens_show_is_an_event_of_no_session(stack: Stack) -> 
     assert event.screens == screens == await shown_on_screens(stack)
     assert await set_screens(stack) > sequence
     assert await shown_on_screens(stack) == gateway_pb2.Screens()
+
+
+async def test_of_two_operators_none_undoes_what_the_other_did(stack: Stack) -> None:
+    await set_screens(stack)
+    await asyncio.gather(
+        set_screens(stack, "is_blank", is_blank=True, author="ana"),
+        set_screens(stack, "announcement", "language", announcement="Coffee", language="en"),
+    )
+    shown = await shown_on_screens(stack)
+    assert (shown.is_blank, shown.announcement, shown.language) == (True, "Coffee", "en")
+    await set_screens(stack, "announcement", author="eva")
+    assert await shown_on_screens(stack) == gateway_pb2.Screens(
+        is_blank=True, language="en", author="eva"
+    )
+    with pytest.raises(grpc.aio.AioRpcError) as failure:
+        await set_screens(stack, "colour")
+    assert reason_of(failure.value) == "UNKNOWN_FIELD"
 
 
 async def test_an_announcement_has_at_most_500_characters(stack: Stack) -> None:

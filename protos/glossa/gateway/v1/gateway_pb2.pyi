@@ -1,4 +1,5 @@
 from glossa.types.v1 import types_pb2 as _types_pb2
+from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
@@ -498,10 +499,12 @@ class HideSegmentResponse(_message.Message):
     def __init__(self, sequence: _Optional[int] = ...) -> None: ...
 
 class SetScreensRequest(_message.Message):
-    __slots__ = ("screens",)
+    __slots__ = ("screens", "update_mask")
     SCREENS_FIELD_NUMBER: _ClassVar[int]
+    UPDATE_MASK_FIELD_NUMBER: _ClassVar[int]
     screens: Screens
-    def __init__(self, screens: _Optional[_Union[Screens, _Mapping]] = ...) -> None: ...
+    update_mask: _field_mask_pb2.FieldMask
+    def __init__(self, screens: _Optional[_Union[Screens, _Mapping]] = ..., update_mask: _Optional[_Union[_field_mask_pb2.FieldMask, _Mapping]] = ...) -> None: ...
 
 class SetScreensResponse(_message.Message):
     __slots__ = ("sequence",)

@@ -167,8 +167,8 @@ class GatewayServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def SetScreens(self, request, context):
-        """Says what all screens show, whatever their session: captions, or nothing, and an announcement. The whole of it each
-        time; the newest wins. Reasons: TEXT_TOO_LONG.
+        """Says what all screens show, whatever their session: captions, or nothing, and an announcement. The newest wins.
+        Reasons: TEXT_TOO_LONG, UNKNOWN_FIELD.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

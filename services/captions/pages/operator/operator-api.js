@@ -17,6 +17,14 @@ export const correct = (request) => postJson("/operator/correct", request);
 export const hide = (request) => postJson("/operator/hide", request);
 export const hold = (request) => postJson("/operator/hold", request);
 export const reset = (request) => postJson("/operator/reset", request);
-export const setScreens = (screens) => postJson("/operator/screens", { screens });
+/** Changes these fields of what all screens show; others stay as they are. */
+export const setScreens = (change, author) =>
+  postJson("/operator/screens", { screens: { ...change, author }, update_mask: fieldMask(change) });
 export const end = (request) =>
   postJson("/operator/end", request, { signal: AbortSignal.timeout(END_TIMEOUT_MS) });
+
+/** The names of the fields as ProtoJSON writes a FieldMask: in camel case, with commas. */
+function fieldMask(fields) {
+  const camelCase = (name) => name.replace(/_([a-z])/g, (_, letter) => letter.toUpperCase());
+  return Object.keys(fields).map(camelCase).join(",");
+}

@@ -89,9 +89,9 @@ export class ScreensPanel {
   }
 
   async #set(change, words) {
-    const screens = { ...this.#screens, ...change, author: this.#author() };
-    const isDone = await attempt(() => setScreens(screens), words, "The screens stay as they are");
-    if (isDone) this.show(screens);
+    // Only what changes is sent: what is known here of the rest may be a second old.
+    const isDone = await attempt(() => setScreens(change, this.#author()), words, "The screens stay as they are");
+    if (isDone) this.show({ ...this.#screens, ...change });
     return isDone;
   }
 

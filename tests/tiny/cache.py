@@ -1,11 +1,12 @@
 """Built models are kept between runs, in GLOSSA_TINY_MODELS or var/tiny-models.
 
 A folder's name holds a hash of what it was made from, so a changed builder builds again. A build
-is seen only when it is whole: of two processes that build at once, one's result is dropped.
+is seen only when it is whole; whoever wants the same meanwhile waits for it.
 """
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import shutil
@@ -31,15 +32,18 @@ def built(name: str, build: Callable[[Path], None], *sources: Path) -> Path:
     if folder.is_dir():
         return folder
     root.mkdir(parents=True, exist_ok=True)
-    unfinished = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=root))
+    with (root / f".{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.is_dir():
+            _build(folder, build)
+    return folder
+
+
+def _build(folder: Path, build: Callable[[Path], None]) -> None:
+    unfinished = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=folder.parent))
     try:
         build(unfinished)
         unfinished.chmod(0o755)
-        try:
-            unfinished.rename(folder)
-        except OSError:
-            if not folder.is_dir():
-                raise
+        unfinished.rename(folder)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
-    return folder

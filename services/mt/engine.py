@@ -213,7 +213,7 @@ class EngineOptions:
         device: "auto", "cpu" or "cuda".
         threads: CPU threads; 0 lets the runtime choose.
         context_tokens: room for prompt and answer together.
-        prompt_family: a name in prompt.FAMILIES; "auto" goes by the model's own template.
+        prompt_family: a name in prompt.FAMILIES; "auto" goes by the model's template and tokens.
         max_batch: texts translated at once, where the runtime can.
         pairs: directions; those that apertium warms, those that a Marian model must hold.
         request_timeout_s: for runtimes in processes of their own, before a restart.

@@ -3,7 +3,7 @@
 Every runtime builds its prompts here, completes the text as it stands (its tokenizer adds the
 beginning-of-sequence token, the text never holds one) and stops at the model's end-of-turn token.
 The instruction comes first and the text last, so that a runtime can keep what it computed for the
-beginning.
+beginning. No chat template that comes with a model runs: prompt_family chooses by it at most.
 
 Nothing that comes from outside (the text, the context, terms, committed text) can end a turn or
 open one: `without_markers` breaks every control token in it.
@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from services.errors import InvalidInput
@@ -27,11 +27,6 @@ MAX_TERMS = 16
 MAX_TERM_CHARACTERS = 800
 # The model card of TranslateGemma names 2K tokens of input; beyond a few sentences quality falls.
 MAX_SOURCE_TOKENS = 500
-
-Message = dict[str, str]
-# Messages ("role": user or assistant, "content") to text by the model's own template, the model's
-# turn opened, without its beginning-of-sequence token.
-ChatTemplate = Callable[[Sequence[Message]], str]
 
 
 @dataclass(frozen=True)
@@ -59,19 +54,18 @@ class _Cleaned:
     terms: tuple[RequiredTerm, ...]
 
 
-def build(family: str, job: Job, chat_template: ChatTemplate | None = None) -> Prompt:
+def build(family: str, job: Job) -> Prompt:
     """The prompt of a job.
 
     Args:
         family: a name in FAMILIES.
-        chat_template: what `instruct` goes by; the others need none.
 
     Raises:
         InvalidInput: UNSUPPORTED_LANGUAGE_PAIR, EMPTY_TEXT (nothing but control tokens),
             UNKNOWN_PROMPT_FAMILY.
     """
     if family not in FAMILIES:
-        raise _unknown_family(f"there is no prompt family {family!r}")
+        raise unknown_family(f"there is no prompt family {family!r}")
     cleaned = _Cleaned(
         job.pair,
         without_markers(job.text).strip(),
@@ -80,7 +74,7 @@ def build(family: str, job: Job, chat_template: ChatTemplate | None = None) -> P
     )
     if not cleaned.text:
         raise InvalidInput("EMPTY_TEXT", "there is no text to translate but control tokens")
-    turns, stop = FAMILIES[family](cleaned, chat_template)
+    turns, stop = FAMILIES[family](cleaned)
     begins_answer = without_markers(job.committed_text).strip()
     return Prompt(turns + begins_answer, stop, begins_answer)
 
@@ -88,7 +82,7 @@ def build(family: str, job: Job, chat_template: ChatTemplate | None = None) -> P
 # --- families ---
 
 
-def _translategemma(job: _Cleaned, _: ChatTemplate | None) -> tuple[str, tuple[str, ...]]:
+def _translategemma(job: _Cleaned) -> tuple[str, tuple[str, ...]]:
     """Gemma 3 turns with the instruction TranslateGemma was trained on, word for word.
 
     It knows no other instruction, so context and terms are earlier turns of the same kind, terms a
@@ -120,7 +114,7 @@ def _translategemma(job: _Cleaned, _: ChatTemplate | None) -> tuple[str, tuple[s
     return "".join(turns) + "<start_of_turn>model\n", ("<end_of_turn>",)
 
 
-def _gemma3(job: _Cleaned, _: ChatTemplate | None) -> tuple[str, tuple[str, ...]]:
+def _gemma3(job: _Cleaned) -> tuple[str, tuple[str, ...]]:
     """Gemma 2 and 3, which know no system turn."""
     return (
         f"<start_of_turn>user\n{_request(job)}<end_of_turn>\n<start_of_turn>model\n",
@@ -128,33 +122,58 @@ def _gemma3(job: _Cleaned, _: ChatTemplate | None) -> tuple[str, tuple[str, ...]
     )
 
 
-def _gemma4(job: _Cleaned, _: ChatTemplate | None) -> tuple[str, tuple[str, ...]]:
+def _gemma4(job: _Cleaned) -> tuple[str, tuple[str, ...]]:
     """Gemma 4's turns; without <|think|> in a system turn the small ones do not think aloud."""
     return f"<|turn>user\n{_request(job)}<turn|>\n<|turn>model\n", ("<turn|>",)
 
 
-def _gemma4_large(job: _Cleaned, chat_template: ChatTemplate | None) -> tuple[str, tuple[str, ...]]:
+def _gemma4_large(job: _Cleaned) -> tuple[str, tuple[str, ...]]:
     """The large ones (26B, 31B) are handed an empty thought, or they might think first."""
-    turns, stop = _gemma4(job, chat_template)
+    turns, stop = _gemma4(job)
     return turns + "<|channel>thought\n<channel|>", stop
 
 
-def _instruct(job: _Cleaned, chat_template: ChatTemplate | None) -> tuple[str, tuple[str, ...]]:
-    """Any instruct model; its own template writes the turns, its own end-of-turn token ends."""
-    if chat_template is None:
-        raise _unknown_family(
-            "the prompt family instruct goes by the model's own chat template, and it has none"
-        )
-    return chat_template([{"role": "user", "content": _request(job)}]), ()
+def _chatml(job: _Cleaned) -> tuple[str, tuple[str, ...]]:
+    """ChatML, the turns of Qwen and of many others (its description by OpenAI: chatml.md)."""
+    return (
+        f"<|im_start|>user\n{_request(job)}<|im_end|>\n<|im_start|>assistant\n",
+        ("<|im_end|>",),
+    )
 
 
-FAMILIES: dict[str, Callable[[_Cleaned, ChatTemplate | None], tuple[str, tuple[str, ...]]]] = {
+def _chatml_quiet(job: _Cleaned) -> tuple[str, tuple[str, ...]]:
+    """The model card of Qwen3: an empty thought is how it is told not to think aloud."""
+    turns, stop = _chatml(job)
+    return turns + "<think>\n\n</think>\n\n", stop
+
+
+def _llama3(job: _Cleaned) -> tuple[str, tuple[str, ...]]:
+    """Llama 3 to 3.3, as Meta's model cards and prompt formats write them."""
+    return (
+        f"<|start_header_id|>user<|end_header_id|>\n\n{_request(job)}<|eot_id|>"
+        "<|start_header_id|>assistant<|end_header_id|>\n\n",
+        ("<|eot_id|>",),
+    )
+
+
+FAMILIES: dict[str, Callable[[_Cleaned], tuple[str, tuple[str, ...]]]] = {
     "translategemma": _translategemma,
     "gemma3": _gemma3,
     "gemma4": _gemma4,
     "gemma4-large": _gemma4_large,
-    "instruct": _instruct,
+    "chatml": _chatml,
+    "chatml-quiet": _chatml_quiet,
+    "llama3": _llama3,
 }
+
+
+def unknown_family(found: str) -> InvalidInput:
+    """UNKNOWN_PROMPT_FAMILY: what was found, and what to set instead."""
+    return InvalidInput(
+        "UNKNOWN_PROMPT_FAMILY",
+        f"{found}; set GLOSSA_MT_PROMPT_FAMILY to the right one of {', '.join(FAMILIES)}, or "
+        "choose another model",
+    )
 
 
 def _request(job: _Cleaned) -> str:
@@ -178,86 +197,6 @@ def _request(job: _Cleaned) -> str:
 
 def _code(code: str) -> str:
     return code.replace("_", "-")
-
-
-# --- which family a model is of ---
-
-
-def family_of(chat_template: str | None, model_name: str) -> str:
-    """The family for "auto", by the model's own chat template.
-
-    Args:
-        chat_template: its source in Jinja; None when the model carries none.
-        model_name: file, folder or title; tells TranslateGemma from Gemma 3 where a conversion
-            dropped its template for the plain one.
-
-    Raises:
-        InvalidInput: UNKNOWN_PROMPT_FAMILY, naming what was found.
-    """
-    name = re.sub(r"[\W_]+", "", model_name.lower())
-    if not chat_template:
-        if "translategemma" in name:
-            return "translategemma"
-        raise _unknown_family(f"the model {model_name!r} carries no chat template")
-    gemma3 = "<start_of_turn>" in chat_template
-    gemma4 = "<|turn>" in chat_template
-    takes_codes = "source_lang_code" in chat_template
-    if gemma3 and gemma4:
-        raise _unknown_family(
-            f"the chat template of {model_name!r} writes turns of Gemma 3 and of Gemma 4"
-        )
-    if takes_codes and not gemma3:
-        raise _unknown_family(
-            f"the chat template of {model_name!r} takes language codes as TranslateGemma's does, "
-            f"but opens its turns with {'<|turn>' if gemma4 else 'another marker'}"
-        )
-    if gemma3:
-        return "translategemma" if takes_codes or "translategemma" in name else "gemma3"
-    if gemma4:
-        # Only the templates of the large ones end their generation prompt like this.
-        quiet = re.search(r"<\|channel>thought(?:\\n|\n)<channel\|>", chat_template)
-        return "gemma4-large" if quiet else "gemma4"
-    if "messages" not in chat_template:
-        raise _unknown_family(f"the chat template of {model_name!r} reads no messages")
-    return "instruct"
-
-
-def checked_family(wanted: str, chat_template: str | None, model_name: str) -> str:
-    """The family to use: `wanted`, or that of the model for "auto".
-
-    Raises:
-        InvalidInput: UNKNOWN_PROMPT_FAMILY; also when the model's template says that `wanted` is
-            wrong: the turns of Gemma 3 make a Gemma 4 model write garbage.
-    """
-    if wanted == "auto":
-        return family_of(chat_template, model_name)
-    if wanted not in FAMILIES:
-        raise _unknown_family(f"there is no prompt family {wanted!r}")
-    if wanted == "instruct" or not chat_template:
-        return wanted
-    found = family_of(chat_template, model_name)
-    if _TURNS.get(found) != _TURNS[wanted]:
-        raise _unknown_family(
-            f"the prompt family {wanted} does not fit {model_name!r}: its chat template is of "
-            f"{found}"
-        )
-    return wanted
-
-
-_TURNS = {
-    "translategemma": "gemma 3",
-    "gemma3": "gemma 3",
-    "gemma4": "gemma 4",
-    "gemma4-large": "gemma 4",
-}
-
-
-def _unknown_family(found: str) -> InvalidInput:
-    return InvalidInput(
-        "UNKNOWN_PROMPT_FAMILY",
-        f"{found}; set GLOSSA_MT_PROMPT_FAMILY to the right one of {', '.join(FAMILIES)}, or "
-        "choose another model",
-    )
 
 
 # --- control tokens in what comes from outside ---

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-import shutil
+import re
 import subprocess
 import sys
 import threading
@@ -15,15 +15,13 @@ import pytest
 
 from services.errors import EngineFailed, InvalidInput, Unavailable
 from services.mt import prompt
-from services.mt.engine import Earlier, EngineOptions, Job, RequiredTerm, loader
+from services.mt.engine import Earlier, EngineOptions, RequiredTerm, loader
 from services.mt.engines import answer as answers
 from services.mt.engines import gguf
 from services.mt.engines.gguf_header import read_header
-from services.mt.engines.jinja_template import chat_template
 from tests.contract.translation import ENGLISH_SPANISH, task
 from tests.processes import REPOSITORY
-from tests.tiny import gguf_file
-from tests.tiny.gemma import PAIRS, gemma_draft_gguf, gemma_gguf, gemma_hf
+from tests.tiny.gemma import PAIRS, gemma_draft_gguf, gemma_gguf
 
 # The first test may have to build the model.
 pytestmark = pytest.mark.engines
@@ -257,28 +255,61 @@ def test_xllamacpp_reads_once_what_prompts_share_and_drafts_with_a_smaller_model
         engine.close()
 
 
-def test_an_instruct_model_is_asked_by_its_own_template(library: str, tmp_path: Path) -> None:
-    hf = tmp_path / "hf"
-    shutil.copytree(gemma_hf(), hf)
-    (hf / "chat_template.jinja").write_text(
-        "{{ bos_token }}{% for message in messages %}<|{{ message['role'] }}|>"
-        "{{ message['content'] | trim }}{% endfor %}{% if add_generation_prompt %}<|me|>{% endif %}"
-    )
-    gguf_file.write(hf, tmp_path / "other.gguf")
-    model = gguf.read_model(options(tmp_path / "other.gguf"))
-    assert model.family == "instruct"
-    text = model.prompt(Job("Amen.", ENGLISH_SPANISH)).text
-    assert text.startswith("<|user|>Translate")
-    assert text.endswith("English: Amen.<|me|>")
-    engine = gguf.load_with(library, options(tmp_path / "other.gguf", max_batch=1))
+def with_other_turns(path: Path, tokens: dict[str, str], template: str) -> Path:
+    """The tiny model's file with tokens renamed, and with another template of fitting length."""
+
+    def stored(text: str) -> bytes:
+        return len(text.encode()).to_bytes(8, "little") + text.encode()
+
+    data = gemma_gguf().read_bytes()
+    own = read_header(gemma_gguf()).chat_template or ""
+    grown = sum(len(new) - len(old) for old, new in tokens.items())
+    for old, new in {**tokens, own: template.ljust(len(own) - grown)}.items():
+        assert data.count(stored(old)) == 1
+        data = data.replace(stored(old), stored(new))
+    path.write_bytes(data)
+    return path
+
+
+CHATML_TOKENS = {"<start_of_turn>": "<|im_start|>", "<end_of_turn>": "<|im_end|>"}
+CHATML = "{{ '<|im_start|>' + messages[0]['role'] }}"
+LLAMA_3_TOKENS = {
+    "<start_of_turn>": "<|start_header_id|>",
+    "<end_of_turn>": "<|eot_id|>",
+    "<pad>": "<|end_header_id|>",
+}
+
+
+@pytest.mark.parametrize(
+    ("tokens", "template", "family"),
+    [
+        (CHATML_TOKENS, CHATML, "chatml"),
+        (LLAMA_3_TOKENS, "{{ '<|start_header_id|>' }}", "llama3"),
+    ],
+)
+def test_a_model_of_another_family_is_asked_by_our_prompt_and_not_by_its_template(
+    library: str, tmp_path: Path, tokens: dict[str, str], template: str, family: str
+) -> None:
+    path = with_other_turns(tmp_path / "other.gguf", tokens, template + "{{ raise_exception() }}")
+    assert gguf.read_model(options(path)).family == family
+    engine = gguf.load_with(library, options(path, max_batch=1))
     assert engine.translate([task("Amen.")])[0].token_count > 0
     engine.close()
 
 
-@pytest.mark.parametrize("template", ["{% for %}", "{{ raise_exception('no') }}", "{{ 1 + 'a' }}"])
-def test_a_template_that_cannot_be_used_is_a_clear_line(template: str) -> None:
-    with pytest.raises(InvalidInput, match="cannot be used") as caught:
-        chat_template(template)([])
+@pytest.mark.parametrize(
+    ("tokens", "template", "found"),
+    [
+        ({}, CHATML, "has no <|im_start|> and no <|im_end|>"),
+        (CHATML_TOKENS, "{{ '[INST]' }}", "opens its turns with none of"),
+    ],
+)
+def test_a_model_of_no_known_family_is_refused(
+    library: str, tmp_path: Path, tokens: dict[str, str], template: str, found: str
+) -> None:
+    path = with_other_turns(tmp_path / "other.gguf", tokens, template)
+    with pytest.raises(InvalidInput, match=re.escape(found)) as caught:
+        gguf.load_with(library, options(path))
     assert caught.value.reason == "UNKNOWN_PROMPT_FAMILY"
 
 

@@ -34,6 +34,7 @@ from services.model_manifest import MANIFEST, read_manifest
 from services.mt import glossary_file, prompt
 from services.mt.engine import Job, LanguagePair
 from services.mt.engines.gguf_header import read_header
+from services.mt.prompt_family import MARKERS, checked_family
 from services.stt.corrections import COLUMNS, Corrections
 from services.token_file import read_tokens
 from training.cycling.plan import read_plan
@@ -118,7 +119,7 @@ def _live_query(text: str) -> None:
 
 
 def _prompt(text: str) -> None:
-    for family in ("translategemma", "gemma3", "gemma4"):
+    for family in prompt.FAMILIES:
         built = prompt.build(family, Job(text, LanguagePair("en", "es")))
         assert text == "" or "<start_of_turn>" not in prompt.without_markers(text), built
 
@@ -265,7 +266,7 @@ PARSERS = (
     ),
     Parser("model name", _of_text(lambda name: check_requested(name, Path("/nowhere")))),
     Parser("prompt", _of_text(_prompt), seeds=(b"Amen. <start_of_turn>", b"<|turn>[INST]")),
-    Parser("chat template", _of_text(lambda text: prompt.family_of(text, "a"))),
+    Parser("chat template", _of_text(lambda text: checked_family("auto", text, "a", MARKERS))),
     Parser("sentences", _of_text(lambda text: list(sentences(text))), seeds=(b"Mr. A. said. So!",)),
     Parser(
         "bible references",

@@ -6,7 +6,6 @@ import os
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -18,6 +17,7 @@ from services.languages import NAMES
 from services.mt import prompt
 from services.mt.engine import Earlier, Job, LanguagePair, RequiredTerm
 from services.mt.languages import name_of, promptable_pairs
+from services.mt.prompt_family import checked_family
 
 EN_ES = LanguagePair("en", "es")
 INSTRUCTION = (
@@ -27,7 +27,7 @@ INSTRUCTION = (
     "Produce only the Spanish translation, without any additional explanations or commentary. "
     "Please translate the following English text into Spanish:\n\n\n"
 )
-# Control tokens of the families here and of others that `instruct` may meet.
+# Control tokens of the families here and of others.
 MARKERS = [
     "<start_of_turn>",
     "<end_of_turn>",
@@ -62,16 +62,6 @@ MARKERS = [
     "[gMASK]",
     "[PAD]",
 ]
-
-
-def template_of_turns(messages: Sequence[prompt.Message]) -> str:
-    """ChatML, as many instruct models have it."""
-    turns = (f"<|im_start|>{one['role']}\n{one['content']}<|im_end|>\n" for one in messages)
-    return "".join(turns) + "<|im_start|>assistant\n"
-
-
-def built(family: str, job: Job) -> prompt.Prompt:
-    return prompt.build(family, job, template_of_turns)
 
 
 # --- what is written ---
@@ -116,7 +106,19 @@ def test_context_and_terms_are_earlier_turns_of_translategemma_and_the_text_come
             "<turn|>\n",
             "<|turn>model\n<|channel>thought\n<channel|>",
         ),
-        ("instruct", "<|im_start|>user\n", "<|im_end|>\n", "<|im_start|>assistant\n"),
+        ("chatml", "<|im_start|>user\n", "<|im_end|>\n", "<|im_start|>assistant\n"),
+        (
+            "chatml-quiet",
+            "<|im_start|>user\n",
+            "<|im_end|>\n",
+            "<|im_start|>assistant\n<think>\n\n</think>\n\n",
+        ),
+        (
+            "llama3",
+            "<|start_header_id|>user<|end_header_id|>\n\n",
+            "<|eot_id|>",
+            "<|start_header_id|>assistant<|end_header_id|>\n\n",
+        ),
     ],
 )
 def test_a_model_that_follows_instructions_is_told_all_in_one_turn_with_the_text_last(
@@ -128,7 +130,7 @@ def test_a_model_that_follows_instructions_is_told_all_in_one_turn_with_the_text
         context=(Earlier("Amen.", "Amén."),),
         terms=(RequiredTerm("love", "amor"),),
     )
-    text = built(family, job).text
+    text = prompt.build(family, job).text
     assert text.startswith(opening)
     assert text.endswith(f"English: God is love.{closing}{model}")
     assert text.index("English: Amen.\nSpanish: Amén.") < text.index("love = amor")
@@ -137,8 +139,8 @@ def test_a_model_that_follows_instructions_is_told_all_in_one_turn_with_the_text
 
 @pytest.mark.parametrize("family", prompt.FAMILIES)
 def test_committed_text_stands_where_the_model_goes_on(family: str) -> None:
-    plain = built(family, Job("God is love.", EN_ES))
-    forced = built(family, Job("God is love.", EN_ES, committed_text="Dios es "))
+    plain = prompt.build(family, Job("God is love.", EN_ES))
+    forced = prompt.build(family, Job("God is love.", EN_ES, committed_text="Dios es "))
     assert forced.text == plain.text + "Dios es"
     assert (plain.begins_answer, forced.begins_answer) == ("", "Dios es")
 
@@ -188,59 +190,6 @@ def test_wanted_pairs_are_offered_first_and_english_both_ways() -> None:
     assert len(pairs) == len(set(pairs)) == 2 * (len(NAMES) - 1) + 1
     with pytest.raises(InvalidInput):
         promptable_pairs([LanguagePair("en", "tlh")])
-
-
-# --- which family a model is of ---
-
-GEMMA_3 = "{{ bos_token }}{% for message in messages %}{{ '<start_of_turn>' + role }}{% endfor %}"
-TRANSLATEGEMMA = GEMMA_3 + "{{ content['source_lang_code'] }}"
-GEMMA_4 = (
-    "{{ '<|turn>' + role }}{{ message['content'] }}{{ '<turn|>' }}{% if messages %}{% endif %}"
-)
-GEMMA_4_LARGE = GEMMA_4 + r"{{- '<|channel>thought\n<channel|>' -}}"
-CHATML = "{% for message in messages %}{{ '<|im_start|>' + message['role'] }}{% endfor %}"
-
-
-@pytest.mark.parametrize(
-    ("template", "name", "family"),
-    [
-        (TRANSLATEGEMMA, "anything.gguf", "translategemma"),
-        (GEMMA_3, "translategemma-4b_Q4_K_M.gguf", "translategemma"),
-        (GEMMA_3, "Translate Gemma 12B it", "translategemma"),
-        (None, "google/translategemma-4b-it", "translategemma"),
-        (GEMMA_3, "gemma-3-4b-it.gguf", "gemma3"),
-        (GEMMA_4, "gemma-4-E4B-it.gguf", "gemma4"),
-        (GEMMA_4_LARGE, "gemma-4-31B-it.gguf", "gemma4-large"),
-        (CHATML, "qwen.gguf", "instruct"),
-    ],
-)
-def test_the_family_goes_by_the_template_that_the_model_carries(
-    template: str | None, name: str, family: str
-) -> None:
-    assert prompt.family_of(template, name) == family
-    assert prompt.checked_family("auto", template, name) == family
-    assert prompt.checked_family(family, template, name) == family
-
-
-@pytest.mark.parametrize(
-    ("wanted", "template", "name", "found"),
-    [
-        ("auto", None, "gemma-4-E4B-it.gguf", "carries no chat template"),
-        ("auto", GEMMA_3 + GEMMA_4, "both.gguf", "Gemma 3 and of Gemma 4"),
-        ("auto", GEMMA_4 + "source_lang_code", "translategemma-2.gguf", "<|turn>"),
-        ("auto", "{{ prompt }}", "odd.gguf", "reads no messages"),
-        ("translategemma", GEMMA_4, "gemma-4.gguf", "is of gemma4"),
-        ("gemma4", GEMMA_3, "gemma-3.gguf", "is of gemma3"),
-        ("gemma3", CHATML, "qwen.gguf", "is of instruct"),
-        ("gemma5", GEMMA_3, "gemma-3.gguf", "no prompt family 'gemma5'"),
-    ],
-)
-def test_a_template_that_does_not_fit_is_an_error_that_names_what_was_found(
-    wanted: str, template: str | None, name: str, found: str
-) -> None:
-    with pytest.raises(InvalidInput, match=re.escape(found)) as caught:
-        prompt.checked_family(wanted, template, name)
-    assert caught.value.reason == "UNKNOWN_PROMPT_FAMILY"
 
 
 # --- control tokens from outside ---
@@ -294,8 +243,8 @@ def test_nothing_from_outside_adds_a_turn(
             committed_text=committed,
         )
 
-    harmless = markers_in(built(family, job("", "", "", "")).text)
-    assert markers_in(built(family, job(text, committed, earlier, term)).text) == harmless
+    harmless = markers_in(prompt.build(family, job("", "", "", "")).text)
+    assert markers_in(prompt.build(family, job(text, committed, earlier, term)).text) == harmless
 
 
 @given(st.text(st.characters(blacklist_characters="<>[]＜﹤＞﹥［］﹇﹈", codec="utf-8")))
@@ -345,7 +294,8 @@ def check_against_template(folder: Path) -> None:
             conversation.append({"role": "assistant", "content": answer})
     theirs = tokenizer.apply_chat_template(conversation, tokenize=False, add_generation_prompt=True)
     assert tokenizer.bos_token + prompt.build("translategemma", job).text == theirs
-    assert prompt.family_of(tokenizer.chat_template, folder.name) == "translategemma"
+    family = checked_family("auto", tokenizer.chat_template, folder.name, tokenizer.get_vocab())
+    assert family == "translategemma"
 
     hostile = Job("".join(MARKERS), EN_ES, committed_text="".join(MARKERS))
     ids = tokenizer(prompt.build("translategemma", hostile).text).input_ids

@@ -19,7 +19,7 @@ from services.mt import prompt as prompts
 from services.mt.engine import Engine, EngineOptions, Job, LanguagePair
 from services.mt.engines.failures import as_engine_failed
 from services.mt.engines.gguf_header import read_header
-from services.mt.engines.jinja_template import chat_template
+from services.mt.prompt_family import checked_family
 
 NAME = "gguf"
 # Library -> what installs it, best first. Its engine is the module of the same name beside this.
@@ -58,11 +58,10 @@ class GgufModel:
 
     path: Path
     family: str
-    template: prompts.ChatTemplate | None
 
     def prompt(self, job: Job) -> prompts.Prompt:
         """Raises InvalidInput as `prompt.build` does."""
-        return prompts.build(self.family, job, self.template)
+        return prompts.build(self.family, job)
 
     def end_ids(self, pair: LanguagePair, tokenize: Callable[[str], list[int]]) -> frozenset[int]:
         """Tokens that end an answer, besides those that the file itself calls so.
@@ -90,13 +89,9 @@ def read_model(options: EngineOptions) -> GgufModel:
     """Raises Unavailable, EngineFailed and InvalidInput for what cannot be loaded anyhow."""
     path = checked(find_file(options.model, options.models_dir))
     header = read_header(path)
-    family = prompts.checked_family(
-        options.prompt_family, header.chat_template, f"{header.name} {path.name}".strip()
-    )
-    template = None
-    if family == "instruct" and header.chat_template:
-        template = chat_template(header.chat_template)
-    return GgufModel(path, family, template)
+    name = f"{header.name} {path.name}".strip()
+    family = checked_family(options.prompt_family, header.chat_template, name, header.markers)
+    return GgufModel(path, family)
 
 
 def find_draft(options: EngineOptions) -> Path | None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from services.errors import EngineFailed
+from services.mt.prompt_family import MARKERS
 
 _MAGIC = b"GGUF"
 _VERSIONS = (2, 3)
@@ -26,15 +27,23 @@ _NUMBERS = {
     12: "d",
 }
 _STRING, _ARRAY = 8, 9
+_TEXTS = ("general.architecture", "general.name", "tokenizer.chat_template")
+_TOKENS = "tokenizer.ggml.tokens"
+_MARKERS = {marker.encode(): marker for marker in MARKERS}
 
 
 @dataclass(frozen=True)
 class GgufHeader:
-    """What prompts are chosen by; empty or None where the file does not say it."""
+    """What prompts are chosen by; empty or None where the file does not say it.
+
+    Args:
+        markers: those of prompt_family.MARKERS that are tokens of its vocabulary.
+    """
 
     architecture: str
     name: str
     chat_template: str | None
+    markers: frozenset[str]
 
 
 def read_header(path: Path) -> GgufHeader:
@@ -42,7 +51,7 @@ def read_header(path: Path) -> GgufHeader:
     try:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
             return _Reader(data, path).header()
-    except (struct.error, IndexError, OverflowError, ValueError) as error:
+    except (struct.error, LookupError, OverflowError, ValueError) as error:
         raise EngineFailed(
             f"{path} is damaged or was not downloaded to its end: ./glossa models verify",
             engine="gguf",
@@ -71,45 +80,60 @@ class _Reader:
                 f"{self._path} is GGUF of version {version}; get one of version 3", engine="gguf"
             )
         self._number("Q")  # how many tensors
+        # Whatever counts and lengths are written there, no more is read than the file holds, and
+        # no more kept than these.
         texts: dict[str, str] = {}
-        for _ in range(int(self._number("Q"))):
+        markers: frozenset[str] = frozenset()
+        for _ in range(self._number("Q")):
             key = self._string()
-            value = self._value(int(self._number("I")))
-            if value is not None:
-                texts[key] = value
+            kind = self._number("I")
+            if kind == _STRING and key in _TEXTS:
+                texts[key] = self._string()
+            elif kind == _ARRAY and key == _TOKENS:
+                markers = self._markers()
+            else:
+                self._step_over(kind)
         return GgufHeader(
             texts.get("general.architecture", ""),
             texts.get("general.name", ""),
             texts.get("tokenizer.chat_template"),
+            markers,
         )
 
-    def _value(self, kind: int) -> str | None:
-        """Steps over a value; strings are returned."""
-        if kind == _STRING:
-            return self._string()
-        if kind == _ARRAY:
-            item_kind, count = int(self._number("I")), int(self._number("Q"))
-            if item_kind in _NUMBERS:
-                self._at += struct.calcsize("<" + _NUMBERS[item_kind]) * count
-            else:
-                for _ in range(count):
-                    self._value(item_kind)
-            return None
-        if kind not in _NUMBERS:
-            raise ValueError(f"unknown type {kind}")
-        self._number(_NUMBERS[kind])
-        return None
+    def _markers(self) -> frozenset[str]:
+        if self._number("I") != _STRING:
+            raise ValueError("the vocabulary is none of texts")
+        tokens = (self._bytes() for _ in range(self._number("Q")))
+        return frozenset(_MARKERS[token] for token in tokens if token in _MARKERS)
 
-    def _number(self, code: str) -> float:
+    def _step_over(self, kind: int) -> None:
+        if kind == _STRING:
+            self._skip(self._number("Q"))
+        elif kind == _ARRAY:
+            item_kind, count = self._number("I"), self._number("Q")
+            if item_kind == _STRING:
+                for _ in range(count):
+                    self._skip(self._number("Q"))
+            else:  # llama.cpp knows no arrays of arrays either
+                self._skip(struct.calcsize(_NUMBERS[item_kind]) * count)
+        else:
+            self._skip(struct.calcsize(_NUMBERS[kind]))
+
+    def _number(self, code: str) -> int:
         (number,) = struct.unpack_from("<" + code, self._data, self._at)
         self._at += struct.calcsize("<" + code)
-        return float(number) if code in "fd" else int(number)
+        return int(number)
 
     def _string(self) -> str:
-        length = int(self._number("Q"))
-        end = self._at + length
-        if end > len(self._data):
-            raise IndexError("the file ends within a string")
-        text = self._data[self._at : end].decode("utf-8", errors="replace")
-        self._at = end
-        return text
+        return self._bytes().decode("utf-8", errors="replace")
+
+    def _bytes(self) -> bytes:
+        length = self._number("Q")
+        start = self._at
+        self._skip(length)
+        return self._data[start : self._at]
+
+    def _skip(self, count: int) -> None:
+        self._at += count
+        if self._at > len(self._data):
+            raise IndexError("the file ends within a value")

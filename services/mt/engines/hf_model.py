@@ -13,7 +13,8 @@ from services.model_files import checked, find_model
 from services.mt import prompt as prompts
 from services.mt.engine import Job
 from services.mt.engines.answer import fitted
-from services.mt.prompt import Message, Prompt
+from services.mt.prompt import Prompt
+from services.mt.prompt_family import checked_family
 
 _INDEX = "model.safetensors.index.json"
 _FILES = ("config.json", "tokenizer.json|tokenizer.model", f"model.safetensors|{_INDEX}")
@@ -74,8 +75,8 @@ class PromptTokenizer:
         self._tokenizer = tokenizer
         template = tokenizer.chat_template
         if template is not None and not isinstance(template, str):
-            template = template["default"]
-        self.family = prompts.checked_family(family, template, model_name)
+            template = template.get("default")
+        self.family = checked_family(family, template, model_name, tokenizer.get_vocab())
         self._context_tokens = context_tokens
         self._eos_ids = frozenset(eos_ids) | {tokenizer.eos_token_id}
 
@@ -85,7 +86,7 @@ class PromptTokenizer:
             job,
             len(self._tokenizer.encode(job.text, add_special_tokens=False)),
             self._context_tokens,
-            lambda lean: prompts.build(self.family, lean, self._chat_template),
+            lambda lean: prompts.build(self.family, lean),
             self._tokenizer.encode,  # which mlx-lm's tokenizers have too
         )
         return PreparedJob(prompt, tuple(ids), limit)
@@ -102,9 +103,3 @@ class PromptTokenizer:
         decode = self._tokenizer.decode
         before = decode(last, skip_special_tokens=True)
         return str(decode([*last, *generated], skip_special_tokens=True)[len(before) :])
-
-    def _chat_template(self, messages: Sequence[Message]) -> str:
-        text = self._tokenizer.apply_chat_template(
-            list(messages), tokenize=False, add_generation_prompt=True
-        )
-        return str(text).removeprefix(self._tokenizer.bos_token or "")

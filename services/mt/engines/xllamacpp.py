@@ -97,6 +97,7 @@ def _parameters(
     parameters.cpuparams.n_threads = options.threads or max(processors // 2, 1)
     parameters.cpuparams_batch.n_threads = options.threads or processors
     parameters.cache_ram_mib = 0  # each slot keeps its last text; older ones are not wanted again
+    parameters.chat_template = "chatml"  # never asked for; without it the file's own would run
     parameters.warmup = False
     parameters.verbosity = _SILENT
     parameters.hostnames = ["127.0.0.1"]

@@ -164,6 +164,22 @@ def test_an_endpoint_for_traces_wants_their_libraries(checkout: Checkout) -> Non
     assert checkout.extras() == {"embedded", "traces"}
 
 
+def test_a_service_of_systemd_is_installed_with_what_its_own_settings_want(
+    checkout: Checkout, tmp_path: Path
+) -> None:
+    settings = tmp_path / "glossa.env"
+    settings.write_text('# a church\'s\nGLOSSA_TRACES_ENDPOINT="http://127.0.0.1:4317"\nOTHER=1')
+    script = checkout.folder / "glossa"
+    script.write_text(script.read_text().replace("/etc/glossa.env", str(settings)))
+    checkout.run("up")
+    assert checkout.extras() == {"embedded"}
+    checkout.run("service", "install")
+    assert checkout.extras() == {"embedded", "traces"}
+    settings.write_text("GLOSSA_MT_RUNTIME=marian")
+    checkout.run("service", "install")
+    assert checkout.extras() == {"embedded", "marian", "traces"}
+
+
 def test_help_and_doctor_install_no_engine(checkout: Checkout) -> None:
     checkout.run("translate", "hello")
     for arguments in (("up", "--profile", "mac", "--help"), ("doctor", "--profile", "mac")):

@@ -18,6 +18,7 @@ __all__ = ["operated", "own_operated"]
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 PATH = "/operator/microphone"
+MESSAGE_LIMIT_BYTES = 256 * 1024
 CONFIG = {"source_language": "en", "target_languages": ["es"], "title": "Spoken in a browser"}
 
 
@@ -203,6 +204,7 @@ async def test_a_gateway_that_takes_nothing_holds_the_browser_back(own_operated:
         ([CONFIG, message(0, b"")], ("EMPTY_CHUNK", 4400)),
         ([CONFIG, message(0, b"\0" * 3)], ("ODD_BYTE_COUNT", 4400)),
         ([CONFIG, message(0, b"\0" * 65_538)], ("CHUNK_TOO_LARGE", 4400)),
+        ([CONFIG, message(0, b"\0" * (MESSAGE_LIMIT_BYTES - 10))], ("CHUNK_TOO_LARGE", 4400)),
         ([CONFIG, message(-1, b"\0" * 2)], ("SAMPLES_BACKWARDS", 4400)),
         ([CONFIG, message(2**62, b"\0" * 2)], ("GAP_TOO_LARGE", 4400)),
         ([CONFIG, CONFIG], ("CONFIG_REPEATED", 4400)),
@@ -228,7 +230,7 @@ async def test_a_message_beyond_every_limit_is_closed_without_being_read(
 ) -> None:
     async with operated.socket(PATH) as socket:
         await opened(socket)
-        await socket.socket.send_bytes(message(0, b"\0" * 1_000_000))
+        await socket.socket.send_bytes(message(0, b"\0" * (MESSAGE_LIMIT_BYTES - 8)))
         async with asyncio.timeout(5):
             while not socket.socket.closed:
                 await socket.socket.receive()

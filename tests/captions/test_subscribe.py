@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 
+import aiohttp
 import grpc
 
 from glossa.gateway.v1 import gateway_pb2 as gateway
@@ -294,4 +295,15 @@ async def test_more_viewers_than_allowed_are_sent_elsewhere(
     async with subscribed(captions.address) as first:
         await first.until_caught_up()
         async with subscribed(captions.address) as second:
-            assert reason_of(await second.failure()) == "TOO_MANY_VIEWERS"
+            error = await second.failure()
+            assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+            assert reason_of(error) == "TOO_MANY_VIEWERS"
+        async with aiohttp.ClientSession(captions.web) as http:  # type: ignore[attr-defined]
+            async with http.ws_connect("/ws") as socket:
+                assert (await socket.receive_json())["error"]["reason"] == "TOO_MANY_VIEWERS"
+                await socket.receive()
+                assert socket.close_code == 1013
+            async with http.get("/events") as answer:
+                told = await answer.text()
+                assert told.startswith("event: error\n")
+                assert "TOO_MANY_VIEWERS" in told

@@ -7,9 +7,16 @@ import json
 from typing import Any
 
 import aiohttp
+import pytest
+from aiohttp.test_utils import TestServer
 
 from glossa.gateway.v1 import gateway_pb2 as gateway
+from services.captions.relay import Relay
+from services.captions.settings import CaptionsSettings
+from services.captions.transcripts import journal as transcripts_journal
+from services.captions.web.transcripts import TranscriptApi
 from services.settings import port
+from services.web import application
 from tests.captions.conftest import StartCaptions
 from tests.captions.displays import subscribed
 from tests.captions.subtitle_files import read_subtitles
@@ -233,6 +240,36 @@ async def test_a_forgotten_session_has_no_files(
     for ending in ENDINGS:
         assert await refusal(captions, f"sunday/captions.{ending}") == (404, "UNKNOWN_SESSION")
     assert await refusal(captions, "sunday/captions.json?words=1") == (404, "UNKNOWN_SESSION")
+
+
+async def test_a_transcript_of_as_many_texts_as_it_may_have_is_saved_and_one_more_is_not(
+    journal: ScriptedJournal, base: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transcripts_journal, "_TEXTS_LIMIT", 20)
+    relay, settings = Relay(following(base)), following(base)
+    app = application(body_limit_bytes=1)
+    app.router.add_routes(TranscriptApi(relay, settings).routes())
+    journal.start_session()
+    for number in range(1, 11):
+        journal.say(number, f"Sentence {number}.", f"Frase {number}.")
+    journal.correct(10, "es", "Frase última.")  # is the same text, put right
+    path = "/sessions/sunday/captions.json?words=1"
+    server = TestServer(app, port=settings.web_port)
+    async with server, aiohttp.ClientSession(server.make_url("")) as http:
+        follower = asyncio.create_task(relay.run())
+        async with http.get(path) as answer:
+            assert answer.status == 200
+            assert len((await answer.json())["segments"]) == 10
+        journal.append("sunday", transcript=final(11, "One too many."))
+        async with http.get(path) as answer:
+            assert answer.status == 416
+            assert (await answer.json())["error"]["reason"] == "TRANSCRIPT_TOO_LONG"
+        follower.cancel()
+
+
+def following(base: int) -> CaptionsSettings:
+    address = f"127.0.0.1:{port('gateway', base)}"
+    return CaptionsSettings(upstream_address=address, web_port=port("captions_web", base))
 
 
 async def test_files_are_named_by_title_date_and_language(

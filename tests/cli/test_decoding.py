@@ -91,15 +91,27 @@ async def test_a_file_that_does_not_say_its_length_is_cut_off_at_the_limit(tmp_p
     assert 55 < sum(map(len, taken)) / BYTES_PER_SAMPLE / SAMPLE_RATE_HERTZ <= 60
 
 
-@pytest.mark.parametrize("rate_hertz", [1, 999, 2_000_000_000])
+@pytest.mark.parametrize("rate_hertz", [1, 999, 768_001, 2_000_000_000])
 def test_a_rate_that_no_audio_has_is_refused(tmp_path: Path, rate_hertz: int) -> None:
-    path = wav(tmp_path / "odd.wav", 16_000, 16_000)
-    content = bytearray(path.read_bytes())
+    with pytest.raises(InvalidInput) as refused:
+        AudioFile(str(odd(tmp_path / "odd.wav", rate_hertz)))
+    assert refused.value.reason == "NOT_AUDIO"
+
+
+@pytest.mark.parametrize("rate_hertz", [1_000, 768_000])
+async def test_the_slowest_and_the_fastest_rate_are_decoded(
+    tmp_path: Path, rate_hertz: int
+) -> None:
+    found_s = await decoded_s(AudioFile(str(odd(tmp_path / "odd.wav", rate_hertz))))
+    assert found_s == pytest.approx(16_000 / rate_hertz, abs=0.01)
+
+
+def odd(path: Path, rate_hertz: int) -> Path:
+    """A recording of 16,000 samples that says that they come so fast."""
+    content = bytearray(wav(path, 16_000, 16_000).read_bytes())
     content[24:28] = struct.pack("<I", rate_hertz)
     path.write_bytes(content)
-    with pytest.raises(InvalidInput) as refused:
-        AudioFile(str(path))
-    assert refused.value.reason == "NOT_AUDIO"
+    return path
 
 
 def test_a_playlist_opens_nothing_else(tmp_path: Path, unused_tcp_port: int) -> None:

@@ -1,4 +1,4 @@
-"""docs/limits.md names settings and tests that there are."""
+"""docs/limits.md names settings and tests that there are, and a test of each limit."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 from tests.processes import REPOSITORY
 
 PAGE = (REPOSITORY / "docs" / "limits.md").read_text(encoding="utf-8")
+ROWS = [line for line in PAGE.splitlines() if re.match(r"\| (?!what |---)", line)]
 SETTINGS = (REPOSITORY / "docs" / "settings.md").read_text(encoding="utf-8")
 
 
@@ -20,6 +21,11 @@ def test_a_limit_is_tested_where_the_page_says(name: str) -> None:
     assert function in {
         node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
     }
+
+
+def test_each_limit_has_a_test() -> None:
+    assert len(ROWS) > 40
+    assert [row for row in ROWS if not re.search(r"`tests/\S+::\w+`", row)] == []
 
 
 @pytest.mark.parametrize("name", sorted(set(re.findall(r"`(GLOSSA_[A-Z_<>]+)`", PAGE))))

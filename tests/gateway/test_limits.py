@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import time
 
 import grpc
@@ -18,6 +20,7 @@ from tests.gateway.conftest import Stack, Talk, audio, drained, open_stream
 from tests.gateway.peers import sentence, sermon
 from tests.gateway.test_bad_input import config, refusal
 from tests.gateway.test_sessions import StartStack, of_kind, said
+from tests.gateway.test_status import of_session
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -97,13 +100,14 @@ async def test_a_phrase_of_200_characters_is_taken_and_one_of_201_is_refused(sta
 
 
 async def test_500_phrases_and_8_languages_are_taken_and_one_more_is_refused(stack: Stack) -> None:
+    languages = [f"es-{region}" for region in ("AR", "CL", "CO", "CU", "EC", "GT", "MX", "PE")]
     call = stack.calls.StreamAudio(timeout=20)
-    await open_stream(call, phrases=["x"] * 500, title="x" * 200)
+    await open_stream(call, phrases=["x"] * 500, title="x" * 200, target_languages=languages)
     call.cancel()
     for wrong, reason in (
         ({"phrases": ["x"] * 501}, "TOO_MANY_PHRASES"),
         ({"title": "x" * 201}, "TITLE_TOO_LONG"),
-        ({"target_languages": [f"e{n}" for n in "abcdefghi"]}, "INVALID_TARGET_LANGUAGES"),
+        ({"target_languages": [*languages, "fr"]}, "INVALID_TARGET_LANGUAGES"),
     ):
         code, given = await refusal(stack, [config(**wrong)])
         assert (code, given) == (grpc.StatusCode.INVALID_ARGUMENT, reason)
@@ -114,14 +118,59 @@ async def test_a_message_over_the_limit_is_refused_and_another_speaker_goes_on(
 ) -> None:
     speaking = await Talk.begun(stack)
     for compression in (grpc.Compression.NoCompression, grpc.Compression.Gzip):
-        call = stack.calls.StreamAudio(timeout=20, compression=compression)
-        await open_stream(call)
-        await call.write(audio(0, bytes(MAX_MESSAGE_BYTES + 1)))  # as gzip it is 1 KiB
-        with pytest.raises(grpc.aio.AioRpcError) as failure:
-            await drained(call)
-        assert failure.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        for size_bytes, code in (
+            (MAX_MESSAGE_BYTES, grpc.StatusCode.INVALID_ARGUMENT),  # read, and CHUNK_TOO_LARGE
+            (MAX_MESSAGE_BYTES + 1, grpc.StatusCode.RESOURCE_EXHAUSTED),
+        ):
+            call = stack.calls.StreamAudio(timeout=20, compression=compression)
+            await open_stream(call)
+            await call.write(of_size(size_bytes))  # as gzip it is 1 KiB
+            with pytest.raises(grpc.aio.AioRpcError) as failure:
+                await drained(call)
+            assert failure.value.code() is code
     await speaking.say(sermon([4]))
     assert said(await speaking.end()) == [sentence(4)]
+
+
+def of_size(size_bytes: int) -> gateway_pb2.StreamAudioRequest:
+    """A message of so many bytes on the wire."""
+    data_bytes = size_bytes - audio(0, bytes(size_bytes)).ByteSize() + size_bytes
+    message = audio(0, bytes(data_bytes))
+    assert message.ByteSize() == size_bytes
+    return message
+
+
+async def test_so_much_audio_is_taken_in_while_stt_is_away_and_what_follows_is_held_back(
+    own_stack: StartStack,
+) -> None:
+    stack = await own_stack(replay_audio_limit_s=2)
+    stack.peers["stt"].kill()
+    talk = await Talk.begun(stack)
+    await talk.say(silent(2))
+    saying = asyncio.create_task(talk.say(silent(1)))
+    await asyncio.wait({saying}, timeout=0.5)
+    assert not saying.done()
+    assert (await of_session(stack, talk.session_id)).unsettled_ms == 2_000
+    stack.peers["stt"].start()
+    await saying
+    await talk.end()
+
+
+async def test_audio_ahead_of_an_stt_that_is_slow_is_held_back(own_stack: StartStack) -> None:
+    stack = await own_stack(unsent_audio_limit_s=1)
+    talk = await Talk.begun(stack)
+    await talk.say(silent(1))
+    os.kill(stack.peers["stt"].pid, signal.SIGSTOP)
+    try:
+        saying = asyncio.create_task(talk.say(silent(60)))
+        await asyncio.wait({saying}, timeout=1)
+        assert not saying.done()
+        # Beside the limit what gRPC has on its way to stt.
+        assert (await of_session(stack, talk.session_id)).unsettled_ms < 20_000
+    finally:
+        os.kill(stack.peers["stt"].pid, signal.SIGCONT)
+    await saying
+    await talk.end()
 
 
 async def test_who_opens_and_says_nothing_is_let_go_and_another_speaker_goes_on(

@@ -267,6 +267,15 @@ async def test_reviewers_at_once_are_told_apart_by_their_revisions(stack: Stack)
     assert revisions == sorted(set(revisions))
 
 
+async def test_a_name_of_200_and_texts_of_2000_characters_are_taken(stack: Stack) -> None:
+    session_id = await scored_session(stack)
+    texts = {"source_text": "x" * 2000, "target_text": "y" * 2000}
+    await review(stack, session_id, FIXED, reviewer="z" * 200, **texts)
+    (reviewed,), corrections = await reviews_and_corrections(stack, session_id)
+    assert (len(reviewed.source_text), len(reviewed.target_text)) == (2000, 2000)
+    assert [len(each.text) for each in corrections] == [2000, 2000]
+
+
 async def refusal(
     stack: Stack, session_id: str, decision: types_pb2.Decision, **fields: object
 ) -> str:
@@ -287,6 +296,7 @@ async def refusal(
         (ACCEPTED, {"review_id": "ñ"}, "INVALID_REVIEW_ID"),
         (ACCEPTED, {"reviewer": "x" * 201}, "TEXT_TOO_LONG"),
         (FIXED, {"source_text": " \n"}, "EMPTY_TEXT"),
+        (FIXED, {"source_text": "x" * 2001}, "TEXT_TOO_LONG"),
         (FIXED, {"target_text": "x" * 2001}, "TEXT_TOO_LONG"),
         (FIXED, {"segment_id": 2}, "UNKNOWN_PAIR"),
         (FIXED, {"language": "fr"}, "UNKNOWN_PAIR"),

@@ -133,6 +133,23 @@ async def test_an_unknown_pair_names_those_that_there_are(
     assert "es>en" in info.metadata["supported"]
 
 
+async def test_a_text_and_each_hint_has_at_most_2000_characters(shared_mt: MtProcess) -> None:
+    def hints(length: int) -> list[dict[str, object]]:
+        text = "a" * length
+        return [
+            {"committed_text": text},
+            {"previous_text": text},
+            {"context": [mt_pb2.ContextPair(source=text, target="a")]},
+            {"context": [mt_pb2.ContextPair(source="a", target=text)]},
+        ]
+
+    assert (await shared_mt.translate("a" * 2000)).text
+    for hint in hints(2000):
+        assert (await shared_mt.translate("the house is red", **hint)).text
+    for hint in hints(2001):
+        assert await reason(shared_mt.translate("hi", **hint)) == "TEXT_TOO_LONG", hint
+
+
 async def test_glossaries_outside_the_limits_are_refused(shared_mt: MtProcess) -> None:
     term = types_pb2.GlossaryTerm(source="grace", target="gracia")
     longest = types_pb2.GlossaryTerm(source="g" * 200, target="gracia")

@@ -122,6 +122,7 @@ async def test_results_come_in_the_order_of_the_pairs(shared_qe: QeProcess) -> N
 
 async def test_requests_outside_the_limits_are_refused(shared_qe: QeProcess) -> None:
     assert await reason(shared_qe.score([])) == "NO_PAIRS"
+    assert len((await shared_qe.score([GOOD] * 64)).scores) == 64
     assert await reason(shared_qe.score([GOOD] * 65)) == "TOO_MANY_PAIRS"
     assert await reason(shared_qe.score([GOOD, ("", "hola")])) == "EMPTY_TEXT"
     assert await reason(shared_qe.score([("hello", " \n")])) == "EMPTY_TEXT"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
+import shutil
 import signal
 import socket
 import sys
@@ -14,8 +16,10 @@ import grpc
 import pytest
 
 from services.bounded_threads import THREADS_LIMIT
+from services.certificates import chain_file, key_file
 from services.errors import reason_of
 from services.peer_address import host, host_of_peer
+from services.serving import SERVER_OPTIONS
 from tests.processes import REPOSITORY
 from tests.services.test_serving import TrialStarter
 
@@ -121,6 +125,53 @@ async def test_metadata_over_the_limit_is_refused(start_trial: TrialStarter) -> 
     with pytest.raises(grpc.aio.AioRpcError) as failure:
         await call(b"", metadata=[("x", "x" * 20_000)], timeout=10)
     assert failure.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+
+
+HANDSHAKE_MS = "grpc.server_handshake_timeout_ms"
+IDLE_MS = "grpc.max_connection_idle_ms"
+
+
+def test_a_handshake_has_10_seconds_and_a_connection_without_a_call_5_minutes() -> None:
+    options = dict(SERVER_OPTIONS)
+    assert (options[HANDSHAKE_MS], options[IDLE_MS]) == (10_000, 300_000)
+
+
+@pytest.mark.parametrize("is_encrypted", [False, True], ids=["plain", "TLS"])
+async def test_a_connection_that_never_becomes_one_of_http2_is_closed(
+    start_trial: TrialStarter, certificates_dir: Path, tmp_path: Path, is_encrypted: bool
+) -> None:
+    settings: dict[str, object] = {"server_options": json.dumps({HANDSHAKE_MS: 500})}
+    if is_encrypted:
+        folder = shutil.copytree(certificates_dir, tmp_path / "certificates")
+        for file in (key_file, chain_file):
+            file(folder, "qe").rename(file(folder, "trial"))
+        settings["certificates_dir"] = folder
+    trial = start_trial(**settings)
+    while "listening" not in trial.log():
+        assert trial.process.poll() is None, trial.log()
+        await asyncio.sleep(0.05)
+    client_hello = b"\x16\x03\x01"  # the first bytes of one, which never come to an end
+    for sent in (b"", client_hello if is_encrypted else b"PRI * HTTP/2.0"):
+        with connections(trial.grpc_port, 3, sent) as opened:
+            assert all([await asyncio.to_thread(is_closed, each, 20) for each in opened])
+
+
+async def test_a_connection_without_a_call_is_closed_and_one_with_a_call_is_not(
+    start_trial: TrialStarter,
+) -> None:
+    trial = start_trial(server_options=json.dumps({IDLE_MS: 1_000}))
+    await trial.wait_health("SERVING")
+    stream = trial.stream("hello")
+    assert (await stream.read()).translation.text == "hello"
+    async with grpc.aio.insecure_channel(
+        trial.address, [("grpc.use_local_subchannel_pool", 1)]
+    ) as ch:
+        await ch.channel_ready()
+        async with asyncio.timeout(20):
+            await ch.wait_for_state_change(grpc.ChannelConnectivity.READY)
+    assert trial.channel.get_state() is grpc.ChannelConnectivity.READY
+    assert not stream.done()
+    stream.cancel()
 
 
 async def test_connections_beyond_the_limit_are_closed_and_those_there_are_go_on(

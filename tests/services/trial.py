@@ -19,9 +19,8 @@ from pydantic_settings import SettingsConfigDict
 
 from glossa.mt.v1 import mt_pb2, mt_pb2_grpc
 from glossa.stt.v1 import stt_pb2_grpc
-from services import errors
+from services import errors, serving
 from services.conditions import Conditions
-from services.serving import run
 from services.settings import ServiceSettings, load
 
 SERVICE_NAMES = ("glossa.mt.v1.MtService", "glossa.stt.v1.SttService")
@@ -48,6 +47,9 @@ class TrialSettings(ServiceSettings):
 
     warm_up_until: Path | None = Field(None, description="a file that ends the warm-up")
     warm_up_fails: bool = False
+    server_options: dict[str, int] = Field(
+        {}, description="other than serving.SERVER_OPTIONS has them"
+    )
     drain_hangs: bool = False
 
 
@@ -141,4 +143,7 @@ class TrialStt(stt_pb2_grpc.SttServiceServicer):
 if __name__ == "__main__":
     settings = load(TrialSettings)
     app = TrialApp(settings)
-    run(app, settings, app.conditions)
+    options = dict(serving.SERVER_OPTIONS)
+    assert settings.server_options.keys() <= options.keys()
+    serving.SERVER_OPTIONS[:] = (options | settings.server_options).items()
+    serving.run(app, settings, app.conditions)

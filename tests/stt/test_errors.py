@@ -37,6 +37,7 @@ def format_with(**changes: int) -> types_pb2.AudioFormat:
         ([config(format=format_with(channel_count=2))], "UNSUPPORTED_CHANNEL_COUNT"),
         ([config(language="tlh")], "UNSUPPORTED_LANGUAGE"),
         ([config(language="")], "UNSUPPORTED_LANGUAGE"),
+        ([config(phrases=["x" * 201])], "PHRASE_TOO_LONG"),
         ([config(), audio(0, bytes(3201))], "ODD_BYTE_COUNT"),
         ([config(), audio(0, bytes(64 * 1024 + 2))], "CHUNK_TOO_LARGE"),
         ([config(), audio(0, b"")], "EMPTY_CHUNK"),
@@ -52,6 +53,10 @@ async def test_bad_input_has_a_stable_reason(
         await transcribe(shared_stt.address, sent)
     assert reason_of(raised.value) == reason
     assert raised.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+
+
+async def test_500_phrases_of_200_characters_are_taken(shared_stt: ServiceProcess) -> None:
+    await transcribe(shared_stt.address, [config(phrases=["x" * 200] * 500), audio(0, CHUNK)])
 
 
 async def test_an_unknown_language_is_answered_with_the_known_ones(

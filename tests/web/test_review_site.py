@@ -10,6 +10,7 @@ import pytest
 from services.settings import port
 from tests.collector.conftest import Stack, stack
 from tests.collector.upstream import pair_scored
+from tests.services.test_limits import connections
 
 __all__ = ["stack"]
 
@@ -111,7 +112,8 @@ async def test_another_site_reaches_nothing(stack: Stack) -> None:
         (b'{"reviewer": ""}', "INVALID_REVIEWER"),
         (b'{"reviewer": "a\\nb"}', "INVALID_REVIEWER"),
         (b'{"reviewer": "Ana", "pair_id": "nowhere"}', "UNKNOWN_PAIR"),
-        (b'"' + b"x" * 300_000 + b'"', "BODY_TOO_LARGE"),
+        (b'"' + b"x" * (256 * 1024 - 2) + b'"', "INVALID_REQUEST"),
+        (b'"' + b"x" * (256 * 1024 - 1) + b'"', "BODY_TOO_LARGE"),
     ],
 )
 async def test_what_is_no_request_is_refused_in_json(
@@ -122,6 +124,18 @@ async def test_what_is_no_request_is_refused_in_json(
     status, refused = await site.refused("POST", "/api/review/lease", data=body, headers=json_type)
     assert refused == reason
     assert 400 <= status < 500
+
+
+async def test_a_host_has_256_connections_and_one_more_gets_a_429(stack: Stack) -> None:
+    site = await start(stack)
+    with connections(site.port, 255):
+        status, _, _ = await site.ask(
+            "GET", "/api/review/progress", headers={"Connection": "close"}
+        )
+        assert status == 200
+        with connections(site.port, 1):
+            refused = await site.refused("GET", "/api/review/progress")
+            assert refused == (429, "TOO_MANY_CONNECTIONS")
 
 
 async def test_a_lost_lease_and_a_strange_decision_are_said(stack: Stack) -> None:

@@ -1,4 +1,4 @@
-"""What a service needs to serve a page: strict headers, errors as JSON, files, checks, a port.
+"""What a service needs to serve a page: strict headers, errors as JSON, files, checks.
 
 Shared by captions and the collector; needs aiohttp, which only these two install.
 """
@@ -10,16 +10,14 @@ import contextlib
 import ipaddress
 import math
 import socket
-import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 from urllib.parse import urlsplit
 
 import structlog
 from aiohttp import web
 
-from services.connection_gate import ConnectionGate
 from services.errors import (
     DeadlinePassed,
     Forbidden,
@@ -71,16 +69,7 @@ _HTTP_STATUS: dict[type[GlossaError], int] = {
     DeadlinePassed: 504,
 }
 
-CONNECTIONS_PER_HOST = 256
-# Longer than a WebSocket waits for the answer to its close: aiohttp trips over both at once.
-_SHUTDOWN_TIMEOUT_S = 2.0
-# For the next request to come, whole but for its body: who sends none holds an open file. Longer
-# than proxies keep an idle connection, 60 s by default.
-_REQUEST_TIMEOUT_S = 75.0
 _BODY_TIMEOUT_S = 10.0
-# Not asyncio's 60 s: the gate counts only who has shaken hands. Some thousand phones that come back
-# at once take seconds.
-_HANDSHAKE_TIMEOUT_S = 20.0
 _REASONS = {
     404: "NOT_FOUND",
     405: "METHOD_NOT_ALLOWED",
@@ -141,54 +130,6 @@ def add_pages(app: web.Application, folder: Path, pages: Mapping[str, str]) -> f
     for url_path, path in files.items():
         app.router.add_get(url_path, _page(path))
     return frozenset(files)
-
-
-@contextlib.asynccontextmanager
-async def listening(
-    app: web.Application,
-    host: str,
-    port: int,
-    tls: ssl.SSLContext | None = None,
-    backlog: int = 128,
-    connections_per_host: int = CONNECTIONS_PER_HOST,
-) -> AsyncIterator[None]:
-    """Listens while entered, for HTTPS alone with `tls`. Raises Unavailable: PORT_TAKEN.
-
-    Args:
-        backlog: connections that may wait to be accepted.
-        connections_per_host: at once; further ones of the same IP address are answered with 429.
-    """
-    runner = web.AppRunner(
-        app,
-        access_log=None,
-        shutdown_timeout=_SHUTDOWN_TIMEOUT_S,
-        keepalive_timeout=_REQUEST_TIMEOUT_S,
-        auto_decompress=False,  # nobody here sends what is compressed
-    )
-    await runner.setup()
-    gate = ConnectionGate(cast(web.Server, runner.server), connections_per_host)
-    try:
-        try:
-            server = await asyncio.get_running_loop().create_server(
-                gate,
-                host,
-                port,
-                ssl=tls,
-                ssl_handshake_timeout=_HANDSHAKE_TIMEOUT_S if tls is not None else None,
-                backlog=backlog,
-            )
-        except OSError as error:
-            raise Unavailable(
-                "PORT_TAKEN",
-                f"port {port} on {host} is taken; stop what uses it or choose another",
-                port=port,
-            ) from error
-        try:
-            yield
-        finally:
-            server.close()
-    finally:
-        await runner.cleanup()
 
 
 def expected_names(urls: Iterable[str]) -> frozenset[str]:

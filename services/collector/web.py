@@ -30,8 +30,8 @@ from services.web import (
     check_json,
     check_origin,
     expected_names,
-    listening,
 )
+from services.web_listening import listening
 
 log = structlog.get_logger()
 

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+import ssl
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
+import aiohttp
 import pytest
 from aiohttp import web
 
 from services import web as pages
+from services import web_listening
+from services.captions.event_loop import new_event_loop
 from services.tls_listening import https_context
+from services.web_listening import listening
 from tests.processes import free_port_base
 
 DEADLINE_S = 20.0
@@ -40,7 +45,7 @@ async def port() -> AsyncIterator[int]:
     app.router.add_get("/stream", _stream)
     app.router.add_get("/crash", _crash)
     port = free_port_base()
-    async with pages.listening(app, "127.0.0.1", port):
+    async with listening(app, "127.0.0.1", port):
         yield port
 
 
@@ -92,19 +97,88 @@ async def test_a_body_that_cannot_be_read_is_no_defect_of_the_service(
 async def test_who_never_finishes_a_request_does_not_keep_the_connection(
     monkeypatch: pytest.MonkeyPatch, sent: bytes
 ) -> None:
-    monkeypatch.setattr(pages, "_REQUEST_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(web_listening, "_REQUEST_TIMEOUT_S", 0.2)
     port = free_port_base()
-    async with pages.listening(pages.application(body_limit_bytes=1), "127.0.0.1", port):
+    async with listening(pages.application(body_limit_bytes=1), "127.0.0.1", port):
         assert await _answer(port, sent) == ""
 
 
-async def test_who_never_shakes_hands_does_not_keep_the_connection(
-    monkeypatch: pytest.MonkeyPatch, certificates_dir: Path
+def _new_loops() -> list[Callable[[], asyncio.AbstractEventLoop]]:
+    """Of the collector, and of captions."""
+    return [asyncio.new_event_loop, new_event_loop]
+
+
+async def _status(port: int, tls: ssl.SSLContext, address: str) -> int:
+    connector = aiohttp.TCPConnector(local_addr=(address, 0), ssl=tls)
+    async with (
+        aiohttp.ClientSession(connector=connector) as http,
+        http.get(f"https://localhost:{port}/nowhere") as answer,
+    ):
+        return answer.status
+
+
+@contextlib.asynccontextmanager
+async def _silent(port: int, count: int) -> AsyncIterator[list[asyncio.StreamReader]]:
+    """Connections of 127.0.0.1 that say nothing."""
+    opened = [await asyncio.open_connection("127.0.0.1", port) for _ in range(count)]
+    try:
+        yield [reader for reader, _ in opened]
+    finally:
+        for _, writer in opened:
+            writer.close()
+
+
+@pytest.mark.parametrize("new_loop", _new_loops())
+def test_a_host_whose_connections_never_shake_hands_gets_no_more_and_others_are_served(
+    certificates_dir: Path, new_loop: Callable[[], asyncio.AbstractEventLoop]
 ) -> None:
-    monkeypatch.setattr(pages, "_HANDSHAKE_TIMEOUT_S", 0.2)
     port, tls = free_port_base(), https_context(certificates_dir, "captions")
-    async with pages.listening(pages.application(body_limit_bytes=1), "127.0.0.1", port, tls):
-        assert await _answer(port, b"") == ""
+    trusting = ssl.create_default_context(cafile=certificates_dir / "ca.pem")
+    app = pages.application(body_limit_bytes=1)
+
+    async def check() -> None:
+        async with (
+            asyncio.timeout(DEADLINE_S),
+            listening(app, "127.0.0.1", port, tls, connections_per_host=3),
+            _silent(port, 3) as silent,
+        ):
+            async with _silent(port, 1) as (one_more,):
+                with contextlib.suppress(ConnectionError):
+                    assert await one_more.read() == b""
+            assert not any(each.at_eof() or each.exception() for each in silent)
+            with pytest.raises(aiohttp.ClientError):
+                await _status(port, trusting, "127.0.0.1")
+            assert await _status(port, trusting, "127.0.2.1") == 404
+
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        runner.run(check())
+
+
+@pytest.mark.parametrize("new_loop", _new_loops())
+def test_who_never_shook_hands_is_gone_after_a_while_and_leaves_room(
+    monkeypatch: pytest.MonkeyPatch,
+    certificates_dir: Path,
+    new_loop: Callable[[], asyncio.AbstractEventLoop],
+) -> None:
+    monkeypatch.setattr(web_listening, "_HANDSHAKE_TIMEOUT_S", 0.5)
+    port, tls = free_port_base(), https_context(certificates_dir, "captions")
+    trusting = ssl.create_default_context(cafile=certificates_dir / "ca.pem")
+    app = pages.application(body_limit_bytes=1)
+
+    async def check() -> None:
+        async with (
+            asyncio.timeout(DEADLINE_S),
+            listening(app, "127.0.0.1", port, tls, connections_per_host=3),
+        ):
+            for _ in range(3):
+                async with _silent(port, 4) as silent:
+                    for reader in silent:
+                        with contextlib.suppress(ConnectionError):
+                            assert await reader.read() == b""
+            assert await _status(port, trusting, "127.0.0.1") == 404
+
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        runner.run(check())
 
 
 async def test_who_never_finishes_a_body_is_told_and_disconnected(

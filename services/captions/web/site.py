@@ -26,7 +26,8 @@ from services.captions.web.sse import SseApi
 from services.captions.web.transcripts import TranscriptApi
 from services.certificates import server_context
 from services.tls_listening import https_context
-from services.web import add_pages, application, listening
+from services.web import add_pages, application
+from services.web_listening import listening
 
 log = structlog.get_logger()
 

@@ -85,4 +85,5 @@ def test_what_is_kept_stays_where_it_is_and_everything_within_its_limits(
     for name, service in services.items():
         assert int(service["deploy"]["resources"]["limits"]["memory"]) >= 1 << 30, name
         assert service["read_only"], name
+        assert {"type": "tmpfs", "target": "/tmp"} in service["volumes"], name
         assert service["cap_drop"] == ["ALL"], name

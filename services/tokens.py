@@ -63,6 +63,8 @@ class TokenBook:
         self._filed = read_tokens(path) if path is not None else ()
         self._checked_at_s = now_s()
         self._wrong_tokens = WrongTokens(now_s)
+        # By themselves: who is signed in notices nothing of a neighbour with a wrong token.
+        self._wrong_keys = WrongTokens(now_s)
 
     def open_to_all(self, *, is_trusted: bool) -> Roles:
         """What may be done without a token.
@@ -93,12 +95,8 @@ class TokenBook:
         """
         if not token:
             raise Unauthenticated("TOKEN_WANTED", f"a token is wanted here; {_ADVICE}")
-        peer = host(peer)
-        self._wrong_tokens.check(peer)
-        entry = self._find(hash_of(token))
+        entry = self._found(hash_of(token), token, self._wrong_tokens, peer, where)
         if entry is None:
-            if self._wrong_tokens.count(peer, token):
-                log.warning("token_refused", peer=peer, where=where[:200])
             raise Unauthenticated("TOKEN_UNKNOWN", f"nobody here knows this token; {_ADVICE}")
         if entry.is_expired(self._today()):
             raise Unauthenticated(
@@ -109,10 +107,27 @@ class TokenBook:
             )
         return entry
 
-    def holder_of_key(self, key: str) -> TokenEntry | None:
-        """Whose key a browser brought as its cookie; None for one that has expired."""
-        entry = self._find(hash_of_key(key))
+    def holder_of_key(self, key: str, peer: str, where: str = "") -> TokenEntry | None:
+        """Whose key a browser brought as its cookie; None for one that is wrong or has expired.
+
+        Wrong ones are counted as wrong tokens are. Raises Overloaded: TOO_MANY_WRONG_TOKENS.
+        """
+        entry = self._found(hash_of_key(key), key, self._wrong_keys, peer, where)
         return None if entry is None or entry.is_expired(self._today()) else entry
+
+    def _found(
+        self, hashed: str, given: str, wrong: WrongTokens, peer: str, where: str
+    ) -> TokenEntry | None:
+        """The entry of a hash, expired or not; counts what was given as wrong when there is none.
+
+        Raises Overloaded.
+        """
+        peer = host(peer)
+        wrong.check(peer)
+        entry = self._find(hashed)
+        if entry is None and wrong.count(peer, given):
+            log.warning("token_refused", peer=peer, where=where[:200])
+        return entry
 
     def _find(self, hashed: str) -> TokenEntry | None:
         """Compares with all of them, in a time that tells nothing of any."""

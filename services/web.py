@@ -214,6 +214,43 @@ def text_field(body: Mapping[str, Any], name: str) -> str:
     return value
 
 
+def guard(
+    app: web.Application,
+    pages: Collection[str],
+    check: Callable[[web.Request, str], None],
+    *,
+    allowed_origins: Iterable[str],
+    further_names: Iterable[str] = (),
+    setting: str,
+) -> None:
+    """Stands before everything that `app` answers, also before a route that is added later.
+
+    Args:
+        pages: the paths open to all, as they were registered.
+        check: raises when the caller may not have what is asked; is given the path of its route as
+            it was registered, since what a caller wrote could be spelt in ways that only a router
+            understands; empty where there is no such route.
+        allowed_origins: further ones from which pages may ask.
+        further_names: links under which the site may be opened beside those.
+        setting: the variable that names further origins.
+    """
+    origins = frozenset(allowed_origins)
+    names = expected_names((*origins, *further_names))
+
+    @web.middleware
+    async def stand(request: web.Request, handler: Handler) -> web.StreamResponse:
+        check_host(request, names, setting)
+        resource = request.match_info.route.resource
+        path = resource.canonical if resource is not None else ""
+        if path not in pages:
+            check_origin(request, origins)
+            check_json(request)
+            check(request, path)
+        return await handler(request)
+
+    app.middlewares.append(stand)
+
+
 def bearer_token(request: web.Request) -> str:
     """What the Authorization header brings; empty without one, or with another scheme."""
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")

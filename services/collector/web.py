@@ -1,7 +1,7 @@
 """The review page and its operations over HTTP, and who may reach them.
 
-The page itself is open; the operations want the token when there is one. Without a token only this
-machine reaches the port, and another site's page must not either, neither by its own requests
+The page itself is open; everything else wants the token when there is one. Without a token only
+this machine reaches the port, and another site's page must not either, neither by its own requests
 (Origin) nor by a name that it lets point here (Host; DNS rebinding).
 """
 
@@ -21,16 +21,7 @@ from services.collector.web_api import ReviewApi
 from services.tls_listening import https_context
 from services.token_file import Role
 from services.tokens import TokenBook
-from services.web import (
-    Handler,
-    add_pages,
-    application,
-    bearer_token,
-    check_host,
-    check_json,
-    check_origin,
-    expected_names,
-)
+from services.web import add_pages, application, bearer_token, guard
 from services.web_listening import listening
 
 log = structlog.get_logger()
@@ -50,14 +41,18 @@ class ReviewSite:
         self._book = TokenBook(settings.tokens_file, settings.plain_tokens, settings.open_roles)
         # Beyond this machine the settings want a token.
         self._is_open = Role.REVIEW in self._book.open_to_all(is_trusted=True)
-        self._names = expected_names(settings.allowed_origins)
 
     def application(self) -> web.Application:
         """Every route, each behind the check of who asks."""
         app = application(body_limit_bytes=_BODY_LIMIT_BYTES, further_policy="media-src blob:")
-        app.middlewares.append(self._guard)
         app.router.add_routes(ReviewApi(self._reviews).routes())
-        add_pages(app, _PAGES, {"/": "review.html"})
+        guard(
+            app,
+            add_pages(app, _PAGES, {"/": "review.html"}),
+            self._check_token,
+            allowed_origins=self._settings.allowed_origins,
+            setting="GLOSSA_COLLECTOR_ALLOWED_ORIGINS",
+        )
         return app
 
     @contextlib.asynccontextmanager
@@ -79,19 +74,10 @@ class ReviewSite:
             log.info("review_page", url=f"{scheme}://{self._host}:{settings.web_port}/")
             yield
 
-    @web.middleware
-    async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        check_host(request, self._names, "GLOSSA_COLLECTOR_ALLOWED_ORIGINS")
-        if not request.path.startswith("/api/"):
-            return await handler(request)
-        check_origin(request, self._settings.allowed_origins)
-        if not self._is_open:
-            self._check_token(request)
-        check_json(request)
-        return await handler(request)
-
-    def _check_token(self, request: web.Request) -> None:
+    def _check_token(self, request: web.Request, _path: str) -> None:
         """Raises Unauthenticated, Forbidden, Overloaded."""
+        if self._is_open:
+            return
         if not self._book.grants(Role.REVIEW):
             raise no_token_set(Role.REVIEW)
         holder = self._book.check(

@@ -10,6 +10,7 @@ import pytest
 from services.captions.relay import Relay
 from services.captions.settings import CaptionsSettings
 from services.captions.web.site import WebSite
+from services.token_file import Role, TokenEntry, hash_of, write_tokens
 from tests.captions.callers import SETTINGS, TOKENS, WRONG, Caller
 from tests.captions.conftest import StartCaptions
 from tests.captions.upstream import ScriptedJournal
@@ -199,6 +200,35 @@ async def test_a_view_token_alone_closes_everything_to_who_has_none(
     assert refusals == dict.fromkeys(_routes_that_want("view"), "TOKEN_WANTED") | dict.fromkeys(
         _routes_that_want("operate", "ingest"), "NO_TOKEN_SET"
     )
+
+
+async def test_of_two_tokens_the_one_that_reaches_what_is_asked_counts(
+    journal: ScriptedJournal, start_captions: StartCaptions, tmp_path: Path
+) -> None:
+    journal.start_session("sunday-1")
+    path = tmp_path / "tokens.toml"
+    sessions = {"one": ("sunday-*",), "other": ("monday-*", "tuesday-*")}
+    write_tokens(
+        path,
+        [
+            TokenEntry(name, Role.VIEW, hash_of(f"the-token-{name}"), sessions=patterns)
+            for name, patterns in sessions.items()
+        ],
+    )
+    caller = Caller(await start_captions(tokens_file=path))
+    cookies = {name: await caller.cookie(f"the-token-{name}") for name in sessions}
+    for in_cookie, in_address in (("one", "other"), ("other", "one")):
+        query = f"token=the-token-{in_address}"
+        both = {"headers": {"Cookie": cookies[in_cookie]}}
+        answers = {
+            session_id: await caller.status(
+                "GET", f"/sessions/{session_id}/captions.vtt?{query}", **both
+            )
+            for session_id in ("sunday-1", "monday-1", "friday-1")
+        }
+        assert answers == {"sunday-1": 200, "monday-1": 404, "friday-1": 403}
+        _, listed, _ = await caller.ask("GET", f"/sessions?{query}", **both)
+        assert [each["session_id"] for each in listed["sessions"]] == ["sunday-1"]
 
 
 async def test_what_is_asked_cannot_steer_the_terminal_that_shows_the_log(

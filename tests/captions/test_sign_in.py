@@ -105,6 +105,26 @@ async def test_who_guesses_is_slowed_down_and_nobody_else(
     assert await neighbour.status("GET", "/sessions", headers=right) == 200
 
 
+async def test_who_guesses_cookies_is_slowed_down_as_with_tokens(
+    journal: ScriptedJournal, start_captions: StartCaptions
+) -> None:
+    captions = await start_captions(**SETTINGS)
+    guesser, neighbour = Caller(captions, "127.0.2.1"), Caller(captions, "127.0.2.2")
+    right = {"Cookie": await guesser.cookie(TOKENS["view"])}
+    name = right["Cookie"].split("=")[0]
+    statuses = [
+        await guesser.status("GET", "/sessions", headers={"Cookie": f"{name}={WRONG}{number}"})
+        for number in range(25)
+    ]
+    assert statuses[:20] == [401] * 20
+    assert statuses[-1] == 429
+    # A right one that came through would tell.
+    refused = await guesser.reason("GET", "/sessions", headers=right)
+    assert refused == (429, "TOO_MANY_WRONG_TOKENS")
+    assert await neighbour.status("GET", "/sessions", headers=right) == 200
+    assert WRONG not in captions.log_path.read_text()
+
+
 async def test_displays_over_grpc_and_relays_bring_the_view_token(
     journal: ScriptedJournal, start_captions: StartCaptions
 ) -> None:

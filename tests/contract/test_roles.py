@@ -14,6 +14,7 @@ import aiohttp
 import aiohttp.web
 import grpc
 import pytest
+from aiohttp.test_utils import TestServer
 
 from services.access import RULES
 from services.captions.relay import Relay
@@ -136,6 +137,36 @@ def test_every_rpc_and_every_route_is_in_a_table() -> None:
     collector = CollectorSettings()
     review = ReviewSite(Reviews.open(collector, str), collector).application()
     assert routes_of(review) - files_of("collector", "/") == set(COLLECTOR_ROUTES)
+
+
+@pytest.mark.parametrize("service", ["captions", "collector"])
+async def test_a_new_route_is_closed_until_it_is_named_a_page(
+    http: aiohttp.ClientSession, book: Path, service: str
+) -> None:
+    async def anything(request: aiohttp.web.Request) -> aiohttp.web.Response:
+        return aiohttp.web.Response()
+
+    if service == "captions":
+        captions = CaptionsSettings(tokens_file=book)
+        site = WebSite(Relay(captions), captions).application()
+        pages = files_of("captions", "/", "/audience", "/overlay", "/operator", "/compare")
+        own = {"GET /access"}
+    else:
+        collector = CollectorSettings(tokens_file=book)
+        site = ReviewSite(Reviews.open(collector, str), collector).application()
+        pages, own = files_of("collector", "/"), set()
+    for path in ("/further", "/api", "/v2/further", "/review.html/further"):
+        site.router.add_get(path, anything)
+        site.router.add_post(path, anything)
+    open_to_all = set()
+    async with TestServer(site) as server:
+        for route in routes_of(site):
+            url = str(server.make_url("/")).rstrip("/")
+            if await answer(http, url, route, "") == "OK":
+                open_to_all.add(route)
+            else:
+                assert await answer(http, url, route, "") == "TOKEN_WANTED", route
+    assert open_to_all == pages | own
 
 
 def test_in_docker_the_tokens_reach_every_service() -> None:

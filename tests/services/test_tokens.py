@@ -100,10 +100,10 @@ def test_a_token_is_good_through_its_last_day_and_never_forgotten_to_be_expired(
     path = tmp_path / "tokens.toml"
     write_tokens(path, [entry(expires=TODAY)])
     assert book(path).check(TOKEN, "a").name == "hall"
-    assert book(path).holder_of_key(key_of(TOKEN)) is not None
+    assert book(path).holder_of_key(key_of(TOKEN), "a") is not None
     late = book(path, today=TODAY + datetime.timedelta(1))
     assert [refusal(late, TOKEN) for _ in range(30)] == ["TOKEN_EXPIRED"] * 30
-    assert late.holder_of_key(key_of(TOKEN)) is None
+    assert late.holder_of_key(key_of(TOKEN), "a") is None
     assert refusal(late, "") == "TOKEN_WANTED"
     assert refusal(late, f"{TOKEN}x") == "TOKEN_UNKNOWN"
 
@@ -114,8 +114,8 @@ def test_neither_the_hash_nor_the_key_is_a_token_and_the_hash_no_key(tmp_path: P
     tokens = book(path)
     for given in (hash_of(TOKEN), key_of(TOKEN)):
         assert refusal(tokens, given) == "TOKEN_UNKNOWN"
-    assert tokens.holder_of_key(hash_of(TOKEN)) is None
-    assert tokens.holder_of_key(TOKEN) is None
+    assert tokens.holder_of_key(hash_of(TOKEN), "a") is None
+    assert tokens.holder_of_key(TOKEN, "a") is None
 
 
 def test_of_a_token_that_stands_twice_the_mightier_role_that_is_still_good_counts(

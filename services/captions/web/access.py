@@ -26,12 +26,8 @@ from services.errors import Unauthenticated
 from services.token_file import Role, Roles, TokenEntry, key_of
 from services.tokens import TokenBook
 from services.web import (
-    Handler,
     bearer_token,
-    check_host,
-    check_json,
-    check_origin,
-    expected_names,
+    guard,
     json_answer,
     json_object,
     text_field,
@@ -45,7 +41,9 @@ _OPERATOR = "/operator/"
 _SESSIONS = "/sessions"
 _WEB_SOCKET = "/ws"
 _EVENTS = "/events"
-_HOLDER = web.RequestKey("holder", TokenEntry)
+# They look at the caller's tokens themselves.
+_OWN = ("/access", "/sign-in")
+_HOLDERS = web.RequestKey[tuple[TokenEntry, ...]]("holders", tuple)
 
 
 class Access:
@@ -53,35 +51,25 @@ class Access:
 
     def __init__(self, settings: CaptionsSettings) -> None:
         self._allowed_origins = settings.allowed_origins
-        self._names = expected_names((*settings.allowed_origins, settings.public_url))
+        self._public_url = settings.public_url
         # Cookies know no ports: another captions service on this machine has its own.
         self._cookie_name = f"glossa_captions_{settings.web_port}"
         self._book = TokenBook(settings.tokens_file, settings.plain_tokens, settings.open_roles)
         self._anybody = self._book.open_to_all(is_trusted=settings.is_web_local)
-        self._pages: frozenset[str] = frozenset()
 
     def routes(self) -> Sequence[web.RouteDef]:
         return [web.get("/access", self._access), web.post("/sign-in", self._sign_in)]
 
     def guard(self, app: web.Application, pages: frozenset[str]) -> None:
         """Stands before everything that `app` answers; `pages` are the paths open to all."""
-        self._pages = pages
-        app.middlewares.append(self._check)
-
-    @web.middleware
-    async def _check(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        check_host(request, self._names, "GLOSSA_CAPTIONS_ALLOWED_ORIGINS")
-        resource = request.match_info.route.resource
-        # As it was registered: what the caller wrote could be spelt in ways that only a router
-        # understands.
-        path = resource.canonical if resource is not None else ""
-        if path in self._pages:
-            return await handler(request)
-        check_origin(request, self._allowed_origins)
-        check_json(request)
-        if path not in ("/access", "/sign-in"):
-            self._check_role(request, path)
-        return await handler(request)
+        guard(
+            app,
+            pages,
+            self._check,
+            allowed_origins=self._allowed_origins,
+            further_names=(self._public_url,),
+            setting="GLOSSA_CAPTIONS_ALLOWED_ORIGINS",
+        )
 
     async def _access(self, request: web.Request) -> web.Response:
         holders, _ = self._holders(request)
@@ -105,19 +93,20 @@ class Access:
             )
         return answer
 
-    def _check_role(self, request: web.Request, path: str) -> None:
+    def _check(self, request: web.Request, path: str) -> None:
+        """Raises Unauthenticated, Forbidden, Overloaded."""
         wanted = _wanted_role(path)
-        if wanted in self._without_token(request):
+        if path in _OWN or wanted in self._without_token(request):
             return
         if not self._book.grants(wanted):
             raise no_token_set(wanted)
         holders, refusal = self._holders(request)
         good = [each for each in holders if wanted in each.roles]
         if good:
-            holder = min(good, key=lambda each: len(each.sessions))  # none: all of them
-            if path != _SESSIONS:
-                check_session(holder, _named_session(request, path))
-            request[_HOLDER] = holder
+            session_id = _named_session(request, path)
+            if path != _SESSIONS and not any(each.reaches(session_id) for each in good):
+                check_session(good[0], session_id)
+            request[_HOLDERS] = tuple(good)
         elif holders:
             raise role_too_small(holders[0], wanted)
         else:
@@ -132,6 +121,8 @@ class Access:
     def _holders(self, request: web.Request) -> tuple[list[TokenEntry], Unauthenticated]:
         """Whose token and whose cookie the caller brings, and what else is to be told them.
 
+        Who brings two may do what either of them is good for.
+
         Raises Overloaded.
         """
         by_cookie = self._holder_by_cookie(request)
@@ -144,24 +135,30 @@ class Access:
 
     def _checked(self, request: web.Request, token: str) -> TokenEntry:
         """Raises Unauthenticated; Overloaded."""
-        # As it came: what is unescaped could steer the terminal that shows the log.
-        return self._book.check(token, request.remote or "", request.rel_url.raw_path)
+        return self._book.check(token, *_asked(request))
 
     def _holder_by_cookie(self, request: web.Request) -> TokenEntry | None:
+        """Raises Overloaded."""
         key = request.cookies.get(self._cookie_name, "")
-        return self._book.holder_of_key(key) if key else None
+        return self._book.holder_of_key(key, *_asked(request)) if key else None
 
 
 def may_see(request: web.Request, session_id: str) -> bool:
     """Whether a list that the caller gets may name a session."""
-    holder = request.get(_HOLDER)
-    return holder is None or holder.reaches(session_id)
+    holders = request.get(_HOLDERS)
+    return holders is None or any(each.reaches(session_id) for each in holders)
 
 
 def _wanted_role(path: str) -> Role:
     if path == _MICROPHONE:
         return Role.INGEST
     return Role.OPERATE if path.startswith(_OPERATOR) else Role.VIEW
+
+
+def _asked(request: web.Request) -> tuple[str, str]:
+    """By whom, and for what."""
+    # As it came: what is unescaped could steer the terminal that shows the log.
+    return request.remote or "", request.rel_url.raw_path
 
 
 def _named_session(request: web.Request, path: str) -> str:

@@ -61,13 +61,13 @@ def test_nothing_goes_unencrypted_and_only_what_people_use_is_published(
     services: dict[str, Any],
 ) -> None:
     published = {
-        name: {each["published"] for each in service.get("ports", [])}
+        name: {(each["published"], each["mode"]) for each in service.get("ports", [])}
         for name, service in services.items()
     }
     assert {name: ports for name, ports in published.items() if ports} == {
-        "gateway": {port("gateway")},
-        "captions": {port("captions"), port("captions_web")},
-        "collector": {port("collector_web")},
+        "gateway": {(port("gateway"), "host")},
+        "captions": {(port("captions"), "host"), (port("captions_web"), "host")},
+        "collector": {(port("collector_web"), "host")},
     }
     for name in SERVICES:
         environment = services[name]["environment"]
@@ -76,13 +76,15 @@ def test_nothing_goes_unencrypted_and_only_what_people_use_is_published(
         assert Path(environment["GLOSSA_TOKENS_FILE"]).parent == Path("/etc/glossa/tokens")
 
 
-def test_what_is_kept_stays_where_it_is_and_everything_within_its_limits(
+def test_what_is_kept_or_called_stays_where_it_is_and_everything_within_its_limits(
     services: dict[str, Any],
 ) -> None:
-    for name in ("redis", "gateway", "collector"):
+    for name in services.keys() - set(REPLICATED):
         placement = services[name]["deploy"]["placement"]
         assert placement == {"constraints": ["node.labels.glossa == state"]}
     for name, service in services.items():
+        assert service["deploy"]["endpoint_mode"] == "dnsrr", name
+        assert service["deploy"]["update_config"]["failure_action"] == "rollback", name
         assert int(service["deploy"]["resources"]["limits"]["memory"]) >= 1 << 30, name
         assert service["read_only"], name
         assert {"type": "tmpfs", "target": "/tmp"} in service["volumes"], name

@@ -57,21 +57,31 @@ def with_page_tokens(plan: StackPlan) -> StackPlan:
 def kept_token(path: Path) -> str:
     """The token in `path`, which is made, for its owner's eyes alone, when it is not there.
 
-    Raises InvalidInput: STATE_DIR_UNUSABLE.
+    Raises InvalidInput: STATE_DIR_UNUSABLE, TOKEN_UNREADABLE.
     """
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if path.exists():
-            return path.read_text("ascii").strip()
+            return _kept(path)
         token = secrets.token_urlsafe(24)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with open(descriptor, "w", encoding="ascii") as file:
             file.write(f"{token}\n")
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
         raise InvalidInput(
             "STATE_DIR_UNUSABLE", f"cannot keep a token in {path}: {error}"
         ) from error
     return token
+
+
+def _kept(path: Path) -> str:
+    try:
+        return read_token(path)
+    except InvalidInput as error:
+        raise InvalidInput(
+            error.reason,
+            f"{path} holds no token that can be read; delete it, and the next start makes another",
+        ) from error
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from services.channels import client_identity
-from services.token_file import Role, TokenEntry, hash_of, read_tokens, write_tokens
+from services.token_file import Role, TokenEntry, change_tokens, hash_of, read_tokens
 
 if TYPE_CHECKING:
     from cli.stack import StackPlan
@@ -25,6 +25,7 @@ def with_service_token(plan: StackPlan) -> StackPlan:
     Raises:
         InvalidInput: TOKENS_FILE_DAMAGED, TOKENS_FILE_NOT_WRITTEN, STATE_DIR_UNUSABLE,
             TOKEN_UNREADABLE.
+        WrongState: TOKENS_FILE_BUSY.
     """
     from cli.lan import kept_token
 
@@ -42,7 +43,7 @@ def with_service_token(plan: StackPlan) -> StackPlan:
         if token_hash not in of_services:
             # Named by its hash: two stacks may share a file.
             entry = TokenEntry(f"services-{token_hash[:8]}", Role.SERVICE, token_hash)
-            write_tokens(path, (*entries, entry))
+            change_tokens(path, lambda kept: kept if entry in kept else (*kept, entry))
         variables.pop("GLOSSA_TOKEN", None)  # the operator's own, for this shell
         variables["GLOSSA_TOKEN_FILE"] = str(own)
     return replace(plan, environment=variables)

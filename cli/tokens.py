@@ -77,7 +77,7 @@ def make(path: Path, role: str, name: str, days: int | None, sessions: tuple[str
     import secrets
 
     from services.errors import InvalidInput
-    from services.token_file import Role, TokenEntry, hash_of, is_name, read_tokens, write_tokens
+    from services.token_file import Role, TokenEntry, change_tokens, hash_of, is_name
     from services.tokens import utc_today
 
     with told():
@@ -87,18 +87,21 @@ def make(path: Path, role: str, name: str, days: int | None, sessions: tuple[str
             raise InvalidInput("INVALID_SESSION", "--session is for view and ingest alone")
         if any(not each.strip() for each in sessions):
             raise InvalidInput("INVALID_SESSION", "--session is empty")
-        kept = read_tokens(path) if path.exists() else ()
-        if any(entry.name == name for entry in kept):
-            raise InvalidInput(
-                "NAME_TAKEN",
-                f"{path} has a token of {name} already; choose another name, or "
-                f"`./glossa tokens revoke {name}` first",
-            )
         token = secrets.token_hex(24)
         lasts_days = days or (None if role == "service" else DEFAULT_DAYS)
         expires = utc_today() + datetime.timedelta(lasts_days) if lasts_days else None
-        entry = TokenEntry(name, Role(role), hash_of(token), expires, sessions)
-        write_tokens(path, (*kept, entry))
+        made = TokenEntry(name, Role(role), hash_of(token), expires, sessions)
+
+        def with_it(kept: tuple[TokenEntry, ...]) -> tuple[TokenEntry, ...]:
+            if any(entry.name == name for entry in kept):
+                raise InvalidInput(
+                    "NAME_TAKEN",
+                    f"{path} has a token of {name} already; choose another name, or "
+                    f"`./glossa tokens revoke {name}` first",
+                )
+            return (*kept, made)
+
+        change_tokens(path, with_it)
     click.echo(token)
     until = f"good until {expires} (UTC)" if expires else "good for ever"
     click.echo(f"{name} may {role}, {until}; it is shown this once", err=True)
@@ -138,12 +141,14 @@ def revoke(path: Path, name: str) -> None:
     A stream that is open already goes on until it ends; restart the service to end it.
     """
     from services.errors import NotFound
-    from services.token_file import read_tokens, write_tokens
+    from services.token_file import TokenEntry, change_tokens
+
+    def without_it(kept: tuple[TokenEntry, ...]) -> tuple[TokenEntry, ...]:
+        left = tuple(entry for entry in kept if entry.name != name)
+        if left == kept:
+            raise NotFound("UNKNOWN_TOKEN", f"{path} has no token of {name}; ./glossa tokens list")
+        return left
 
     with told():
-        kept = read_tokens(path)
-        left = [entry for entry in kept if entry.name != name]
-        if len(left) == len(kept):
-            raise NotFound("UNKNOWN_TOKEN", f"{path} has no token of {name}; ./glossa tokens list")
-        write_tokens(path, left)
+        change_tokens(path, without_it)
     click.echo(f"{name} may do nothing any more", err=True)

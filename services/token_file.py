@@ -13,24 +13,29 @@ the cookie.
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import fnmatch
 import hashlib
 import json
 import os
 import re
 import tempfile
+import time
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from services.errors import InvalidInput
+from services.errors import InvalidInput, WrongState
 from services.file_owner import keep_owner
 
 _FILE_LIMIT_BYTES = 256 * 1024
+_LOCK_TIMEOUT_S = 10.0  # a change takes milliseconds
+_LOCK_POLL_S = 0.02
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _HASH = re.compile(r"[0-9a-f]{64}")
 _FIELDS = frozenset({"role", "hash", "expires", "sessions"})
@@ -110,7 +115,11 @@ def read_token(path: Path) -> str:
         why = getattr(error, "strerror", None) or "it holds more than letters, digits and signs"
         raise InvalidInput("TOKEN_UNREADABLE", f"cannot read a token in {path}: {why}") from error
     if not token:
-        raise InvalidInput("TOKEN_UNREADABLE", f"there is no token in {path}")
+        raise InvalidInput(
+            "TOKEN_UNREADABLE",
+            f"there is no token in {path}, which is empty; put one into it, as "
+            "`./glossa tokens make` prints it",
+        )
     return token
 
 
@@ -129,6 +138,57 @@ def read_tokens(path: Path) -> tuple[TokenEntry, ...]:
     except (ValueError, RecursionError) as error:  # a number of thousands of digits is no TOML's
         raise _damaged(path, str(error)) from None
     return tuple(_entry(path, name, table) for name, table in tables.items())
+
+
+def change_tokens(
+    path: Path, change: Callable[[tuple[TokenEntry, ...]], tuple[TokenEntry, ...]]
+) -> None:
+    """Writes what `change` makes of the entries, of which a new file has none; whoever else changes
+    them has to wait.
+
+    Raises:
+        InvalidInput: TOKENS_FILE_DAMAGED, TOKENS_FILE_NOT_WRITTEN.
+        WrongState: TOKENS_FILE_BUSY.
+        What `change` raises; the file stays as it is then.
+    """
+    with _alone(path):
+        kept = read_tokens(path) if path.exists() else ()
+        changed = change(kept)
+        if changed != kept:
+            write_tokens(path, changed)
+
+
+@contextlib.contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Holds the folder of a file, which another file takes the place of; the dead hold nothing."""
+    descriptor = -1
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(path.parent, os.O_RDONLY)
+        give_up_at_s = time.monotonic() + _LOCK_TIMEOUT_S
+        while not _is_locked(descriptor):
+            if time.monotonic() > give_up_at_s:
+                raise WrongState(
+                    "TOKENS_FILE_BUSY",
+                    f"something has been changing {path} for {_LOCK_TIMEOUT_S:g} s; "
+                    "end the other `./glossa`, and try again",
+                )
+            time.sleep(_LOCK_POLL_S)
+    except OSError as error:
+        raise _not_written(path, error) from error
+    else:
+        yield
+    finally:
+        if descriptor >= 0:
+            os.close(descriptor)
+
+
+def _is_locked(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def write_tokens(path: Path, entries: Iterable[TokenEntry]) -> None:
@@ -153,9 +213,13 @@ def write_tokens(path: Path, entries: Iterable[TokenEntry]) -> None:
             os.unlink(temporary)
             raise
     except OSError as error:
-        raise InvalidInput(
-            "TOKENS_FILE_NOT_WRITTEN", f"cannot write {path}: {error.strerror or error}"
-        ) from error
+        raise _not_written(path, error) from error
+
+
+def _not_written(path: Path, error: OSError) -> InvalidInput:
+    return InvalidInput(
+        "TOKENS_FILE_NOT_WRITTEN", f"cannot write {path}: {error.strerror or error}"
+    )
 
 
 def _entry(path: Path, name: str, table: Any) -> TokenEntry:

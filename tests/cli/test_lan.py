@@ -111,6 +111,22 @@ def test_a_folder_that_keeps_nothing_is_told(tmp_path: Path) -> None:
     assert refusal.value.reason == "STATE_DIR_UNUSABLE"
 
 
+@pytest.mark.parametrize("content", [b"", b"\n", b"\xff\xfe"])
+def test_a_file_without_a_token_is_no_token_and_says_what_to_do(
+    tmp_path: Path, content: bytes
+) -> None:
+    path = tmp_path / "captions" / "operator.token"
+    path.parent.mkdir()
+    path.write_bytes(content)
+    with pytest.raises(InvalidInput, match="delete it, and the next start makes") as refusal:
+        open_to_lan(_plan(tmp_path))
+    assert refusal.value.reason == "TOKEN_UNREADABLE"
+    path.unlink()
+    token = kept_token(path)
+    assert len(token) >= 32
+    assert kept_token(path) == token
+
+
 def test_the_code_for_a_terminal_has_square_modules() -> None:
     lines = qr_text("http://192.168.4.7:7310/").splitlines()
     assert {len(line) for line in lines} == {29}  # version 2, two modules of light on each side

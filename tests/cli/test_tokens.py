@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import datetime
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
 from cli.tokens import ROLES, tokens
+from services import token_file
 from services.token_file import Role, TokenEntry, hash_of, read_tokens, write_tokens
 from services.tokens import TokenBook, utc_today
+from tests.processes import REPOSITORY
 
 
 @pytest.fixture
@@ -102,6 +106,69 @@ def test_a_damaged_file_is_never_written_over(path: Path) -> None:
         assert refused.exit_code == 1
         assert "is no book of tokens" in refused.output
     assert path.read_text() == "[hall"
+
+
+_MAKE_TWENTY = """
+import sys
+from pathlib import Path
+from click.testing import CliRunner
+from cli.tokens import tokens
+from services.token_file import Role
+
+print("ready", flush=True)
+sys.stdin.readline()
+path, who = sys.argv[1:]
+for number in range(20):
+    make = ["--file", path, "make", "view", "--name", f"{who}-{number}"]
+    assert CliRunner().invoke(tokens, make).exit_code == 0
+    if number % 2:
+        revoke = ["--file", path, "revoke", f"{who}-{number}"]
+        assert CliRunner().invoke(tokens, revoke).exit_code == 0
+"""
+
+
+def test_of_two_who_change_the_file_at_once_neither_loses_anything(path: Path) -> None:
+    writers = {
+        who: subprocess.Popen(
+            [sys.executable, "-c", _MAKE_TWENTY, str(path), who],
+            cwd=REPOSITORY,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        for who in ("a", "b")
+    }
+    try:
+        for writer in writers.values():
+            assert writer.stdout is not None
+            assert writer.stdout.readline() == b"ready\n"
+        for writer in writers.values():
+            assert writer.stdin is not None
+            writer.stdin.write(b"\n")
+            writer.stdin.flush()
+        assert [writer.wait(60) for writer in writers.values()] == [0, 0]
+    finally:
+        for writer in writers.values():
+            writer.kill()
+            writer.communicate()
+    kept = {entry.name for entry in read_tokens(path)}
+    assert kept == {f"{who}-{number}" for who in writers for number in range(0, 20, 2)}
+    assert [each.name for each in path.parent.iterdir()] == ["tokens.toml"]
+
+
+def test_who_holds_the_file_for_too_long_is_told_of(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(token_file, "_LOCK_TIMEOUT_S", 0.1)
+    run(path, "make", "view", "--name", "hall")
+
+    def never_done(kept: tuple[TokenEntry, ...]) -> tuple[TokenEntry, ...]:
+        refused = run(path, "revoke", "hall")
+        assert refused.exit_code == 1
+        assert "and try again" in refused.output
+        return kept
+
+    token_file.change_tokens(path, never_done)
+    assert run(path, "revoke", "hall").exit_code == 0
 
 
 def test_its_help_teaches_who_gets_which_role() -> None:

@@ -48,6 +48,7 @@ class ModelServiceServicer(object):
         old one stays in use when anything fails. The one before stays named for Rollback, its memory is given back.
 
         Reasons: NOT_READY, SHUTTING_DOWN, LOAD_IN_PROGRESS, UNKNOWN_ENGINE, ENGINE_NOT_INSTALLED, MODEL_MISSING, NO_SUCH_TIER,
+        MODEL_ALTERED (its files are not those of its manifest), MODEL_UNSAFE (a file could run code as it is loaded),
         UNSUPPORTED_LANGUAGE (an open stream speaks one that the new model does not know), OUT_OF_MEMORY (there is no room
         beside the old one), SMOKE_TEST_FAILED, ENGINE_FAILED; of qe also MODEL_UNUSABLE, NO_CARD.
         """

@@ -210,4 +210,5 @@ def _troubles(
         for engine in status.engines
         if engine.name in fine and engine.state != gateway_pb2.ENGINE_STATE_SERVING
     ]
+    troubles += [warning.message for warning in status.warnings]
     return (*troubles, *(risk for risk in pairs.risks if "collector" in fine))

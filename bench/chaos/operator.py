@@ -16,20 +16,29 @@ _PREFIX = "ENGINE_STATE_"
 
 async def engine_state(stage: Stage, name: str) -> str:
     """How GetStatus has an engine ("SERVING", "UNREACHABLE", ...); "" while nobody answers."""
-    async with open_channel(stage.address("gateway")) as channel:
-        try:
-            answer = await gateway_pb2_grpc.GatewayServiceStub(channel).GetStatus(
-                gateway_pb2.GetStatusRequest(), timeout=_TIMEOUT_S
-            )
-        except grpc.aio.AioRpcError:
-            return ""
+    answer = await _status(stage)
     states = {engine.name: engine.state for engine in answer.engines}
-    return gateway_pb2.EngineState.Name(states[name]).removeprefix(_PREFIX)
+    return gateway_pb2.EngineState.Name(states[name]).removeprefix(_PREFIX) if states else ""
+
+
+async def warnings(stage: Stage) -> set[str]:
+    """The reasons of what GetStatus warns of; none while nobody answers."""
+    return {warning.reason for warning in (await _status(stage)).warnings}
 
 
 def service_state(stage: Stage, name: str) -> str:
     """How the supervisor has a service, as stack.json says it: "ready", "silent", ..."""
     return stage.supervisor.states[name].state
+
+
+async def _status(stage: Stage) -> gateway_pb2.GetStatusResponse:
+    async with open_channel(stage.address("gateway")) as channel:
+        try:
+            return await gateway_pb2_grpc.GatewayServiceStub(channel).GetStatus(
+                gateway_pb2.GetStatusRequest(), timeout=_TIMEOUT_S
+            )
+        except grpc.aio.AioRpcError:
+            return gateway_pb2.GetStatusResponse()
 
 
 async def is_healthy(stage: Stage, service: str, name: str) -> bool:

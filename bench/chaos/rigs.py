@@ -63,7 +63,7 @@ async def rigged() -> AsyncIterator[Stage]:
         state_dir = folder / "state"
         state_dir.mkdir()
         for name in ("gateway", "redis"):
-            stack.enter_context(_small_disk(state_dir / name))
+            stack.enter_context(small_disk(state_dir / name))
         plan = free_plan(
             state_dir,
             settings={
@@ -123,7 +123,7 @@ def _supervisor(plan: StackPlan) -> Supervisor:
 
 
 @contextlib.contextmanager
-def _small_disk(path: Path) -> Iterator[None]:
+def small_disk(path: Path) -> Iterator[None]:
     """A disk of its own at `path`, where that is allowed; a plain folder elsewhere."""
     path.mkdir(mode=0o700)
     mounted = _mount(path)

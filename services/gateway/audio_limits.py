@@ -8,21 +8,37 @@ from collections.abc import Callable
 from services.audio import BYTES_PER_SAMPLE, MAX_GAP_S, SAMPLE_RATE_HERTZ
 from services.errors import OutOfRange
 
+# Operators are told when so much of it is left: a quarter of an hour of 12 h.
+_LAST_SHARE = 1 / 48
 
-def check_length(limit_s: float, next_sample: int, first_sample: int, data: bytes) -> None:
-    """Raises OutOfRange SESSION_TOO_LONG for a chunk that ends later than `limit_s`.
 
-    Args:
-        next_sample: where the session is; a jump that no session makes is SampleClock's to refuse.
-    """
-    end_sample = first_sample + len(data) // BYTES_PER_SAMPLE
-    is_jump = first_sample - next_sample > MAX_GAP_S * SAMPLE_RATE_HERTZ
-    if end_sample > limit_s * SAMPLE_RATE_HERTZ and not is_jump:
-        raise OutOfRange(
-            "SESSION_TOO_LONG",
-            f"a session has at most {limit_s:g} s of audio; start another one",
-            limit_s=limit_s,
-        )
+class Length:
+    """How long a session may be. Samples are those that the session has had."""
+
+    def __init__(self, limit_s: float) -> None:
+        self.limit_s = limit_s
+
+    def left_s(self, next_sample: int) -> float:
+        """What may still come."""
+        return self.limit_s - next_sample / SAMPLE_RATE_HERTZ
+
+    def is_nearly_over(self, next_sample: int) -> bool:
+        """Whether it is time to begin another session."""
+        return self.left_s(next_sample) <= self.limit_s * _LAST_SHARE
+
+    def check(self, next_sample: int, first_sample: int, data: bytes) -> None:
+        """Raises OutOfRange SESSION_TOO_LONG for a chunk that ends too late.
+
+        A jump that no session makes is SampleClock's to refuse.
+        """
+        end_sample = first_sample + len(data) // BYTES_PER_SAMPLE
+        is_jump = first_sample - next_sample > MAX_GAP_S * SAMPLE_RATE_HERTZ
+        if self.left_s(end_sample) < 0 and not is_jump:
+            raise OutOfRange(
+                "SESSION_TOO_LONG",
+                f"a session has at most {self.limit_s:g} s of audio; start another one",
+                limit_s=self.limit_s,
+            )
 
 
 class Pace:

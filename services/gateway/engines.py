@@ -37,9 +37,9 @@ class Peer:
 class Engines:
     """Asks each peer for its health and model until cancelled; `statuses` answers from memory."""
 
-    def __init__(self, peers: Mapping[str, Peer]) -> None:
+    def __init__(self, peers: Mapping[str, Peer], degradation: Degradation) -> None:
         self._peers = peers
-        self._degradation = Degradation()
+        self._degradation = degradation
         self._statuses = {
             name: gateway_pb2.EngineStatus(name=name, detail="not looked at yet") for name in peers
         }

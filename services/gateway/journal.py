@@ -66,6 +66,7 @@ class Journal:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._path = path
         self._on_commit = on_commit
+        self.failure = ""  # why what was to be written last could not be; empty: it was
         self._loop = asyncio.get_running_loop()
         self._writes: queue.Queue[_Write | _Rewrite | None] = queue.Queue(_WRITE_QUEUE_LIMIT)
         self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
@@ -322,16 +323,20 @@ class Journal:
     def _commit(self, batch: list[_Write]) -> None:
         transaction = Transaction(self._connection, time.time_ns() // 1_000_000)
         outcomes: list[tuple[_Write, object]] = []
+        changes_before = self._connection.total_changes
         try:
             self._connection.execute("BEGIN IMMEDIATE")
             for write in batch:
                 outcomes.append((write, transaction.attempt(write.work)))
             self._connection.execute("COMMIT")
+            if self._connection.total_changes > changes_before:
+                self.failure = ""
         except Exception as error:  # whatever it is, the writers must hear of it
             log.exception("journal_write_failed")
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
             failure = Unavailable("JOURNAL_FAILED", f"the journal cannot be written: {error}")
+            self.failure = str(error)
             transaction.events.clear()
             outcomes = [(write, failure) for write in batch]
         self._loop.call_soon_threadsafe(self._publish, transaction.events, outcomes)

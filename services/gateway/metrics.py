@@ -52,7 +52,8 @@ LAG_SECONDS = Histogram(
 DEGRADED = Gauge(
     "glossa_degraded",
     "1 while captions go without it: speech (stt is away), final_translation (the draft model "
-    "writes finals), translation (mt is away), quality (qe is away).",
+    "writes finals), translation (mt is away), quality (qe is away), journal (it cannot be "
+    "written).",
     ["stage"],
 )
 JOURNAL_SEQUENCE = Gauge(

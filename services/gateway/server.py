@@ -14,7 +14,9 @@ from glossa.types.v1 import types_pb2
 from services.errors import Unavailable, WrongState
 from services.gateway.audio_retention import AudioRetention
 from services.gateway.audio_store import AudioStore
+from services.gateway.degradation import Degradation
 from services.gateway.disk import show_disk
+from services.gateway.durability import Durability
 from services.gateway.engines import Engines
 from services.gateway.follow import Followers
 from services.gateway.forgetting import Forgetting
@@ -101,8 +103,10 @@ class GatewayApp:
         forgetting = Forgetting(
             journal, audio_store, last_drafts.forget_session, sessions.nothing_open
         )
-        engines = Engines(models.peers)
-        status = Status(sessions, engines)
+        degradation = Degradation()
+        engines = Engines(models.peers, degradation)
+        durability = Durability(journal, settings.state_dir, degradation)
+        status = Status(sessions, engines, durability)
         retention = AudioRetention(journal, audio_store, settings.audio_retention_days)
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -110,6 +114,7 @@ class GatewayApp:
                 tasks.create_task(forgetting.run())
                 tasks.create_task(retention.run())
                 tasks.create_task(engines.run())
+                tasks.create_task(durability.run())
                 status.restore(await journal.read_screens())
                 await sessions.restored.wait()
                 tasks.create_task(pipeline.run())  # sessions count what they are owed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from dataclasses import asdict
 
 import structlog
@@ -12,7 +13,7 @@ from services.audio import BYTES_PER_SAMPLE, SAMPLE_RATE_HERTZ
 from services.errors import GlossaError, InvalidInput, OutOfRange, Unavailable
 from services.gateway import metrics
 from services.gateway.answers import Answers
-from services.gateway.audio_limits import Pace, check_length
+from services.gateway.audio_limits import Length, Pace
 from services.gateway.heard import append_gap
 from services.gateway.held import append_go_on, append_hold
 from services.gateway.intake import Intake
@@ -57,6 +58,8 @@ class Session:
             kept_limit_s=surroundings.settings.replay_audio_limit_s,
             on_safe=self._wake_speaker,
         )
+        self._length = Length(surroundings.settings.session_limit_s)
+        self._end_is_told = False  # that it comes soon
         self._pace = Pace(
             surroundings.settings.audio_burst_s, surroundings.settings.audio_speed_limit
         )
@@ -125,6 +128,7 @@ class Session:
         taken = self._intake.take(first_sample, data)
         self._pace.count(duration_s)
         self._haste.count(duration_s)
+        self._note_length()
         gap = None
         if taken.missing is not None:
             gap = gateway_pb2.AudioGap(
@@ -245,6 +249,21 @@ class Session:
             status.level_dbfs, status.peak_dbfs = loudness.level_dbfs, loudness.peak_dbfs
         return status
 
+    def warnings(self) -> list[gateway_pb2.StatusWarning]:
+        """One when the session is nearly as long as it may be."""
+        if not self._length.is_nearly_over(self.next_sample) or self._end_reason is not None:
+            return []
+        minutes = max(1, math.ceil(self._length.left_s(self.next_sample) / 60))
+        return [
+            gateway_pb2.StatusWarning(
+                reason="SESSION_ENDS_SOON",
+                message=f"{self.config.title or self.session_id} ends within {minutes} min, when "
+                f"it is {self._length.limit_s / 3600:.3g} h long: end it in a pause, and begin "
+                "another session",
+                session_id=self.session_id,
+            )
+        ]
+
     # From the journal
 
     def committed(self, event: gateway_pb2.JournalEvent) -> None:
@@ -317,12 +336,17 @@ class Session:
         speaker.check()
 
     def _check_length(self, first_sample: int, data: bytes) -> None:
-        limit_s = self._with.settings.session_limit_s
         try:
-            check_length(limit_s, self.next_sample, first_sample, data)
+            self._length.check(self.next_sample, first_sample, data)
         except OutOfRange:
             self.finish(gateway_pb2.END_REASON_TOO_LONG)
             raise
+
+    def _note_length(self) -> None:
+        if not self._end_is_told and self._length.is_nearly_over(self.next_sample):
+            self._end_is_told = True
+            left_s = round(self._length.left_s(self.next_sample))
+            log.warning("session_ends_soon", session_id=self.session_id, left_s=left_s)
 
     def _check_open(self) -> None:
         if self._end_reason is not None:

@@ -1,10 +1,11 @@
-"""How it goes, answered from memory: open sessions, the engines, what the screens show."""
+"""How it goes, answered from memory: open sessions, engines, warnings, what the screens show."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from glossa.gateway.v1 import gateway_pb2
+from services.gateway.durability import Durability
 from services.gateway.engines import Engines
 from services.gateway.sessions import Sessions
 
@@ -12,9 +13,10 @@ from services.gateway.sessions import Sessions
 class Status:
     """What GetStatus answers."""
 
-    def __init__(self, sessions: Sessions, engines: Engines) -> None:
+    def __init__(self, sessions: Sessions, engines: Engines, durability: Durability) -> None:
         self._sessions = sessions
         self._engines = engines
+        self._durability = durability
         self._screens = gateway_pb2.Screens()
 
     def restore(self, screens: gateway_pb2.Screens) -> None:
@@ -28,8 +30,13 @@ class Status:
                 self._screens = event.screens
 
     def now(self) -> gateway_pb2.GetStatusResponse:
+        sessions = self._sessions.newest_first()
         return gateway_pb2.GetStatusResponse(
-            sessions=[session.status() for session in self._sessions.newest_first()],
+            sessions=[session.status() for session in sessions],
             engines=self._engines.statuses(),
             screens=self._screens,
+            warnings=[
+                *self._durability.warnings(),
+                *(warning for session in sessions for warning in session.warnings()),
+            ],
         )

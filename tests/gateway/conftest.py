@@ -57,7 +57,7 @@ class Stack:
     """The gateway under test, its peers, and stubs to talk to it."""
 
     def __init__(self, folder: Path, *, compared: bool = False, **settings: object) -> None:
-        base = free_port_base()
+        self.base = base = free_port_base()
         self.folder = folder
         roles = ("stt", "mt", "qe", "mt_alternative") if compared else ("stt", "mt", "qe")
         self.peers = {role: Peer(role, base) for role in roles}

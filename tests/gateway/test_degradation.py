@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import sqlite3
 import urllib.request
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import grpc
 import pytest
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
+from bench.chaos.faults.disks import fill_up
+from bench.chaos.rigs import can_mount, small_disk
 from glossa.gateway.v1 import gateway_pb2
+from tests.cli.test_status import describe_stack, told
 from tests.gateway.conftest import Stack, Talk
-from tests.gateway.peers import REFUSED_SENTENCE, sermon
-from tests.gateway.test_sessions import StartStack
-from tests.gateway.test_status import of_engine, until
+from tests.gateway.peers import REFUSED_SENTENCE, sentence, sermon
+from tests.gateway.test_sessions import StartStack, of_kind
+from tests.gateway.test_status import of_engine, status, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -88,6 +95,57 @@ async def test_a_final_model_that_rests_is_a_stage_of_its_own_and_serves(
         await until_degraded(stack, "final_translation", 0)
     finally:
         await server.stop(0)
+
+
+async def test_a_journal_that_cannot_be_written_is_shown_until_it_can_again(
+    own_stack: StartStack,
+) -> None:
+    stack = await own_stack()
+    talk = await Talk.begun(stack)
+    with closing(sqlite3.connect(stack.folder / "journal.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")  # for longer than the gateway waits for its turn
+        await talk.say(sermon([1]))
+        await until_degraded(stack, "journal", 1)
+        (warning,) = (await status(stack)).warnings
+        assert (warning.reason, warning.session_id) == ("JOURNAL_FAILED", "")
+        assert "database is locked" in warning.message
+        found = await told(describe_stack(stack.folder, stack.base))
+        assert warning.message in found["troubles"]
+        other.execute("ROLLBACK")
+    await until_degraded(stack, "journal", 0)
+    assert list((await status(stack)).warnings) == []
+    assert [final.stable_text for final in of_kind(await talk.end(), "transcript")] == [sentence(1)]
+
+
+@pytest.mark.skipif(not can_mount(), reason="a small disk needs root (mount)")
+async def test_a_full_disk_is_told_and_found_free_again_though_nobody_speaks(
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "disk"
+    async with contextlib.AsyncExitStack() as rig:
+        rig.enter_context(small_disk(folder))
+        stack = Stack(tmp_path, state_dir=folder)
+        rig.push_async_callback(stack.stop)
+        await stack.start()
+        talk = await Talk.begun(stack)
+        await asyncio.to_thread(fill_up, folder / "ballast")
+        await talk.say(sermon([1]))
+        await until_degraded(stack, "journal", 1)
+        (warning,) = (await status(stack)).warnings
+        assert "disk is full" in warning.message
+        assert str(folder) in warning.message
+        talk.call.cancel()
+        (folder / "ballast").unlink()
+        await until_degraded(stack, "journal", 0)
+        assert list((await status(stack)).warnings) == []
+        lines = logged(stack, "degraded", "recovered")
+        assert [line["event"] for line in lines if line["stage"] == "journal"] == [
+            "degraded",
+            "recovered",
+        ]
+        await talk.resume()
+        ends = of_kind(await talk.end(), "transcript")
+        assert [final.stable_text for final in ends] == [sentence(1)]
 
 
 async def test_each_segment_has_one_line_when_it_is_through(own_stack: StartStack) -> None:

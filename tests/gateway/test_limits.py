@@ -19,8 +19,9 @@ from services.serving import MAX_MESSAGE_BYTES
 from tests.gateway.conftest import Stack, Talk, audio, drained, open_stream
 from tests.gateway.peers import sentence, sermon
 from tests.gateway.test_bad_input import config, refusal
+from tests.gateway.test_degradation import logged
 from tests.gateway.test_sessions import StartStack, of_kind, said
-from tests.gateway.test_status import of_session
+from tests.gateway.test_status import of_session, status
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -48,6 +49,25 @@ async def test_a_session_is_as_long_as_it_may_be_and_ends_at_the_next_sample(
     assert said(events) == [sentence(1)]
     await other.say(sermon([2]))
     assert said(await other.end()) == [sentence(2)]
+
+
+async def test_operators_are_told_before_a_session_is_as_long_as_it_may_be(
+    own_stack: StartStack,
+) -> None:
+    stack = await own_stack(session_limit_s=48)  # as 15 min of 12 h is its last second
+    talk, other = await Talk.begun(stack, title="Vigil"), await Talk.begun(stack)
+    await talk.say(silent(46.9))
+    assert list((await status(stack)).warnings) == []
+    await talk.say(silent(0.1))
+    (warning,) = (await status(stack)).warnings
+    assert (warning.reason, warning.session_id) == ("SESSION_ENDS_SOON", talk.session_id)
+    assert warning.message.startswith("Vigil ends within 1 min")
+    await talk.say(silent(0.5))
+    (line,) = logged(stack, "session_ends_soon")
+    assert (line["session_id"], line["left_s"]) == (talk.session_id, 1)
+    await talk.end()
+    assert list((await status(stack)).warnings) == []
+    await other.end()
 
 
 async def test_audio_beyond_the_burst_is_held_back_and_another_speaker_is_not(

@@ -36,7 +36,13 @@ class DeskStack:
     """Sentence N is translated in 10 * N ms, by the second runtime in 30 * N ms."""
 
     def __init__(
-        self, folder: Path, *, stt: Stt | None = None, mt: Mt | None = None, **captions: object
+        self,
+        folder: Path,
+        *,
+        stt: Stt | None = None,
+        mt: Mt | None = None,
+        session_limit_s: float = 43_200,
+        **captions: object,
     ) -> None:
         """`stt`, `mt` instead of what follows the rule; `captions` are settings of that one."""
         self._base = base = free_port_base()
@@ -48,6 +54,7 @@ class DeskStack:
             base,
             folder,
             state_dir=folder / "gateway",
+            session_limit_s=session_limit_s,
             **{f"{role}_address": f"127.0.0.1:{port(role, base)}" for role in ROLES},
         )
         self.captions = ServiceProcess(

@@ -213,3 +213,18 @@ async def test_everything_is_reached_with_the_keyboard(
 
 
 _FOCUSED = "document.activeElement.innerText || document.activeElement.id"
+
+
+async def test_a_session_that_soon_is_too_long_is_told_at_the_top(
+    start_desk: StartDesk, new_desk: NewDesk
+) -> None:
+    stack = await start_desk(session_limit_s=0.71)  # a sentence is 0.7 s long
+    speaker = await Speaker(stack).open(title="Vigil")
+    desk = await new_desk(stack)
+    trouble = desk.page.locator("#trouble")
+    await expect(trouble).to_be_hidden()
+    await speaker.say(1)
+    await expect(trouble).to_have_text(
+        re.compile("^Vigil ends within 1 min, when it is .* h long: ")
+    )
+    await expect(trouble).to_be_in_viewport()

@@ -7,32 +7,28 @@ import contextlib
 import time
 from pathlib import Path
 
-from bench.chaos.operator import QUEUE, is_healthy
+from bench.chaos.operator import QUEUE, is_healthy, warnings
 from bench.chaos.stage import Scene
 
 BACK_WITHIN_S = 5.0
 NOTICED_WITHIN_S = 5.0
 _FULL_S = 5.0
 _PIECE_BYTES = 64 * 1024
-_JOURNAL_COMPLAINT = "journal_write_failed"
 
 
 async def journal_full(scene: Scene) -> None:
     """The journal cannot be written: captions wait, audio is kept, and all of it comes later."""
     stage = scene.stage
-    plan = stage.supervisor.plan
-    log = plan.state_dir / "logs" / "gateway.log"
-    complaints = await asyncio.to_thread(_count, log, _JOURNAL_COMPLAINT)
 
     async def is_told() -> bool:
-        return await asyncio.to_thread(_count, log, _JOURNAL_COMPLAINT) > complaints
+        return "JOURNAL_FAILED" in await warnings(stage)
 
-    ballast = plan.state_dir / "gateway" / "ballast"
+    ballast = stage.supervisor.plan.state_dir / "gateway" / "ballast"
     scene.times += 1
-    await asyncio.to_thread(_fill, ballast)
+    await asyncio.to_thread(fill_up, ballast)
     try:
         # Not before something is to be written, which is a sentence later.
-        await scene.notice(is_told, "the full disk of the journal, in the log,", 2 * _FULL_S)
+        await scene.notice(is_told, "the full disk of the journal", 2 * _FULL_S)
         await scene.speak_on(_FULL_S, _FULL_S)
     finally:
         ballast.unlink()
@@ -50,7 +46,7 @@ async def redis_full(scene: Scene) -> None:
         return not await is_healthy(stage, "collector", QUEUE)
 
     scene.times += 1
-    await asyncio.to_thread(_fill, ballast)
+    await asyncio.to_thread(fill_up, ballast)
     try:
         await scene.notice(is_told, "the full disk of Redis", 3 * NOTICED_WITHIN_S)
     finally:
@@ -60,13 +56,9 @@ async def redis_full(scene: Scene) -> None:
     )
 
 
-def _fill(path: Path) -> None:
+def fill_up(path: Path) -> None:
     """Writes until there is no room."""
     piece = bytes(_PIECE_BYTES)
     with path.open("wb", buffering=0) as file, contextlib.suppress(OSError):
         while True:
             file.write(piece)
-
-
-def _count(log: Path, word: str) -> int:
-    return log.read_text(encoding="utf-8", errors="replace").count(word)

@@ -517,14 +517,26 @@ class GetStatusRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class GetStatusResponse(_message.Message):
-    __slots__ = ("sessions", "engines", "screens")
+    __slots__ = ("sessions", "engines", "screens", "warnings")
     SESSIONS_FIELD_NUMBER: _ClassVar[int]
     ENGINES_FIELD_NUMBER: _ClassVar[int]
     SCREENS_FIELD_NUMBER: _ClassVar[int]
+    WARNINGS_FIELD_NUMBER: _ClassVar[int]
     sessions: _containers.RepeatedCompositeFieldContainer[SessionStatus]
     engines: _containers.RepeatedCompositeFieldContainer[EngineStatus]
     screens: Screens
-    def __init__(self, sessions: _Optional[_Iterable[_Union[SessionStatus, _Mapping]]] = ..., engines: _Optional[_Iterable[_Union[EngineStatus, _Mapping]]] = ..., screens: _Optional[_Union[Screens, _Mapping]] = ...) -> None: ...
+    warnings: _containers.RepeatedCompositeFieldContainer[StatusWarning]
+    def __init__(self, sessions: _Optional[_Iterable[_Union[SessionStatus, _Mapping]]] = ..., engines: _Optional[_Iterable[_Union[EngineStatus, _Mapping]]] = ..., screens: _Optional[_Union[Screens, _Mapping]] = ..., warnings: _Optional[_Iterable[_Union[StatusWarning, _Mapping]]] = ...) -> None: ...
+
+class StatusWarning(_message.Message):
+    __slots__ = ("reason", "message", "session_id")
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    SESSION_ID_FIELD_NUMBER: _ClassVar[int]
+    reason: str
+    message: str
+    session_id: str
+    def __init__(self, reason: _Optional[str] = ..., message: _Optional[str] = ..., session_id: _Optional[str] = ...) -> None: ...
 
 class SessionStatus(_message.Message):
     __slots__ = ("session_id", "title", "source_language", "target_languages", "start_time", "has_speaker", "is_held", "level_dbfs", "peak_dbfs", "unsettled_ms", "final_count", "owed_translation_count", "lags")

@@ -28,7 +28,7 @@ const view = { engines: byId("engines"), lags: byId("lags"), trouble: byId("trou
 /** status: GetStatusResponse; session: its SessionStatus, or null. */
 export function showHealth(status, session) {
   view.engines.replaceChildren(...(status.engines ?? []).map(engineLine));
-  showTrouble(status.engines ?? []);
+  showTrouble(status.engines ?? [], status.warnings ?? []);
   view.lags.replaceChildren(...lagRows(session?.lags ?? []));
   const viewers = Object.entries(status.viewers ?? {}).filter(([, count]) => Number(count) > 0);
   view.viewers.textContent =
@@ -36,9 +36,10 @@ export function showHealth(status, session) {
 }
 
 // At the top of the page, where it is seen without scrolling.
-function showTrouble(engines) {
+function showTrouble(engines, warnings) {
   const words = engines.filter((each) => TROUBLE.has(stateOf(each)[0])).map((each) => `${titleOf(each)} ${stateOf(each)[2]}`);
-  const text = words.join(", ");
+  const sentences = [words.join(", "), ...warnings.map(({ message }) => message[0].toUpperCase() + message.slice(1))];
+  const text = sentences.filter(Boolean).join(". ");
   if (view.trouble.textContent !== text) view.trouble.textContent = text;
   view.trouble.hidden = text === "";
 }

@@ -80,23 +80,45 @@ def run(*arguments: str) -> Done:
 class ComposedStack:
     """A stack of its own: other volumes, image names and addresses than those of a real one.
 
-    Of its ports only the pages' is published, on a port of this stack's own; containers are reached
-    at their own addresses.
+    Of its ports those of captions alone are published, on ports of this stack's own; containers are
+    reached at their own addresses.
+
+    Args:
+        files: of the repository; those that come later change what the first say.
+        images_of: the stack whose images are taken, and stay when this one goes; None: its own.
+        variables: what its compose files are given in every call.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        files: Files = BASE,
+        images_of: ComposedStack | None = None,
+        **variables: str,
+    ) -> None:
         self.project = f"glossa-test-{secrets.token_hex(4)}"
+        self._variables = variables
         override = folder / "override.yml"
-        published = f"127.0.0.1:{port('captions_web', free_port_base())}"
-        self.web = f"http://{published}"
+        base = free_port_base()
+        self.captions = f"127.0.0.1:{port('captions', base)}"
+        self.web = f"http://127.0.0.1:{port('captions_web', base)}"
         ports = dict.fromkeys(sorted({*SERVICES, "redis", "client"}), "!reset []")
-        ports["captions"] = f"!override ['{published}:{port('captions_web')}']"
+        published = [
+            f"127.0.0.1:{port(it, base)}:{port(it)}" for it in ("captions", "captions_web")
+        ]
+        ports["captions"] = f"!override {published}"
         own = "".join(
-            f"  {name}: {{image: !reset null, ports: {its_ports}}}\n"
+            f"  {name}: {{image: {images_of.image(name) if images_of else '!reset null'}, "
+            f"ports: {its_ports}}}\n"
             for name, its_ports in ports.items()
         )
         override.write_text(f"name: {self.project}\nservices:\n{own}")
-        self._files: Files = (*BASE, override)
+        self._files: Files = (*files, override)
+
+    def image(self, service: str) -> str:
+        """What compose calls the image that it builds for a service."""
+        return f"{self.project}-{service}"
 
     def up(self, build: str = "--no-build") -> None:
         done = self.compose("up", build, "-d", "--wait", "--wait-timeout", "180")
@@ -107,7 +129,7 @@ class ComposedStack:
         assert done.returncode == 0, done.stderr
 
     def compose(self, *arguments: str, **variables: str) -> Done:
-        return compose(*arguments, files=self._files, **variables)
+        return compose(*arguments, files=self._files, **{**self._variables, **variables})
 
     def said(self, service: str, *command: str) -> str:
         """What a command in a service's container writes to stdout; it must end well."""
@@ -123,10 +145,14 @@ class ComposedStack:
             (found,) = engine.containers.list(all=True, filters=wanted)
         return found
 
+    def host(self, service: str) -> str:
+        """The address of a service's container."""
+        (network,) = self.container(service).attrs["NetworkSettings"]["Networks"].values()
+        return str(network["IPAddress"])
+
     def address(self, service: str, port_name: str = "") -> str:
         """host:port of a service's gRPC, or of another of its ports."""
-        (network,) = self.container(service).attrs["NetworkSettings"]["Networks"].values()
-        return f"{network['IPAddress']}:{port(port_name or service)}"
+        return f"{self.host(service)}:{port(port_name or service)}"
 
     def fetch(self, service: str, path: str) -> tuple[int, bytes]:
         """Status and body of what a service's pages answer. Raises OSError."""
@@ -144,9 +170,8 @@ class ComposedStack:
 
     def redis(self, user: str | None, password: str | None) -> redis.Redis:
         """A connection to Redis, as a container beside it has one; to be closed."""
-        host, _, _ = self.address("redis").partition(":")
         return redis.Redis(
-            host=host,
+            host=self.host("redis"),
             username=user,
             password=password,
             decode_responses=True,

@@ -79,8 +79,14 @@ def test_certificates_reach_every_service_and_the_command_line(
     services: dict[str, Any], tmp_path: Path
 ) -> None:
     given = everything(GLOSSA_CERTIFICATES_DIR=str(tmp_path))
-    for name in {*SERVICES, "mt-alternative", "training", "client"}:
+    for name in {*SERVICES, "mt-alternative", "training", "client", "prometheus"}:
         mounted = {each["target"]: each for each in given[name]["volumes"]}["/certificates"]
         assert (mounted["source"], mounted["read_only"]) == (str(tmp_path), True)
+        if name == "prometheus":
+            assert (
+                "--config.file=/etc/prometheus/prometheus-encrypted.yml" in given[name]["command"]
+            )
+            assert "--config.file=/etc/prometheus/prometheus.yml" in services[name]["command"]
+            continue
         assert given[name]["environment"]["GLOSSA_CERTIFICATES_DIR"] == "/certificates"
         assert services[name]["environment"]["GLOSSA_CERTIFICATES_DIR"] == ""

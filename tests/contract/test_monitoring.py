@@ -28,9 +28,12 @@ def promtool(*arguments: str | Path) -> str:
     return done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("name", ["prometheus.yml", "prometheus-local.yml"])
+@pytest.mark.parametrize(
+    "name", ["prometheus.yml", "prometheus-encrypted.yml", "prometheus-local.yml"]
+)
 def test_prometheus_takes_its_configuration_with_every_service_in_it(name: str) -> None:
-    promtool("check", "config", PROMETHEUS / name)
+    # Files of certificates are those of a container, and not here.
+    promtool("check", "config", "--syntax-only", PROMETHEUS / name)
     (job,) = read_yaml(PROMETHEUS / name)["scrape_configs"]
     targets = {
         each["labels"]["service"]: each["targets"][0].rpartition(":")
@@ -38,8 +41,16 @@ def test_prometheus_takes_its_configuration_with_every_service_in_it(name: str) 
     }
     assert sorted(targets) == sorted(SERVICES)
     for service, (host, _, number) in targets.items():
-        assert host == (service if name == "prometheus.yml" else "127.0.0.1")
+        assert host == ("127.0.0.1" if name == "prometheus-local.yml" else service)
         assert int(number) == PORT_BASE + PORT_OFFSETS[f"{service}_http"]
+
+
+def test_with_certificates_the_same_is_asked_over_tls() -> None:
+    encrypted = read_yaml(PROMETHEUS / "prometheus-encrypted.yml")
+    (job,) = encrypted["scrape_configs"]
+    assert job.pop("scheme") == "https"
+    assert job.pop("tls_config") == {"ca_file": "/certificates/ca.pem"}
+    assert encrypted == read_yaml(PROMETHEUS / "prometheus.yml")
 
 
 def test_each_alert_fires_on_what_it_is_for_and_is_silent_else() -> None:

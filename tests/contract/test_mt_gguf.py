@@ -354,6 +354,19 @@ def test_a_file_of_another_kind_is_a_clear_line(library: str, tmp_path: Path) ->
         gguf.load_with(library, options(path))
 
 
+@pytest.mark.parametrize("offset", [0, 7, 2**40, 2**64 - 32])
+def test_a_tensor_that_overlaps_another_or_lies_outside_is_refused(
+    library: str, tmp_path: Path, offset: int
+) -> None:
+    data = gemma_gguf().read_bytes()
+    at = data.index(b"blk.1.attn_q.weight") + len("blk.1.attn_q.weight")
+    at += 4 + 2 * 8 + 4  # how many dimensions, two of them, the type
+    path = tmp_path / "other.gguf"
+    path.write_bytes(data[:at] + offset.to_bytes(8, "little") + data[at + 8 :])
+    with pytest.raises(EngineFailed, match=r"other\.gguf"):
+        gguf.load_with(library, options(path))
+
+
 def test_cuda_is_never_silently_replaced(library: str) -> None:
     with pytest.raises(EngineFailed, match="cuda"):
         gguf.load_with(library, options(gemma_gguf(), device="cuda"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import mmap
 import struct
 from dataclasses import dataclass
@@ -27,9 +28,24 @@ _NUMBERS = {
     12: "d",
 }
 _STRING, _ARRAY = 8, 9
-_TEXTS = ("general.architecture", "general.name", "tokenizer.chat_template")
+_VOCABULARY = "tokenizer.ggml.model"
+_TEXTS = ("general.architecture", "general.name", "tokenizer.chat_template", _VOCABULARY)
 _TOKENS = "tokenizer.ggml.tokens"
+# Far more than any model has, so that a large file of nothing else costs neither hours nor memory.
+_KEY_BYTES, _TEXT_BYTES, _TEXT_COUNT = 65_535, 1024 * 1024, 10_000_000
+# By the end of a key: what else llama.cpp ends the whole process for (GGML_ASSERT), as found by
+# giving it such files. The limits of layers and experts are its LLAMA_MAX_LAYERS and _EXPERTS.
+_RANGES = {
+    "general.alignment": range(32, 2**20, 32),
+    ".block_count": range(1, 513),
+    ".context_length": range(1, 2**31),
+    ".expert_count": range(513),
+    ".expert_used_count": range(513),
+    ".rope.dimension_count": range(0, 2**16, 2),
+}
+_WORDPIECE = "bert"  # of models that read and never write
 _MARKERS = {marker.encode(): marker for marker in MARKERS}
+_MARKER_BYTES = max(map(len, _MARKERS))
 
 
 @dataclass(frozen=True)
@@ -74,25 +90,29 @@ class _Reader:
                 engine="gguf",
             )
         self._at = 4
-        version = self._number("I")
+        version = self._kind()
         if version not in _VERSIONS:
             raise EngineFailed(
                 f"{self._path} is GGUF of version {version}; get one of version 3", engine="gguf"
             )
-        self._number("Q")  # how many tensors
+        self._count()  # how many tensors
         # Whatever counts and lengths are written there, no more is read than the file holds, and
         # no more kept than these.
         texts: dict[str, str] = {}
         markers: frozenset[str] = frozenset()
-        for _ in range(self._number("Q")):
-            key = self._string()
-            kind = self._number("I")
+        for _ in range(self._text_count()):
+            key = self._string(_KEY_BYTES)
+            kind = self._kind()
             if kind == _STRING and key in _TEXTS:
-                texts[key] = self._string()
+                texts[key] = self._string(_TEXT_BYTES)
             elif kind == _ARRAY and key == _TOKENS:
                 markers = self._markers()
+            elif kind in _NUMBERS:
+                self._check(key, self._number(_NUMBERS[kind]))
             else:
                 self._step_over(kind)
+        if texts.get(_VOCABULARY) == _WORDPIECE:
+            raise self._impossible(_VOCABULARY, _WORDPIECE)
         return GgufHeader(
             texts.get("general.architecture", ""),
             texts.get("general.name", ""),
@@ -101,37 +121,68 @@ class _Reader:
         )
 
     def _markers(self) -> frozenset[str]:
-        if self._number("I") != _STRING:
+        if self._kind() != _STRING:
             raise ValueError("the vocabulary is none of texts")
-        tokens = (self._bytes() for _ in range(self._number("Q")))
-        return frozenset(_MARKERS[token] for token in tokens if token in _MARKERS)
+        found = set()
+        for _ in range(self._text_count()):
+            text = self._text()
+            if text.stop - text.start <= _MARKER_BYTES and (token := self._data[text]) in _MARKERS:
+                found.add(_MARKERS[token])
+        return frozenset(found)
 
     def _step_over(self, kind: int) -> None:
         if kind == _STRING:
-            self._skip(self._number("Q"))
-        elif kind == _ARRAY:
-            item_kind, count = self._number("I"), self._number("Q")
-            if item_kind == _STRING:
-                for _ in range(count):
-                    self._skip(self._number("Q"))
-            else:  # llama.cpp knows no arrays of arrays either
-                self._skip(struct.calcsize(_NUMBERS[item_kind]) * count)
-        else:
-            self._skip(struct.calcsize(_NUMBERS[kind]))
+            self._text()
+        elif kind != _ARRAY:
+            raise ValueError(f"unknown type {kind}")
+        elif (item_kind := self._kind()) == _STRING:
+            for _ in range(self._text_count()):
+                self._text()
+        else:  # llama.cpp knows no arrays of arrays either
+            self._skip(struct.calcsize(_NUMBERS[item_kind]) * self._count())
 
-    def _number(self, code: str) -> int:
+    def _check(self, key: str, number: float) -> None:
+        allowed = next((each for end, each in _RANGES.items() if key.endswith(end)), None)
+        is_below = key.endswith("epsilon") and number < 0
+        if math.isnan(number) or is_below or (allowed is not None and number not in allowed):
+            raise self._impossible(key, number)
+
+    def _impossible(self, key: str, value: object) -> EngineFailed:
+        return EngineFailed(
+            f"{self._path} says {key} = {value}, which no model that translates has: get another "
+            "file",
+            engine="gguf",
+        )
+
+    def _count(self) -> int:
+        return int(self._number("Q"))
+
+    def _kind(self) -> int:
+        return int(self._number("I"))
+
+    def _number(self, code: str) -> float:
         (number,) = struct.unpack_from("<" + code, self._data, self._at)
         self._at += struct.calcsize("<" + code)
-        return int(number)
+        return number if code in "fd" else int(number)
 
-    def _string(self) -> str:
-        return self._bytes().decode("utf-8", errors="replace")
+    def _text_count(self) -> int:
+        count = self._count()
+        if count > _TEXT_COUNT:
+            raise ValueError(f"{count} texts")
+        return count
 
-    def _bytes(self) -> bytes:
-        length = self._number("Q")
+    def _string(self, limit_bytes: int) -> str:
+        text = self._text()
+        if text.stop - text.start > limit_bytes:
+            raise ValueError("a text is longer than any model's")
+        return self._data[text].decode("utf-8", errors="replace")
+
+    def _text(self) -> slice:
+        """Where the next one lies."""
+        length = self._count()
         start = self._at
         self._skip(length)
-        return self._data[start : self._at]
+        return slice(start, self._at)
 
     def _skip(self, count: int) -> None:
         self._at += count

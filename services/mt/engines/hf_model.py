@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from services.errors import EngineFailed
+from services.errors import EngineFailed, Unavailable
 from services.model_files import checked, find_model
+from services.model_manifest import is_inside
 from services.mt import prompt as prompts
 from services.mt.engine import Job
 from services.mt.engines.answer import fitted
@@ -25,7 +26,7 @@ def find_folder(model: str, models_dir: Path) -> Path:
 
     Raises:
         Unavailable: MODEL_MISSING, naming the first file that is not there; MODEL_ALTERED,
-            MODEL_UNSAFE.
+            MODEL_UNSAFE, also where a file is named that lies elsewhere.
         EngineFailed: its list of files cannot be read.
     """
     folder = find_model(model, models_dir, needs=_FILES)
@@ -33,10 +34,18 @@ def find_folder(model: str, models_dir: Path) -> Path:
     if index.exists():
         try:
             shards = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
-        except (ValueError, KeyError, AttributeError) as error:
+            leading_out = [name for name in shards if not is_inside(name)]
+        except (ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
             raise EngineFailed(
                 f"{index} is damaged ({error}): ./glossa models verify", model=model
             ) from error
+        if leading_out:
+            raise Unavailable(
+                "MODEL_UNSAFE",
+                f"the model {folder} is not loaded: {_INDEX} names {leading_out[0]!r}, which lies "
+                "outside of its folder; get the model anew with ./glossa models pull",
+                model=model,
+            )
         find_model(str(folder), models_dir, needs=sorted(shards))
     return checked(folder)
 

@@ -53,7 +53,9 @@ def load(options: EngineOptions) -> MlxEngine:
         draft_folder = find_folder(options.speculative_model, options.models_dir)
     with as_engine_failed(NAME, f"load the model in {folder}"), mx.stream(device):
         model, config = load_model(folder)
-        tokenizer = load_tokenizer(folder, eos_token_ids=config.get("eos_token_id"))
+        tokenizer = load_tokenizer(
+            folder, {"trust_remote_code": False}, eos_token_ids=config.get("eos_token_id")
+        )
         draft_model = load_model(draft_folder)[0] if draft_folder is not None else None
     prompts = PromptTokenizer(
         tokenizer,

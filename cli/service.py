@@ -34,10 +34,11 @@ def install(profile: str, is_lan: bool, user: str, trains: bool, only_prints: bo
     """Install it, or bring what is installed up to date, and start it.
 
     \b
-    An upgrade:     git pull && sudo ./glossa service install --profile cpu
-    And back:       git checkout v0.1.0 && sudo ./glossa service install --profile cpu
+    An upgrade:     git pull && sudo ./glossa service install --profile cpu --lan
+    And back:       git checkout v0.1.0 && sudo ./glossa service install --profile cpu --lan
 
-    Settings beside the profile's go into /etc/glossa.env, a NAME=value a line.
+    Settings beside the profile's go into /etc/glossa.env, a NAME=value a line; what they want is
+    installed here, so run this again after a change. So with other options: the last ones count.
     """
     from cli.stack import REPOSITORY, read_profile
     from cli.systemd import unit

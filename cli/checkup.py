@@ -43,11 +43,24 @@ async def examine(profile: str | None) -> tuple[list[Finding], str]:
         findings.append(_ports())
     else:
         findings.append(Finding(f"a stack runs in {description['state_dir']}", good=True))
-        for name in (name for name in description["services"] if name != "redis"):
-            findings.append(await _service(name, description))
-        findings += await _estimators(description)
-        findings.append(await _queues(description))
+        findings += await _running(description)
     return findings, _next_step(findings, profile, description)
+
+
+async def _running(description: dict[str, Any]) -> list[Finding]:
+    """How the services of a stack are; one line where none could be asked."""
+    ours = os.environ.get("GLOSSA_CERTIFICATES_DIR")
+    theirs = description.get("certificates_dir", ours)
+    if theirs and not ours:
+        advice = f"GLOSSA_CERTIFICATES_DIR={theirs} ./glossa doctor"
+        return [Finding("it runs with certificates, and here none are named", False, advice)]
+    if ours and not theirs:
+        advice = "unset GLOSSA_CERTIFICATES_DIR, or start it again with them"
+        return [Finding("it runs without certificates, and here some are named", False, advice)]
+    findings = [
+        await _service(name, description) for name in description["services"] if name != "redis"
+    ]
+    return [*findings, *await _estimators(description), await _queues(description)]
 
 
 def _next_step(findings: list[Finding], profile: str, description: dict[str, Any] | None) -> str:

@@ -112,8 +112,8 @@ class StackPlan:
     def _shared_environment(self) -> dict[str, str]:
         variables = dict(self.environment)
         models_dir = str(models_dir_of(variables))
-        if certificates_dir := variables.get("GLOSSA_CERTIFICATES_DIR"):
-            variables["GLOSSA_CERTIFICATES_DIR"] = str(Path(certificates_dir).resolve())
+        if self.certificates_dir is not None:
+            variables["GLOSSA_CERTIFICATES_DIR"] = str(self.certificates_dir)
         variables.setdefault("GLOSSA_STT_MODELS_DIR", models_dir)
         variables.setdefault("GLOSSA_MT_MODELS_DIR", models_dir)
         variables.setdefault("GLOSSA_QE_MODELS_DIR", models_dir)
@@ -164,6 +164,24 @@ class StackPlan:
             *("--port", self.address("redis").rpartition(":")[2]),
             *("--bind", "127.0.0.1"),
         ]
+
+    @property
+    def certificates_dir(self) -> Path | None:
+        """Whole path of the folder that all of its processes share; None: they have none."""
+        named = self.environment.get("GLOSSA_CERTIFICATES_DIR")
+        return Path(named).resolve() if named else None
+
+    def check_certificates(self) -> None:
+        """Raises InvalidInput CERTIFICATE_MISSING, BAD_CERTIFICATE for the first of no use."""
+        from services.certificates import CLIENT, read_certificates
+
+        folders = {CLIENT: self.certificates_dir}
+        for name in SERVICES:
+            own = self.environment.get(f"GLOSSA_{name.upper()}_CERTIFICATES_DIR")
+            folders[name] = Path(own) if own else self.certificates_dir
+        for name, folder in folders.items():
+            if folder is not None:
+                read_certificates(folder, name)
 
     def check_tools(self) -> None:
         """Raises Unavailable TOOL_MISSING for the first program that is not installed."""

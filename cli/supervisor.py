@@ -70,9 +70,10 @@ class Supervisor:
             Unavailable: TOOL_MISSING, NOT_READY (a line for each reason was reported), PORT_TAKEN
                 or START_FAILED.
             WrongState: ALREADY_RUNNING.
-            InvalidInput: as with_service_token.
+            InvalidInput: CERTIFICATE_MISSING, BAD_CERTIFICATE, and as with_service_token.
         """
         self.plan.check_tools()
+        self.plan.check_certificates()
         await self._check_engines()
         with sole_use(self.plan.state_dir):
             self.plan.check_ports()
@@ -251,6 +252,7 @@ class Supervisor:
                 "phase": self._phase,
                 "profile": plan.profile,
                 "state_dir": str(plan.state_dir),
+                "certificates_dir": str(plan.certificates_dir or ""),
                 "port_base": plan.port_base,
                 "page_url": plan.page_url,
                 "review_url": plan.review_url,

@@ -196,9 +196,9 @@ async def test_certificates_that_are_not_there_are_told_once_and_without_a_trace
     nothing.mkdir()
     up.start(GLOSSA_CERTIFICATES_DIR=str(nothing))
     assert await up.exit_status() == 2
-    assert up.output().count("CERTIFICATE_MISSING") == 1
-    assert "Traceback" not in up.output()
-    assert "./glossa certs makes" in up.output().splitlines()[-1]
+    (line,) = up.output().splitlines()
+    assert "./glossa certs makes" in line
+    assert "CERTIFICATE_MISSING" in line
 
 
 async def test_a_missing_tool_is_one_line(up: Up) -> None:

@@ -25,6 +25,7 @@ from glossa.types.v1 import models_pb2, models_pb2_grpc
 from services.audio import SAMPLE_RATE_HERTZ
 from services.certificates import CLIENT, chain_file, client_context, key_file
 from services.channels import Identity, current_identity, identify
+from tests.cli.verb import run_verb
 from tests.conftest import MakeCertificates
 from tests.e2e.stack import Display, UpStack, speak, texts
 from tests.processes import REPOSITORY
@@ -165,6 +166,19 @@ async def test_only_the_gateway_and_the_command_line_call_stt_mt_and_qe(
             assert await _health(channel) is grpc.StatusCode.OK
     refused = dict.fromkeys(("captions", "collector", "stt"), grpc.StatusCode.PERMISSION_DENIED)
     assert codes == {**refused, "gateway": grpc.StatusCode.OK, CLIENT: grpc.StatusCode.OK}
+
+
+async def test_doctor_asks_nobody_where_no_certificates_are_named_and_says_so_once(
+    stack: UpStack, certificates_dir: Path
+) -> None:
+    state = {"GLOSSA_STATE_DIR": stack.description()["state_dir"]}
+    named = {"GLOSSA_CERTIFICATES_DIR": str(certificates_dir)}
+    without = (await asyncio.to_thread(run_verb, "doctor", **state)).stdout
+    advice = f"GLOSSA_CERTIFICATES_DIR={certificates_dir} ./glossa doctor"
+    assert f"FIX  it runs with certificates, and here none are named: {advice}\n" in without
+    assert "silent" not in without
+    with_them = (await asyncio.to_thread(run_verb, "doctor", **state, **named)).stdout
+    assert all(f"ok   {name} is serving\n" in with_them for name in SERVICES)
 
 
 async def test_pages_and_operators_ports_come_over_https(

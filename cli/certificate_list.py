@@ -9,6 +9,7 @@ from pathlib import Path
 from cryptography import x509
 
 from cli.certificate_authority import NAMES, hosts
+from cli.counted import counted
 from cli.finding import Finding
 from services.certificates import CA_FILE, chain_file, key_file, read_certificates
 from services.errors import GlossaError
@@ -52,7 +53,7 @@ def finding(directory: Path) -> Finding:
     if broken := next((entry for entry in entries if entry.problem), None):
         return Finding(f"the certificate of {broken.name}: {broken.problem}", False, renewing)
     first = min(entries, key=lambda entry: entry.days_left)
-    subject = f"certificates in {directory}, the first ends in {first.days_left} days"
+    subject = f"certificates in {directory}, the first ends in {counted(first.days_left, 'day')}"
     return Finding(subject, good=True, advice="" if first.is_good else renewing)
 
 

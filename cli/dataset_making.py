@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cli.collector_client import Collector, collector_address, run
+from cli.counted import counted
 from cli.datasets_folder import datasets_dir
 from cli.session_audio import gateway_audio
 from cli.stack import address_of
@@ -112,8 +113,8 @@ async def _read_collector(address: str) -> tuple[collector_pb2.StatsResponse, Ca
             candidates.add(_candidate(message))
             count += 1
             if count % _PROGRESS_PAIRS == 0:
-                click.echo(f"{count} pairs read", err=True)
-    click.echo(f"{count} pairs read", err=True)
+                click.echo(f"{counted(count, 'pair')} read", err=True)
+    click.echo(f"{counted(count, 'pair')} read", err=True)
     return stats, candidates
 
 

@@ -21,6 +21,7 @@ from cli.client import (
     SpeakerEvent,
     Waiting,
 )
+from cli.counted import counted
 from cli.gain import AutoGain
 from cli.media import AudioFile, level_dbfs
 from cli.microphone import Microphone
@@ -81,7 +82,7 @@ async def feed(given: Input, address: str, request: SessionRequest, speed: float
         closed = await client.stream(meter.listen(_until(stopping, chunks)))
     said(
         f"session {closed.session_id} is over: {client.sent_s:.1f} s sent, "
-        f"{closed.final_count} finals in the journal"
+        f"{counted(closed.final_count, 'final')} in the journal"
     )
     return 0
 

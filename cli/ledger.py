@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import grpc
 
+from cli.counted import counted
 from glossa.collector.v1 import collector_pb2, collector_pb2_grpc
 from glossa.gateway.v1 import gateway_pb2, gateway_pb2_grpc
 
@@ -127,7 +128,9 @@ def missing(
     shown_sources = {segment for segment, language in shown if language not in targets}
     expect("finals in the journal", len(segments), announced_finals)
     if segments and max(segments) != len(segments):
-        lines.append(f"segment numbers have holes: {len(segments)} finals, last {max(segments)}")
+        lines.append(
+            f"segment numbers have holes: {counted(len(segments), 'final')}, last {max(segments)}"
+        )
     if not ledger.ended:
         lines.append("the journal has no end of the session")
     expect("finals shown", len(shown_sources & segments), len(segments))

@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from cli.catalogue import Model, catalogue, find, models_of, uses
+from cli.counted import counted
 from cli.model_folder import is_whole, kept_models
 from cli.model_pull import bring_in, pull
 from cli.signals import sentence
@@ -154,7 +155,8 @@ def verify_models(names: tuple[str, ...]) -> int:
             status = 1
         else:
             known.write(folder)
-            click.echo(f"ok   {name}: {len(manifest.files)} files, {manifest.bytes / 1e9:.2f} GB")
+            files = counted(len(manifest.files), "file")
+            click.echo(f"ok   {name}: {files}, {manifest.bytes / 1e9:.2f} GB")
     return status
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cli.collector_client import collector_option
+from cli.counted import counted
 from cli.options import json_option
 from cli.question import answer_to
 
@@ -42,7 +43,7 @@ class Place:
 
 
 @click.command()
-@click.argument("session_id", metavar="SESSION")
+@click.argument("session")
 @collector_option
 @click.option("--gateway", metavar="HOST:PORT", help="Gateway.  [default: the running stack's]")
 @click.option("--captions", metavar="HOST:PORT", help="Captions.  [default: the running stack's]")
@@ -54,7 +55,7 @@ class Place:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @json_option
 def forget(
-    session_id: str,
+    session: str,
     collector: str | None,
     gateway: str | None,
     captions: str | None,
@@ -62,18 +63,20 @@ def forget(
     yes: bool,
     as_json: bool,
 ) -> None:
-    """Delete a session everywhere, and show that it is gone.
+    """Delete SESSION everywhere, and show that it is gone.
 
-    Its texts, audio, pairs, decisions, and rows in datasets and in what training made of them:
-    nothing can bring them back. A model that learned from it stays as it is. Afterwards the raw
-    bytes of the stack's files are searched for what was said. Exit status 1 means that something is
-    still there. Backups are yours to delete.
+    SESSION is its id, or `last`. Its texts, audio, pairs, decisions, and rows in datasets and in
+    what training made of them: nothing can bring them back. A model that learned from it stays as
+    it is. Afterwards the raw bytes of the stack's files are searched for what was said. Exit status
+    1 means that something is still there. Backups are yours to delete.
 
     \b
     ./glossa queue forget 20261122-100214-5f0c33ab
+    ./glossa queue forget last
     """
     from cli.datasets_folder import datasets_dir
     from cli.session_deletion import Addresses
+    from cli.session_list import last_session
     from cli.signals import result_until_signalled, run_until_signalled
     from cli.stack import address_of, running_stack
 
@@ -86,7 +89,9 @@ def forget(
     is_own = addresses.gateway == description.get("addresses", {}).get("gateway")
     state_dir = Path(description["state_dir"]) if is_own else None
     folder = datasets.resolve() if datasets is not None else datasets_dir()
-    known = result_until_signalled(_look(session_id, addresses, state_dir), signalled_status=130)
+    if session == "last":
+        session = result_until_signalled(last_session(addresses.gateway), signalled_status=130)
+    known = result_until_signalled(_look(session, addresses, state_dir), signalled_status=130)
     if not yes and not _confirmed(known):  # with no loop around it, so that Ctrl-C ends it at once
         _say("nothing was deleted")
         raise SystemExit(1)
@@ -122,7 +127,7 @@ async def _forget(
         _say("the gateway deletes it")
         answer = await deletion.forget(session_id)
         places = [
-            Place("journal", _counted(answer.event_count, "event"), answer.remaining_row_count),
+            Place("journal", counted(answer.event_count, "event"), answer.remaining_row_count),
             Place(
                 "audio", f"{answer.audio_bytes / 1e6:.1f} MB", int(answer.remaining_audio_bytes > 0)
             ),
@@ -133,16 +138,16 @@ async def _forget(
         _say("waiting for the collector")
         wrong = await deletion.collector_followed(session_id, answer.sequence)
         places.append(
-            Place("queues", _counted(known.pair_count, "pair"), None if wrong else 0, wrong)
+            Place("queues", counted(known.pair_count, "pair"), None if wrong else 0, wrong)
         )
     _say(f"looking through {datasets}")
     row_count = await asyncio.to_thread(forget_session, datasets, session_id)
     left = await asyncio.to_thread(_files_left, known, datasets, ())
-    places.append(Place("datasets", _counted(row_count, "row"), len(left), _named(left)))
+    places.append(Place("datasets", counted(row_count, "row"), len(left), _named(left)))
     _say("looking through mixes, evaluations and cycles")
     folders = dict.fromkeys([state_dir or DEFAULT_STATE_DIR, DEFAULT_STATE_DIR])
     erased = await asyncio.to_thread(forget_in_training, session_id, folders)
-    rows = _counted(erased.row_count, "row")
+    rows = counted(erased.row_count, "row")
     places.append(Place("training", rows, erased.busy_count, erased.note))
     places.append(await _search(known, state_dir, datasets, begun_at))
     _show(known, places, as_json)
@@ -157,7 +162,7 @@ def _confirmed(known: Known) -> bool:
     audio = "its audio is kept" if known.has_audio else "no audio of it is kept"
     click.echo(
         f"{known.title or 'Untitled'}, {known.start_time:%Y-%m-%d %H:%M} UTC: "
-        f"{_counted(known.final_count, 'final')}, {_counted(known.pair_count, 'pair')}; {audio}.",
+        f"{counted(known.final_count, 'final')}, {counted(known.pair_count, 'pair')}; {audio}.",
         err=True,
     )
     while True:
@@ -216,7 +221,7 @@ async def _search(known: Known, state_dir: Path | None, datasets: Path, begun_at
         if known.pair_count:
             left += _old_redis_files(state_dir, begun_at)
         if not left or time.monotonic() > give_up_at:
-            searched = f"{_counted(len(known.needles), 'trace')} searched for"
+            searched = f"{counted(len(known.needles), 'trace')} searched for"
             has_silent_sound = known.has_audio and not known.sound
             return Place(
                 name,
@@ -272,10 +277,6 @@ def _show(known: Known, places: list[Place], as_json: bool) -> None:
         "Its id stays in the journal, in the event that says that it was deleted, and in logs.",
         style="dim",
     )
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def _say(line: str) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from cli.collector_client import collector_option
+from cli.counted import counted
 from cli.options import json_option
 
 
@@ -134,4 +135,5 @@ def _report(folder: Path, manifest: Mapping[str, Any], as_json: bool) -> None:
         return
     counts = manifest["counts"]
     tiers = ", ".join(f"{count} {tier}" for tier, count in counts["tiers"].items())
-    click.echo(f"{folder}: {counts['rows']} pairs ({tiers}), {counts['clips']} clips of audio")
+    pairs, clips = counted(counts["rows"], "pair"), counted(counts["clips"], "clip")
+    click.echo(f"{folder}: {pairs} ({tiers}), {clips} of audio")

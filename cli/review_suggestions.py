@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cli.collector_client import Collector, collector_address, collector_option, run
+from cli.counted import counted
 from cli.options import json_option
 from cli.out_file import out_file
 
@@ -67,7 +68,9 @@ def suggestions(
     if out is not None:
         with out_file(out) as stream:
             stream.write(as_tsv(found).encode())
-        click.echo(f"{len(found)} rows written to {'stdout' if out == '-' else out}", err=True)
+        click.echo(
+            f"{counted(len(found), 'row')} written to {'stdout' if out == '-' else out}", err=True
+        )
     if as_json:
         rows = [asdict(suggestion) for suggestion in found]
         click.echo(json.dumps({"suggestions": rows}, ensure_ascii=False))

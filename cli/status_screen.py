@@ -28,9 +28,9 @@ NOTHING = (
 
 
 def as_object(status: StackStatus) -> dict[str, Any]:
-    """For JSON."""
+    """For JSON: what is a fraction has one decimal."""
     models = {engine.name: engine.model for engine in status.engines}
-    return {
+    found = {
         "state": "away" if not status.is_there else "degraded" if status.troubles else "good",
         "troubles": list(status.troubles),
         "services": {
@@ -56,6 +56,18 @@ def as_object(status: StackStatus) -> dict[str, Any]:
         "viewers": dict(status.viewers),
         "errors": dict(status.errors),
     }
+    return {key: _rounded(value) for key, value in found.items()}
+
+
+def _rounded(value: Any) -> Any:
+    match value:
+        case float():
+            return round(value, 1)
+        case dict():
+            return {key: _rounded(each) for key, each in value.items()}
+        case list():
+            return [_rounded(each) for each in value]
+    return value
 
 
 def screen(status: StackStatus) -> RenderableType:

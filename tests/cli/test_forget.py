@@ -218,7 +218,7 @@ async def test_it_asks_first_and_says_what_it_is_about(start_stack: StartStack) 
     assert silent.returncode == 2
     assert "--yes" in silent.stderr
     assert len(await stack.gateway.events(session_id)) > 1
-    agreed = await stack.forget(session_id, stdin="y\n")
+    agreed = await stack.forget("last", stdin="y\n")
     assert agreed.returncode == 0, agreed.stderr + agreed.stdout
     assert "still found" in agreed.stdout
 

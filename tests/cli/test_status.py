@@ -12,7 +12,10 @@ from typing import Any
 import prometheus_client
 import pytest
 
-from cli.metrics_page import MetricsPage
+from cli.metrics_page import Durations, MetricsPage
+from cli.stack_status import StackStatus
+from cli.status_screen import as_object
+from glossa.gateway.v1 import gateway_pb2
 from services.settings import PORT_OFFSETS, port
 from tests.cli.verb import run_verb
 from tests.processes import ServiceProcess, free_port_base
@@ -76,6 +79,18 @@ def test_it_says_that_nothing_runs_and_exits_with_2(tmp_path: Path) -> None:
     found = json.loads(told.stdout.splitlines()[-1])
     assert found["state"] == "away"
     assert {each["state"] for each in found["services"].values()} == {"away"}
+
+
+def test_what_is_a_fraction_has_one_decimal_in_json() -> None:
+    lag = gateway_pb2.Lag(stage="transcript", p50_ms=1234.5678, p95_ms=2000, count=3)
+    session = gateway_pb2.SessionStatus(level_dbfs=-23.456789, final_count=3, lags=[lag])
+    found = as_object(
+        StackStatus((), sessions=(session,), stages={"stt final": Durations(0.123, 45.678, 9)})
+    )
+    assert found["stages"] == {"stt final": {"p50_ms": 0.1, "p95_ms": 45.7, "count": 9}}
+    (session_found,) = found["sessions"]
+    assert session_found["level_dbfs"] == -23.5
+    assert session_found["lags"][0]["p50_ms"] == 1234.6
 
 
 async def test_a_frozen_service_is_stuck_and_not_away_and_the_exit_status_1(tmp_path: Path) -> None:

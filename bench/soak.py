@@ -16,7 +16,8 @@ def command(context: click.Context, profile: str, audio_minutes: int, as_json: b
     """Feed an hour of audio as fast as the stack takes it.
 
     The memory of each service (with the processes it started) is taken every few seconds. It must
-    stay within 10 % of what it was after five minutes of audio; every final must be in the journal,
+    stay within 10 % of what it was after five minutes of audio, beside what is kept on purpose
+    (pairs in Redis, captions for displays that join late); every final must be in the journal,
     translated, shown and judged by the collector. Exit status 1 otherwise.
     """
     import asyncio

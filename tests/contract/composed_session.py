@@ -23,18 +23,24 @@ REPORTS = "/var/lib/glossa/reports"
 _SETTLE_TIMEOUT_S = 90.0
 
 
-def speak(stack: ComposedStack, folder: Path, sentences: Sequence[str], *options: str) -> str:
-    """Speaks into the stack from a container beside it; the id of the session, which is over.
-
-    Args:
-        options: further ones of `./glossa live`.
-    """
+def recorded(folder: Path, sentences: Sequence[str]) -> Path:
+    """A file in `folder` in which the sentences are spoken."""
     recording = folder / "sermon.wav"
     with wave.open(str(recording), "wb") as audio:
         audio.setnchannels(1)
         audio.setsampwidth(2)
         audio.setframerate(SAMPLE_RATE_HERTZ)
         audio.writeframes(with_pauses(*map(spoken, sentences)).tobytes())
+    return recording
+
+
+def speak(stack: ComposedStack, folder: Path, sentences: Sequence[str], *options: str) -> str:
+    """Speaks into the stack from a container beside it; the id of the session, which is over.
+
+    Args:
+        options: further ones of `./glossa live`.
+    """
+    recording = recorded(folder, sentences)
     for path, mode in ((folder, 0o755), (recording, 0o644)):
         path.chmod(mode)  # the container's user is none of this machine
     done = stack.compose(

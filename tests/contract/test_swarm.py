@@ -1,4 +1,4 @@
-"""mt in a real swarm: one of its tasks is killed under load, and its successor takes part."""
+"""A session is spoken into a real swarm, and a replica of its mt is killed under load."""
 
 from __future__ import annotations
 
@@ -17,10 +17,12 @@ import pytest
 import yaml
 from docker.models.containers import Container
 
+from services.collector.bands import BANDS
+from services.settings import port
 from tests.cli.verb import run_verb
-from tests.contract.composed_session import wait_for
-from tests.contract.docker_compose import engine_is_there
-from tests.processes import REPOSITORY
+from tests.contract.composed_session import SENTENCES, recorded, wait_for
+from tests.contract.docker_compose import SERVICES, engine_is_there
+from tests.processes import REPOSITORY, free_port_base
 
 
 def _is_in_a_swarm() -> bool:
@@ -80,12 +82,14 @@ print(float(found[1]) if found else 0.0)
 
 
 class Swarm:
-    """Two mt and a gateway of the repository's stack, in a swarm of this machine alone."""
+    """The repository's stack in a swarm of this machine alone; only the gateway's port is open."""
 
     def __init__(self, folder: Path) -> None:
+        self.gateway_port = port("gateway", free_port_base())
+        self.certificates_dir = folder / "certificates"
         self._name = f"glossa-test-{secrets.token_hex(4)}"
         self._variables = {
-            "GLOSSA_CERTIFICATES_DIR": str(folder / "certificates"),
+            "GLOSSA_CERTIFICATES_DIR": str(self.certificates_dir),
             "GLOSSA_TOKENS_DIR": str(folder / "tokens"),
             "GLOSSA_REGISTRY": f"{self._name}/",
             "GLOSSA_MT_RUNTIME": "apertium",
@@ -93,10 +97,12 @@ class Swarm:
 
     def up(self) -> None:
         files = ("-f", "docker-compose.yml", "-f", "docker-compose.swarm.yml")
-        self._done("docker", "compose", *files, "build", "mt", "gateway")
+        self._done("docker", "compose", *files, "build")
         stack = yaml.safe_load(self._done(str(REPOSITORY / "deploy" / "swarm" / "stack")))
-        stack["services"] = {name: stack["services"][name] for name in ("mt", "gateway")}
-        stack["services"]["gateway"].pop("ports")  # a real stack may have them here
+        for service in stack["services"].values():
+            service.pop("ports", None)  # a real stack may have them here
+        opened = {"target": port("gateway"), "published": self.gateway_port, "mode": "host"}
+        stack["services"]["gateway"]["ports"] = [opened]
         for kind in ("networks", "volumes"):
             for key in stack[kind]:
                 stack[kind][key] = {"name": f"{self._name}_{key}"}
@@ -105,7 +111,8 @@ class Swarm:
         self._done("docker", "node", "update", "--label-add", "glossa=state", node)
         deploy = ("docker", "stack", "deploy", "--detach=true", "--resolve-image", "never")
         self._done(*deploy, "--compose-file", "-", self._name, given=yaml.safe_dump(stack))
-        wait_for(lambda: len(self.tasks("mt")) == 2 and bool(self.tasks("gateway")), "it is not up")
+        for name in (*SERVICES, "redis"):
+            wait_for(self._are_up(name, 2 if name == "mt" else 1), f"{name} is not up")
 
     def down(self) -> None:
         self._done("docker", "stack", "rm", self._name)
@@ -115,7 +122,7 @@ class Swarm:
                 container.remove(force=True)
             for volume in engine.volumes.list(filters={"name": self._name}):
                 volume.remove(force=True)
-            for name in ("mt", "gateway"):
+            for name in (*SERVICES, "redis"):
                 engine.images.remove(f"{self._name}/glossa-{name}", force=True)
 
     def tasks(self, service: str) -> list[Container]:
@@ -124,6 +131,18 @@ class Swarm:
             label = f"com.docker.swarm.service.name={self._name}_{service}"
             found = engine.containers.list(filters={"label": label, "health": "healthy"})
             return list(found)
+
+    def pairs(self) -> int:
+        """How many wait in Redis."""
+        (redis,) = self.tasks("redis")
+        count = "REDISCLI_AUTH=$(cat /data/operator.password) redis-cli --user operator xlen"
+        asked = " && ".join(f"{count} glossa:pairs:{band}" for band in BANDS)
+        status, said = redis.exec_run(["sh", "-c", asked])
+        assert status == 0, said
+        return sum(map(int, said.split()))
+
+    def _are_up(self, service: str, count: int) -> Callable[[], bool]:
+        return lambda: len(self.tasks(service)) == count
 
     def _done(self, *command: str, given: str = "") -> str:
         kept = {key: value for key, value in os.environ.items() if not key.startswith("GLOSSA_")}
@@ -140,23 +159,38 @@ class Swarm:
         return done.stdout
 
 
-@pytest.fixture
-def swarm(tmp_path: Path, certificates_dir: Path) -> Iterator[Swarm]:
+@pytest.fixture(scope="module")
+def swarm(tmp_path_factory: pytest.TempPathFactory, certificates_dir: Path) -> Iterator[Swarm]:
     if _is_in_a_swarm():
         pytest.skip("this engine is in a swarm already, which is left alone")
-    shutil.copytree(certificates_dir, tmp_path / "certificates")
-    book = tmp_path / "tokens" / "tokens.toml"
-    made = run_verb("tokens", "make", "service", "--name", "swarm", GLOSSA_TOKENS_FILE=str(book))
-    assert made.returncode == 0, made.stderr
-    (tmp_path / "tokens" / "services.token").write_text(made.stdout)
-    for path in (tmp_path, *tmp_path.rglob("*")):  # the containers' user is none of this machine
+    folder = tmp_path_factory.mktemp("swarm")
+    shutil.copytree(certificates_dir, folder / "certificates")
+    for role, name in (("service", "services"), ("ingest", "pulpit")):
+        made = run_verb(
+            *("tokens", "make", role, "--name", name),
+            GLOSSA_TOKENS_FILE=str(folder / "tokens" / "tokens.toml"),
+        )
+        assert made.returncode == 0, made.stderr
+        (folder / "tokens" / f"{name}.token").write_text(made.stdout)
+    for path in (folder, *folder.rglob("*")):  # the containers' user is none of this machine
         path.chmod(0o755 if path.is_dir() else 0o644)
-    started = Swarm(tmp_path)
+    started = Swarm(folder)
     try:
         started.up()
         yield started
     finally:
         started.down()
+
+
+def test_what_is_spoken_into_it_becomes_pairs_in_redis(swarm: Swarm, tmp_path: Path) -> None:
+    recording = recorded(tmp_path, SENTENCES)
+    done = run_verb(
+        *("live", str(recording), "--gateway", f"localhost:{swarm.gateway_port}", "--speed", "0"),
+        GLOSSA_CERTIFICATES_DIR=str(swarm.certificates_dir),
+        GLOSSA_TOKEN_FILE=str(swarm.certificates_dir.parent / "tokens" / "pulpit.token"),
+    )
+    assert done.returncode == 0, done.stderr
+    wait_for(lambda: swarm.pairs() > 0, "no pair came to Redis")
 
 
 def test_no_call_fails_where_a_replica_is_killed_and_its_successor_takes_part(

@@ -138,7 +138,7 @@ def list_tokens(path: Path) -> None:
 def revoke(path: Path, name: str) -> None:
     """Make the token of NAME good for nothing, from the next second on.
 
-    A stream that is open already goes on until it ends; restart the service to end it.
+    Streams that are open with it end a second later; a session goes on with another token.
     """
     from services.errors import NotFound
     from services.token_file import TokenEntry, change_tokens

@@ -12,7 +12,7 @@ service    what services call of each other; captions and the collector act for 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
@@ -21,8 +21,9 @@ import grpc
 
 from services.errors import Forbidden
 from services.peer_address import host_of_peer
-from services.rpc_wrapping import wrapped
+from services.rpc_wrapping import Continuation, wrapped
 from services.token_file import Role, Roles, TokenEntry
+from services.token_watch import TokenWatch
 from services.tokens import TokenBook
 
 # Who looks whether a service is up has no token; reflection names what the .proto files name.
@@ -94,7 +95,7 @@ RULES: Mapping[str, Rule] = {
 
 
 class Access(grpc.aio.ServerInterceptor):
-    """Lets a call through whose token is good for it, and one that wants none.
+    """Lets a call through whose token is good for it, as long as it is, and one that wants none.
 
     Its errors are told as a status by RpcLog, which stands before it.
 
@@ -105,12 +106,11 @@ class Access(grpc.aio.ServerInterceptor):
 
     def __init__(self, book: TokenBook, *, is_trusted: bool) -> None:
         self._book = book
+        self._watch = TokenWatch(book)
         self._open = book.open_to_all(is_trusted=is_trusted)
 
     async def intercept_service(
-        self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler]],
-        details: grpc.HandlerCallDetails,
+        self, continuation: Continuation, details: grpc.HandlerCallDetails
     ) -> grpc.RpcMethodHandler:
         handler = await continuation(details)
         method = details.method
@@ -125,12 +125,11 @@ class Access(grpc.aio.ServerInterceptor):
             if rule is None:
                 raise Forbidden("METHOD_REFUSED", f"nobody has said who may call {method}")
             holder = self._holder(method, rule, context)
-            if not holder.sessions:
-                yield request
-            elif handler.request_streaming:
-                yield _of_its_sessions(request, holder, rule)
-            else:
+            if holder.sessions and handler.request_streaming:
+                request = _of_its_sessions(request, holder, rule)
+            elif holder.sessions:
                 check_session(holder, _named_session(request, rule))
+            async with self._watch.while_good(holder):
                 yield request
 
         return wrapped(handler, around)

@@ -99,13 +99,22 @@ class TokenBook:
         if entry is None:
             raise Unauthenticated("TOKEN_UNKNOWN", f"nobody here knows this token; {_ADVICE}")
         if entry.is_expired(self._today()):
-            raise Unauthenticated(
-                "TOKEN_EXPIRED",
-                f"this token ({entry.name}) was good until {entry.expires}; "
-                "ask who runs Glossa for a new one",
-                name=entry.name,
-            )
+            raise _expired(entry)
         return entry
+
+    def lost(self, holder: TokenEntry) -> Unauthenticated | None:
+        """Why a token that was good is no longer: TOKEN_UNKNOWN, TOKEN_EXPIRED; None: it is."""
+        entry = self._find(holder.hash)
+        if entry is None:
+            what = "has been revoked"
+        elif entry.is_expired(self._today()):
+            return _expired(entry)
+        elif entry.roles >= holder.roles and entry.sessions in ((), holder.sessions):
+            return None
+        else:
+            what = "is no longer good for all that it was"
+        message = f"this token ({holder.name}) {what}; ask who runs Glossa for a new one"
+        return Unauthenticated("TOKEN_UNKNOWN", message, name=holder.name)
 
     def holder_of_key(self, key: str, peer: str, where: str = "") -> TokenEntry | None:
         """Whose key a browser brought as its cookie; None for one that is wrong or has expired.
@@ -160,6 +169,15 @@ class TokenBook:
             )
         else:
             log.info("tokens_read", tokens=len(self._filed))
+
+
+def _expired(entry: TokenEntry) -> Unauthenticated:
+    return Unauthenticated(
+        "TOKEN_EXPIRED",
+        f"this token ({entry.name}) was good until {entry.expires}; "
+        "ask who runs Glossa for a new one",
+        name=entry.name,
+    )
 
 
 def _fingerprint(path: Path | None) -> tuple[int, ...] | None:

@@ -66,6 +66,35 @@ async def test_what_a_process_says_it_is_opens_the_door_and_a_revoked_token_clos
         assert reason_of(refused.value) == "NO_TOKEN_SET"
 
 
+async def test_an_open_stream_ends_with_its_token_and_another_goes_on(
+    start_trial: TrialStarter, tmp_path: Path
+) -> None:
+    book = tmp_path / "tokens.toml"
+    kept, lost = (
+        TokenEntry(name, Role.OPERATE, hash_of(f"the-token-of-{name}")) for name in ("ana", "ben")
+    )
+    write_tokens(book, (kept, lost))
+    trial = start_trial(tokens_file=book)
+    await trial.wait_health("SERVING")
+    request = mt_pb2.StreamTranslateRequest(request=mt_pb2.TranslateRequest(text="hola"))
+    streams = {}
+    for name in ("ana", "ben"):
+        metadata = (("authorization", f"Bearer the-token-of-{name}"),)
+        streams[name] = trial.mt.StreamTranslate(request, metadata=metadata, timeout=60)
+        assert (await streams[name].read()).translation.text == "hola"
+    write_tokens(book, [kept])
+    with pytest.raises(grpc.aio.AioRpcError) as ended:
+        await asyncio.wait_for(streams["ben"].read(), DEADLINE_S)
+    assert ended.value.code() is grpc.StatusCode.UNAUTHENTICATED
+    assert reason_of(ended.value) == "TOKEN_UNKNOWN"
+    assert "(ben) has been revoked" in (ended.value.details() or "")
+    assert not streams["ana"].done()
+    trial.terminate()  # which ends it in its own way
+    with pytest.raises(grpc.aio.AioRpcError) as ended:
+        await asyncio.wait_for(streams["ana"].read(), DEADLINE_S)
+    assert reason_of(ended.value) == "SHUTTING_DOWN"
+
+
 async def test_a_refusal_says_what_is_wanted_and_who_has_too_little(
     start_trial: TrialStarter, tmp_path: Path
 ) -> None:

@@ -15,7 +15,9 @@ that can do neither (OBS, VLC).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
+from functools import partial
 from typing import Any
 
 from aiohttp import web
@@ -24,6 +26,7 @@ from services.access import check_session, no_token_set, role_too_small
 from services.captions.settings import CaptionsSettings
 from services.errors import Unauthenticated
 from services.token_file import Role, Roles, TokenEntry, key_of
+from services.token_watch import TokenWatch
 from services.tokens import TokenBook
 from services.web import (
     bearer_token,
@@ -41,8 +44,10 @@ _OPERATOR = "/operator/"
 _SESSIONS = "/sessions"
 _WEB_SOCKET = "/ws"
 _EVENTS = "/events"
+WhileGood = Callable[[], AbstractAsyncContextManager[None]]
 # They look at the caller's tokens themselves.
 _OWN = ("/access", "/sign-in")
+_WHILE_GOOD = web.RequestKey[WhileGood]("while_good", partial)
 _HOLDERS = web.RequestKey[tuple[TokenEntry, ...]]("holders", tuple)
 
 
@@ -55,6 +60,7 @@ class Access:
         # Cookies know no ports: another captions service on this machine has its own.
         self._cookie_name = f"glossa_captions_{settings.web_port}"
         self._book = TokenBook(settings.tokens_file, settings.plain_tokens, settings.open_roles)
+        self._watch = TokenWatch(self._book)
         self._anybody = self._book.open_to_all(is_trusted=settings.is_web_local)
 
     def routes(self) -> Sequence[web.RouteDef]:
@@ -104,9 +110,12 @@ class Access:
         good = [each for each in holders if wanted in each.roles]
         if good:
             session_id = _named_session(request, path)
-            if path != _SESSIONS and not any(each.reaches(session_id) for each in good):
-                check_session(good[0], session_id)
+            holder = next((each for each in good if each.reaches(session_id)), good[0])
+            if path != _SESSIONS:
+                check_session(holder, session_id)
             request[_HOLDERS] = tuple(good)
+            while_good: WhileGood = partial(self._watch.while_good, holder)
+            request[_WHILE_GOOD] = while_good
         elif holders:
             raise role_too_small(holders[0], wanted)
         else:
@@ -147,6 +156,15 @@ def may_see(request: web.Request, session_id: str) -> bool:
     """Whether a list that the caller gets may name a session."""
     holders = request.get(_HOLDERS)
     return holders is None or any(each.reaches(session_id) for each in holders)
+
+
+def while_allowed(request: web.Request) -> AbstractAsyncContextManager[None]:
+    """What stays open goes on within: it is cancelled when the caller's token ends.
+
+    Raises Unauthenticated: TOKEN_UNKNOWN, TOKEN_EXPIRED.
+    """
+    while_good = request.get(_WHILE_GOOD)
+    return nullcontext() if while_good is None else while_good()
 
 
 def _wanted_role(path: str) -> Role:

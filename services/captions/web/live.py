@@ -10,6 +10,7 @@ from aiohttp import web
 
 from services.captions.relay import Relay
 from services.captions.viewer import Query
+from services.captions.web.access import while_allowed
 from services.captions.web.encoding import forget_events, websocket_frame
 from services.captions.web.live_query import live_query
 from services.captions.web.sockets import CLOSE_TIMEOUT_S, close, read_until_closed
@@ -58,7 +59,10 @@ class LiveApi:
     ) -> GlossaError | None:
         """Sends until this side has to end it, and returns why; None when the display went."""
         try:
-            async with self._relay.watching(query, "websocket") as viewer:
+            async with (
+                while_allowed(request),
+                self._relay.watching(query, "websocket") as viewer,
+            ):
                 wire = Wire(request, websocket_frame, lambda: socket.closed)
                 await wire.carry(viewer)
         except GlossaError as error:

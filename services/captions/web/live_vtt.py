@@ -15,6 +15,7 @@ from services.captions.transcripts.cues import cues
 from services.captions.transcripts.memory import final_segment
 from services.captions.transcripts.vtt import VTT_HEADER, vtt_cue
 from services.captions.viewer import Query, Viewer
+from services.captions.web.access import while_allowed
 from services.captions.web.transcript_query import language_wanted, offset_wanted_ms
 from services.errors import GlossaError
 
@@ -49,7 +50,7 @@ class LiveVttApi:
         query = Query(record.session_id, (language,), finals_only=True)
         response = web.StreamResponse(headers=_HEADERS)
         try:
-            async with self._relay.watching(query, "vtt") as viewer:
+            async with while_allowed(request), self._relay.watching(query, "vtt") as viewer:
                 await response.prepare(request)
                 if request.transport is not None:
                     request.transport.set_write_buffer_limits(high=_BUFFER_BYTES)

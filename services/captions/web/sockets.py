@@ -10,6 +10,7 @@ from typing import Any
 import structlog
 from aiohttp import WSCloseCode, WSMsgType, web
 
+from services.captions.web.access import while_allowed
 from services.errors import (
     DeadlinePassed,
     GlossaError,
@@ -66,7 +67,8 @@ class Sockets:
         try:
             if self._open_count > self._limit:
                 raise self._refusal()
-            await until_one_ends(work(socket), self._stop())
+            async with while_allowed(request):
+                await until_one_ends(work(socket), self._stop())
         except GlossaError as error:
             await close(request, socket, error)
         except ConnectionError:

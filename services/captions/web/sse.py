@@ -14,6 +14,7 @@ from aiohttp import HttpVersion11, web
 
 from services.captions.relay import Relay
 from services.captions.viewer import Query
+from services.captions.web.access import while_allowed
 from services.captions.web.encoding import chunk, forget_events, sse_chunk, sse_message
 from services.captions.web.live_query import live_query
 from services.captions.web.wire import Wire
@@ -53,7 +54,7 @@ class SseApi:
         as_sent: Callable[[bytes], bytes] = chunk if is_chunked else bytes
         async with asyncio.TaskGroup() as tasks:
             watcher = tasks.create_task(_watch(wire, as_sent(_KEEP_ALIVE)))
-            sender = tasks.create_task(self._send_events(wire, query))
+            sender = tasks.create_task(self._send_events(request, wire, query))
             await asyncio.wait({watcher, sender}, return_when=asyncio.FIRST_COMPLETED)
             if sender.done() and (error := sender.result()) is not None:
                 log.info("event_source_ended", reason=error.reason)
@@ -62,10 +63,15 @@ class SseApi:
             watcher.cancel()
         return response
 
-    async def _send_events(self, wire: Wire, query: Query) -> GlossaError | None:
+    async def _send_events(
+        self, request: web.Request, wire: Wire, query: Query
+    ) -> GlossaError | None:
         """Sends until this side has to end it, and returns why; None when the display went."""
         try:
-            async with self._relay.watching(query, "sse") as viewer:
+            async with (
+                while_allowed(request),
+                self._relay.watching(query, "sse") as viewer,
+            ):
                 await wire.carry(viewer)
         except GlossaError as error:
             return error

@@ -177,6 +177,8 @@ def test_captions_finds_the_certificate_in_a_folder_of_the_machine_and_has_files
     assert (mounted["type"], mounted["source"]) == ("bind", str(tmp_path))
     assert (mounted["target"], mounted["read_only"]) == ("/web-certificate", True)
     assert captions["environment"]["GLOSSA_CERTIFICATES_DIR"] == ""
+    more = configuration(GLOSSA_CAPTIONS_WEB_CONNECTIONS_PER_HOST="8000")["captions"]
+    assert more["environment"]["GLOSSA_CAPTIONS_WEB_CONNECTIONS_PER_HOST"] == "8000"
     viewer_limit = CaptionsSettings.model_fields["viewer_limit"].default
     assert 2 * viewer_limit < captions["ulimits"]["nofile"] <= 20_000
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from typing import Any
 
 import grpc
 
 from services.errors import Forbidden
-from services.rpc_wrapping import wrapped
+from services.rpc_wrapping import Continuation, wrapped_if_ours
 
 
 class KnownCallers(grpc.aio.ServerInterceptor):
@@ -22,14 +22,9 @@ class KnownCallers(grpc.aio.ServerInterceptor):
         self._names = frozenset(names)
 
     async def intercept_service(
-        self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler]],
-        details: grpc.HandlerCallDetails,
+        self, continuation: Continuation, details: grpc.HandlerCallDetails
     ) -> grpc.RpcMethodHandler:
-        handler = await continuation(details)
-        if handler is None or details.method.startswith("/grpc."):
-            return handler
-        return wrapped(handler, self._known)
+        return await wrapped_if_ours(continuation, details, self._known)
 
     @contextlib.asynccontextmanager
     async def _known(self, request: Any, context: grpc.aio.ServicerContext) -> AsyncIterator[Any]:

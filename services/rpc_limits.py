@@ -6,13 +6,14 @@ import asyncio
 import contextlib
 import inspect
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import grpc
 
 from services.errors import DeadlinePassed, GlossaError, InvalidInput, Overloaded, abort
 from services.peer_address import host_of_peer
+from services.rpc_wrapping import Continuation, is_grpcs_own
 
 
 class RpcLimits(grpc.aio.ServerInterceptor):
@@ -32,9 +33,7 @@ class RpcLimits(grpc.aio.ServerInterceptor):
         self._open: Counter[str] = Counter()
 
     async def intercept_service(
-        self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler]],
-        details: grpc.HandlerCallDetails,
+        self, continuation: Continuation, details: grpc.HandlerCallDetails
     ) -> grpc.RpcMethodHandler:
         handler = await continuation(details)
         if handler is None:
@@ -46,7 +45,7 @@ class RpcLimits(grpc.aio.ServerInterceptor):
             or handler.stream_stream
         )
         # RpcLog, which makes a status of an error, leaves gRPC's own services alone.
-        tells_errors = details.method.startswith("/grpc.")
+        tells_errors = is_grpcs_own(details.method)
 
         @contextlib.asynccontextmanager
         async def limited(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from typing import Any
 
 import grpc
@@ -13,7 +13,7 @@ import prometheus_client
 import structlog
 
 from services.errors import GlossaError, abort
-from services.rpc_wrapping import wrapped
+from services.rpc_wrapping import Continuation, wrapped_if_ours
 
 log = structlog.get_logger()
 
@@ -30,21 +30,14 @@ class RpcLog(grpc.aio.ServerInterceptor):
     """Turns GlossaError into a status, counts and times every RPC, and logs one line for each."""
 
     async def intercept_service(
-        self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler]],
-        details: grpc.HandlerCallDetails,
+        self, continuation: Continuation, details: grpc.HandlerCallDetails
     ) -> grpc.RpcMethodHandler:
-        handler = await continuation(details)
-        if handler is None or details.method.startswith("/grpc."):
-            return handler
-        method = details.method
-
         @contextlib.asynccontextmanager
         async def around(request: Any, context: grpc.aio.ServicerContext) -> AsyncIterator[Any]:
-            async with _observed(method, context):
+            async with _observed(details.method, context):
                 yield request
 
-        return wrapped(handler, around)
+        return await wrapped_if_ours(continuation, details, around)
 
 
 @contextlib.asynccontextmanager

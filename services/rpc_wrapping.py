@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, aclosing
 from typing import Any
 
 import grpc
 
+Continuation = Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler]]
 # Given the request, or the iterator over requests, and the context; yields what to hand on.
 Around = Callable[[Any, grpc.aio.ServicerContext], AbstractAsyncContextManager[Any]]
+
+
+def is_grpcs_own(method: str) -> bool:
+    """Whether it is of health or reflection, which gRPC brings along."""
+    return method.startswith("/grpc.")
+
+
+async def wrapped_if_ours(
+    continuation: Continuation, details: grpc.HandlerCallDetails, around: Around
+) -> grpc.RpcMethodHandler:
+    """What an interceptor returns that puts `around` every RPC but gRPC's own."""
+    handler = await continuation(details)
+    if handler is None or is_grpcs_own(details.method):
+        return handler
+    return wrapped(handler, around)
 
 
 def wrapped(handler: grpc.RpcMethodHandler, around: Around) -> grpc.RpcMethodHandler:

@@ -24,13 +24,14 @@ from pathlib import Path
 from typing import Any, Concatenate, Literal, ParamSpec, TypeVar, cast
 
 import structlog
+from google.protobuf.message import DecodeError
 
 from glossa.gateway.v1 import gateway_pb2
 from services.errors import Unavailable
 from services.gateway.forgotten import Leaving
 from services.gateway.schema import prepare
 from services.gateway.session_rows import COLUMNS, SessionRow, session_of
-from services.gateway.soundness import check, damaged_events, is_sound, telling_damage
+from services.gateway.soundness import check, damaged, damaged_events, is_sound, telling_damage
 from services.gateway.transaction import (
     Owed,
     Stage,
@@ -216,7 +217,7 @@ class Journal:
             f"SELECT {COLUMNS} FROM sessions ORDER BY first_sequence DESC LIMIT ?",  # noqa: S608
             (limit,),
         )
-        return [session_of(row) for row in rows]
+        return [self._session(row) for row in rows]
 
     async def read_open_sessions(self) -> list[SessionRow]:
         """Sessions that have not ended, oldest first."""
@@ -225,7 +226,7 @@ class Journal:
             "ORDER BY first_sequence",
             (),
         )
-        return [session_of(row) for row in rows]
+        return [self._session(row) for row in rows]
 
     async def read_ended_sessions(self, ended_before_ms: int) -> list[str]:
         """Ids of the sessions that ended before a time, in milliseconds since the Unix epoch."""
@@ -242,7 +243,7 @@ class Journal:
         )
         if not rows:
             raise unknown_session(session_id)
-        return session_of(rows[0])
+        return self._session(rows[0])
 
     async def read_screens(self) -> gateway_pb2.Screens:
         """What all screens show; nothing but captions when nobody has said."""
@@ -294,9 +295,18 @@ class Journal:
     ) -> gateway_pb2.JournalEvent:
         if not is_sound(content, expected):
             raise damaged_events(self._path, [sequence])
-        event = gateway_pb2.JournalEvent.FromString(content)
+        try:
+            event = gateway_pb2.JournalEvent.FromString(content)
+        except DecodeError as error:  # it was written without a checksum
+            raise damaged_events(self._path, [sequence]) from error
         event.sequence = sequence
         return event
+
+    def _session(self, row: Sequence[Any]) -> SessionRow:
+        try:
+            return session_of(row)
+        except (DecodeError, TypeError) as error:
+            raise damaged(self._path, f"the session {row[0]} is not as it was written") from error
 
     async def _read(self, sql: str, arguments: Sequence[object]) -> list[tuple[Any, ...]]:
         def query() -> list[tuple[Any, ...]]:

@@ -22,6 +22,8 @@ _NAMED_AT_MOST = 5
 # order of its key: `owed` after a crash. No column that we ask to be NOT NULL is ever written so.
 _FALSE_FINDING = "NULL value in "
 _FINDINGS_LIMIT = 1_000_000
+# Complaints without a code of their own: of Python, and of a version that there is none of.
+_DAMAGE_TEXTS = ("Could not decode to UTF-8", "unsupported file format")
 _DAMAGE_CODES = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 
@@ -30,9 +32,12 @@ def checksum(event: bytes) -> int:
     return zlib.crc32(event)
 
 
-def is_sound(event: bytes, expected: int | None) -> bool:
-    """Whether the event is as it was written; None: it was written without a checksum."""
-    return expected is None or zlib.crc32(event) == expected
+def is_sound(event: object, expected: int | None) -> bool:
+    """Whether the event is as it was written; None: it was written without a checksum.
+
+    A page that changed may say that a row holds a number or a text.
+    """
+    return isinstance(event, bytes) and (expected is None or zlib.crc32(event) == expected)
 
 
 def check(connection: sqlite3.Connection, path: Path) -> None:
@@ -60,7 +65,11 @@ def telling_damage(path: Path) -> Iterator[None]:
     """What SQLite finds damaged inside is raised as Unavailable JOURNAL_DAMAGED."""
     try:
         yield
+    except UnicodeDecodeError as error:  # of SQLite's own message, which quotes what it found
+        raise damaged(path, "its text is no UTF-8") from error
     except sqlite3.DatabaseError as error:
+        if str(error).startswith(_DAMAGE_TEXTS):
+            raise damaged(path, str(error).partition("\n")[0]) from error
         # The low byte is the primary code; the others say more exactly where.
         if getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGE_CODES:
             raise damaged(path, str(error)) from error

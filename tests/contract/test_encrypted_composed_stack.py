@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import shutil
 import urllib.parse
 import urllib.request
@@ -13,8 +14,8 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from cli.stack_status import SERVICES
-from services.certificates import client_context
+from services.certificates import CLIENT, client_context, key_file
+from services.settings import SERVICES
 from tests.captions.displays import subscribed
 from tests.cli.verb import run_verb
 from tests.contract.composed_session import (
@@ -25,14 +26,11 @@ from tests.contract.composed_session import (
     wait_for,
     whole_report,
 )
-from tests.contract.docker_compose import WITH_TOKENS, ComposedStack, engine_is_there
+from tests.contract.docker_compose import WITH_TOKENS, ComposedStack, on_engine
 
-pytestmark = [
-    pytest.mark.compose,
-    pytest.mark.skipif(not engine_is_there(), reason="no Docker engine answers here"),
-    pytest.mark.timeout(900),
-]
+pytestmark = on_engine()
 
+CONTAINERS_USER = 10001
 # Debian's Prometheus in an image that is there: what the stack asks for is not to be built here.
 PROMETHEUS = """\
 services:
@@ -47,15 +45,17 @@ services:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Certificates, tokens and the file of the services' own one, as their verbs make them."""
+    """Certificates and tokens as their verbs make them, given to the containers' user alone."""
     folder = tmp_path_factory.mktemp("encrypted")
     made = run_verb("certs", "--dir", str(folder / "certificates"))
     assert made.returncode == 0, made.stderr
     for role in ("service", "ingest", "view"):
         _make_token(folder / "tokens", role)
     (folder / "tokens" / "service.token").rename(folder / "tokens" / "services.token")
-    for path in (folder, *folder.rglob("*")):  # the containers' user is none of this machine
-        path.chmod(0o755 if path.is_dir() else 0o644)
+    tokens = folder / "tokens"
+    keys = [key_file(folder / "certificates", name) for name in (*SERVICES, CLIENT)]
+    for path in (*keys, tokens, *tokens.iterdir()):
+        os.chown(path, CONTAINERS_USER, -1)
     return folder
 
 

@@ -10,6 +10,7 @@ from cli.options import profile_option
 
 _UNIT = "glossa.service"
 _TRAINING = ("glossa-training.service", "glossa-training.timer")
+_PLAN = "church.toml"  # as glossa-training.service has it
 _UNITS = Path("/etc/systemd/system")
 
 
@@ -58,6 +59,10 @@ def install(profile: str, is_lan: bool, user: str, trains: bool, only_prints: bo
     if only_prints:
         click.echo("\n".join(units.values()), nl=False)
         return
+    if trains and not (REPOSITORY / _PLAN).exists():
+        raise click.ClickException(
+            f"training wants a plan: cp training/cycle.toml {_PLAN}, and make it yours"
+        )
     _check("install")
     _own_state(user, REPOSITORY / "var")
     _check_readable(user, REPOSITORY)

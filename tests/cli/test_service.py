@@ -85,6 +85,18 @@ def test_without_systemd_nobody_is_told(monkeypatch: pytest.MonkeyPatch) -> None
     systemd.notify("READY=1")
 
 
+def test_training_without_a_plan_is_refused_with_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(UNITS, tmp_path / "deploy/systemd")
+    monkeypatch.setattr("cli.stack.REPOSITORY", tmp_path)
+    done = CliRunner().invoke(service, ["install", "--training"])
+    assert done.exit_code == 1
+    assert "cp training/cycle.toml church.toml" in done.output
+    unit = (tmp_path / "deploy/systemd/glossa-training.service").read_text(encoding="utf-8")
+    assert value(unit, "ExecStart").split()[4] == "/srv/glossa/church.toml"
+
+
 @pytest.mark.skipif(Path("/run/systemd/system").is_dir(), reason="systemd runs this machine")
 @pytest.mark.parametrize("verb", ["install", "uninstall"])
 def test_a_machine_without_systemd_is_refused_with_what_to_do(verb: str) -> None:

@@ -180,6 +180,16 @@ def test_a_service_of_systemd_is_installed_with_what_its_own_settings_want(
     assert checkout.extras() == {"embedded", "marian", "traces"}
 
 
+def test_a_service_that_trains_is_installed_with_the_libraries_of_training(
+    checkout: Checkout,
+) -> None:
+    checkout.run("service", "install")
+    assert checkout.extras() == {"embedded"}
+    asked = checkout.run("service", "install", "--training")
+    assert checkout.extras() == {"embedded", "training"}
+    assert asked[0].split()[-1].startswith("torch==")
+
+
 def test_help_and_doctor_install_no_engine(checkout: Checkout) -> None:
     checkout.run("translate", "hello")
     for arguments in (("up", "--profile", "mac", "--help"), ("doctor", "--profile", "mac")):

@@ -22,9 +22,9 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from services.certificates import CA_FILE, CLIENT, chain_file, key_file
 from services.errors import InvalidInput, NotFound, WrongState
 from services.file_owner import keep_owner
+from services.settings import SERVICES
 
 CA_KEY_FILE = "ca-key.pem"
-SERVICES = ("gateway", "stt", "mt", "qe", "captions", "collector")
 NAMES = (*SERVICES, CLIENT)
 CA_DAYS = 3650
 LEAF_DAYS = 825

@@ -21,9 +21,8 @@ from glossa.collector.v1 import collector_pb2, collector_pb2_grpc
 from glossa.gateway.v1 import gateway_pb2, gateway_pb2_grpc
 from services.certificates import client_context
 from services.channels import current_identity, open_channel
-from services.settings import PORT_BASE, port
+from services.settings import PORT_BASE, SERVICES, port
 
-SERVICES = ("gateway", "stt", "mt", "qe", "captions", "collector")
 _STATUS_TIMEOUT_S = 3.0
 _SERVING = State.SERVING
 _FINE_CODES = ("OK", "CANCELLED")  # CANCELLED: the caller has left

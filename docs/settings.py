@@ -10,9 +10,8 @@ from typing import Literal, Union, get_args, get_origin
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
-from services.settings import ServiceSettings
+from services.settings import SERVICES, ServiceSettings
 
-SERVICES = ("gateway", "stt", "mt", "qe", "captions", "collector")
 REPOSITORY = Path(__file__).resolve().parents[1]
 PAGE = REPOSITORY / "docs" / "settings.md"
 

@@ -35,6 +35,8 @@ from pydantic_settings import (
 from services.errors import InvalidInput
 from services.token_file import Role, Roles, TokenEntry, hash_of, read_token, read_tokens
 
+# As they are shown, from the speaker on.
+SERVICES = ("gateway", "stt", "mt", "qe", "captions", "collector")
 # Every port sits below 32768, outside Linux's ephemeral range, where a client's port could take it.
 # A stack on another base keeps the same offsets (`./glossa up --port-base`).
 PORT_BASE = 7300

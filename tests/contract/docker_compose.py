@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import secrets
@@ -13,15 +14,15 @@ from pathlib import Path
 from typing import Any
 
 import docker
+import pytest
 import redis
 from docker.models.containers import Container
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from services.settings import port
+from services.settings import SERVICES, port
 from tests.processes import REPOSITORY, free_port_base
 
-SERVICES = {"stt", "mt", "qe", "gateway", "captions", "collector"}
 BASE = ("docker-compose.yml",)
 WITH_CUDA = (*BASE, "docker-compose.cuda.yml")
 WITH_TOKENS = (*BASE, "docker-compose.tokens.yml")
@@ -36,8 +37,18 @@ def is_there() -> bool:
     return _docker("compose", "version").returncode == 0
 
 
+@functools.cache
 def engine_is_there() -> bool:
     return is_there() and _docker("info").returncode == 0
+
+
+def on_engine() -> list[pytest.MarkDecorator]:
+    """The marks of a file of tests that start containers."""
+    return [
+        pytest.mark.compose,
+        pytest.mark.skipif(not engine_is_there(), reason="no Docker engine answers here"),
+        pytest.mark.timeout(900),
+    ]
 
 
 def compose(*arguments: str | Path, files: Files = BASE, **variables: str) -> Done:

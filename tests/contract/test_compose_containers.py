@@ -12,6 +12,7 @@ import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
+from services.settings import SERVICES
 from tests.contract.composed_session import (
     PASSWORDS,
     SENTENCES,
@@ -20,14 +21,10 @@ from tests.contract.composed_session import (
     wait_for,
     whole_report,
 )
-from tests.contract.docker_compose import SERVICES, ComposedStack, engine_is_there
+from tests.contract.docker_compose import ComposedStack, on_engine
 from tests.processes import REPOSITORY
 
-pytestmark = [
-    pytest.mark.compose,
-    pytest.mark.skipif(not engine_is_there(), reason="no Docker engine answers here"),
-    pytest.mark.timeout(900),
-]
+pytestmark = on_engine()
 
 PACKAGES = "/app/sbom.cdx.json"
 CONTAINERS = sorted({"redis", *SERVICES})

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.contract.docker_compose import SERVICES, configuration, is_there
+from services.settings import SERVICES
+from tests.contract.docker_compose import configuration, is_there
 
 pytestmark = pytest.mark.skipif(not is_there(), reason="docker compose is not installed")
 

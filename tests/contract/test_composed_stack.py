@@ -26,13 +26,9 @@ from tests.contract.composed_session import (
     wait_for,
     whole_report,
 )
-from tests.contract.docker_compose import ComposedStack, engine_is_there
+from tests.contract.docker_compose import ComposedStack, on_engine
 
-pytestmark = [
-    pytest.mark.compose,
-    pytest.mark.skipif(not engine_is_there(), reason="no Docker engine answers here"),
-    pytest.mark.timeout(900),
-]
+pytestmark = on_engine()
 
 CORRECTION = "Creemos en un solo Dios."
 TOKEN = "an-operators-token-of-this-test"

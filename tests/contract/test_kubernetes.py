@@ -11,8 +11,14 @@ import pytest
 import yaml
 
 from cli.certificate_authority import service_names
-from services.settings import PORT_BASE, PORT_OFFSETS, STACK_SETTINGS, ServiceSettings, port
-from tests.contract.docker_compose import SERVICES
+from services.settings import (
+    PORT_BASE,
+    PORT_OFFSETS,
+    SERVICES,
+    STACK_SETTINGS,
+    ServiceSettings,
+    port,
+)
 from tests.processes import REPOSITORY
 
 FOLDER = REPOSITORY / "deploy" / "kubernetes"

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from cli.stack_status import SERVICES
-from services.settings import PORT_BASE, PORT_OFFSETS
+from services.settings import PORT_BASE, PORT_OFFSETS, SERVICES
 from tests.contract.dashboards import (
     DASHBOARD,
     GRAFANA,

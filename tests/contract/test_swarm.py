@@ -18,10 +18,10 @@ import yaml
 from docker.models.containers import Container
 
 from services.collector.bands import BANDS
-from services.settings import port
+from services.settings import SERVICES, port
 from tests.cli.verb import run_verb
 from tests.contract.composed_session import SENTENCES, recorded, wait_for
-from tests.contract.docker_compose import SERVICES, engine_is_there
+from tests.contract.docker_compose import on_engine
 from tests.processes import REPOSITORY, free_port_base
 
 
@@ -30,11 +30,7 @@ def _is_in_a_swarm() -> bool:
         return bool(engine.info()["Swarm"]["LocalNodeState"] != "inactive")
 
 
-pytestmark = [
-    pytest.mark.compose,
-    pytest.mark.skipif(not engine_is_there(), reason="no Docker engine answers here"),
-    pytest.mark.timeout(900),
-]
+pytestmark = on_engine()
 
 CALLERS = 4
 # What the gateway's container runs: calls as the gateway makes them, until the end of its input.

@@ -12,8 +12,8 @@ import pytest
 import yaml
 
 from cli.certificate_authority import service_names
-from services.settings import port
-from tests.contract.docker_compose import SERVICES, is_there
+from services.settings import SERVICES, port
+from tests.contract.docker_compose import is_there
 from tests.processes import REPOSITORY
 
 pytestmark = pytest.mark.skipif(not is_there(), reason="docker compose is not installed")

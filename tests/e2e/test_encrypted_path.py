@@ -25,6 +25,7 @@ from glossa.types.v1 import models_pb2, models_pb2_grpc
 from services.audio import SAMPLE_RATE_HERTZ
 from services.certificates import CLIENT, chain_file, client_context, key_file
 from services.channels import Identity, current_identity, identify
+from services.settings import SERVICES
 from tests.cli.verb import run_verb
 from tests.conftest import MakeCertificates
 from tests.e2e.stack import Display, UpStack, speak, texts
@@ -33,7 +34,6 @@ from tests.speech import Pcm, spoken, with_pauses
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(240)]
 
-SERVICES = ("gateway", "stt", "mt", "qe", "captions", "collector")
 INNER = ("stt", "mt", "qe")
 PAGES = ("captions_web", "collector_web")
 PORTS = (*SERVICES, *(f"{name}_http" for name in SERVICES), *PAGES)

@@ -17,8 +17,7 @@ import pytest_asyncio
 
 from cli.client import Closed
 from cli.metrics_page import MetricsPage
-from cli.stack_status import SERVICES
-from services.settings import PORT_BASE, PORT_OFFSETS, port
+from services.settings import PORT_BASE, PORT_OFFSETS, SERVICES, port
 from tests.contract.dashboards import (
     PROMETHEUS,
     all_expressions,

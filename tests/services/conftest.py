@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import grpc
+import pytest
 import pytest_asyncio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
@@ -90,6 +91,13 @@ class Trial:
 
     async def ended(self, timeout_s: float = 20.0) -> int:
         return await asyncio.to_thread(self.process.wait, timeout_s)
+
+
+@pytest.fixture
+def no_glossa_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only what the test sets is set."""
+    for name in [name for name in os.environ if name.startswith("GLOSSA_")]:
+        monkeypatch.delenv(name)
 
 
 TrialStarter = Callable[..., Trial]

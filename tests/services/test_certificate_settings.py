@@ -15,11 +15,7 @@ from services.collector.settings import CollectorSettings
 from services.qe.settings import QeSettings
 from services.settings import load
 
-
-@pytest.fixture(autouse=True)
-def no_glossa_variables(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in os.environ if name.startswith("GLOSSA_")]:
-        monkeypatch.delenv(name)
+pytestmark = pytest.mark.usefixtures("no_glossa_variables")
 
 
 def test_the_directory_of_the_stack_holds_unless_a_service_has_its_own(

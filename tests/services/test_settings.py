@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import os
 
 import pytest
 from pydantic import ValidationError
@@ -11,6 +10,7 @@ from pydantic import ValidationError
 from services.settings import (
     PORT_BASE,
     PORT_OFFSETS,
+    SERVICES,
     ServiceSettings,
     address,
     is_loopback,
@@ -19,19 +19,13 @@ from services.settings import (
 )
 from tests.services.trial import TrialSettings
 
-SERVICES = ("stt", "mt", "qe", "gateway", "captions", "collector")
+pytestmark = pytest.mark.usefixtures("no_glossa_variables")
 
 
 def settings_class(name: str) -> type[ServiceSettings]:
     found = getattr(importlib.import_module(f"services.{name}.settings"), f"{name.title()}Settings")
     assert issubclass(found, ServiceSettings)
     return found
-
-
-@pytest.fixture(autouse=True)
-def no_glossa_variables(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in os.environ if name.startswith("GLOSSA_")]:
-        monkeypatch.delenv(name)
 
 
 def test_no_two_listeners_of_a_stack_share_a_port() -> None:

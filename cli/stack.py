@@ -234,17 +234,31 @@ def plan(
 def read_profile(name: str) -> dict[str, str]:
     """The KEY=VALUE lines of profiles/<name>.env; KEY=${KEY:-VALUE} gives VALUE.
 
-    Raises InvalidInput UNKNOWN_PROFILE.
+    Raises InvalidInput UNKNOWN_PROFILE, INVALID_PROFILE.
     """
     if name not in profile_names():
         raise InvalidInput(
             "UNKNOWN_PROFILE",
             f"there is no profile {name!r}; there is {', '.join(profile_names())}",
         )
+    return variables_of(_PROFILES / f"{name}.env")
+
+
+def variables_of(path: Path) -> dict[str, str]:
+    """The KEY=VALUE lines of a file, as `read_profile` says.
+
+    Raises InvalidInput INVALID_PROFILE: it is no text that an environment can hold.
+    """
     variables = {}
-    for line in (_PROFILES / f"{name}.env").read_text(encoding="utf-8").splitlines():
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InvalidInput("INVALID_PROFILE", f"{path} is no UTF-8 text: {error}") from error
+    if "\0" in text:
+        raise InvalidInput("INVALID_PROFILE", f"{path} holds a zero byte; write it again")
+    for line in text.splitlines():
         key, separator, value = line.strip().partition("=")
-        if separator and not key.startswith("#"):
+        if separator and key.strip() and not key.startswith("#"):
             variables[key.strip()] = _UNLESS_SET.sub(r"\1", value.strip())
     return variables
 

@@ -17,7 +17,8 @@ def main() -> None:
     import atheris
     import structlog
 
-    with atheris.instrument_imports(include=["services", "training.rows", "training.cycling"]):
+    own = ["services", "cli", "training.rows", "training.cycling"]
+    with atheris.instrument_imports(include=own):
         from tests.fuzz.parsers import PARSERS
 
     # Thousands of inputs a second: what is logged of them is of no use.

@@ -9,12 +9,12 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from aiohttp.test_utils import make_mocked_request
 from google.protobuf.message import DecodeError
 
+from cli.stack import variables_of
 from glossa.gateway.v1 import gateway_pb2
 from services import bible_references, spoken_numbers
 from services.audio import SampleClock
@@ -37,48 +37,13 @@ from services.mt.engines.gguf_header import read_header
 from services.mt.prompt_family import MARKERS, checked_family
 from services.stt.corrections import COLUMNS, Corrections
 from services.token_file import read_tokens
+from tests.fuzz.caption_parsers import CAPTION_PARSERS
+from tests.fuzz.parser import Parser, of_file, of_text
 from training.cycling.plan import read_plan
 from training.evaluation.thresholds import read_checks
 from training.rows import read_rows
 
 _ROOT = Path(__file__).parents[2]
-
-
-@dataclass(frozen=True)
-class Parser:
-    """One parser.
-
-    Args:
-        refusals: the errors that it says it raises, besides GlossaError.
-        seeds: inputs that it takes, from which others are made.
-    """
-
-    name: str
-    parse: Callable[[bytes], object]
-    refusals: tuple[type[Exception], ...] = ()
-    seeds: tuple[bytes, ...] = ()
-
-    def __call__(self, data: bytes) -> bool:
-        """Whether the parser took `data`; raises what it should not have raised."""
-        try:
-            self.parse(data)
-        except (GlossaError, *self.refusals):
-            return False
-        return True
-
-
-def _of_text(parse: Callable[[str], object]) -> Callable[[bytes], object]:
-    return lambda data: parse(data.decode("utf-8", errors="replace"))
-
-
-def _of_file(read: Callable[[Path], object], name: str = "input") -> Callable[[bytes], object]:
-    def parse(data: bytes) -> object:
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / name
-            path.write_bytes(data)
-            return read(path)
-
-    return parse
 
 
 def _fields(data: bytes) -> dict[str, str]:
@@ -129,7 +94,18 @@ def _label_studio(data: bytes) -> None:
 
 
 def _general(name: str) -> Callable[[bytes], object]:
-    return _of_file(lambda path: list(general.read(path, ("en", "es"))), name)
+    return of_file(lambda path: list(general.read(path, ("en", "es"))), name)
+
+
+def _profile(data: bytes) -> None:
+    def read(path: Path) -> None:
+        # What a service's environment is: subprocess refuses what it cannot pass on.
+        for name, value in variables_of(path).items():
+            assert name
+            assert "=" not in name
+            assert not {"\0", "\n"} & {*name, *value}
+
+    of_file(read)(data)
 
 
 def _model(data: bytes) -> object:
@@ -186,6 +162,7 @@ _ROW = (
 )
 
 PARSERS = (
+    *CAPTION_PARSERS,
     Parser("audio frames", _sample_clock, seeds=(bytes(24) * 2,)),
     Parser(
         "session config", _session_config, (DecodeError,), seeds=(_SESSION.SerializeToString(),)
@@ -199,13 +176,13 @@ PARSERS = (
     ),
     Parser(
         "live query",
-        _of_text(_live_query),
+        of_text(_live_query),
         seeds=(b"session=a&language=es,en&after=12&finals_only=1",),
     ),
-    Parser("offset", _of_text(offset_ms_of), seeds=(b"-1:02:03.4", b"90")),
+    Parser("offset", of_text(offset_ms_of), seeds=(b"-1:02:03.4", b"90")),
     Parser("redis entry", lambda data: _scored(data), (ValueError,), seeds=(_entry_bytes(),)),
     Parser("redis review", lambda data: _reviewed(data), (ValueError,), seeds=(_entry_bytes(),)),
-    Parser("calibration", _of_file(read_calibration), (ValueError,), seeds=(b'{"bands": {}}',)),
+    Parser("calibration", of_file(read_calibration), (ValueError,), seeds=(b'{"bands": {}}',)),
     Parser(
         "exported pairs",
         lambda data: (read_exported(data.split(b"\n")), read_verified(data.split(b"\n"))),
@@ -223,15 +200,15 @@ PARSERS = (
     ),
     Parser("general tsv", _general("pairs.tsv"), seeds=(b"Amen.\tAm\xc3\xa9n.\n",)),
     Parser("general jsonl", _general("pairs.jsonl"), seeds=(_ROW,)),
-    Parser("training rows", _of_file(lambda path: list(read_rows(path))), seeds=(_ROW * 2,)),
+    Parser("training rows", of_file(lambda path: list(read_rows(path))), seeds=(_ROW * 2,)),
     Parser(
         "glossary",
-        _of_file(glossary_file.read),
+        of_file(glossary_file.read),
         seeds=(b"source\ttarget\tcontext\nhost\thuesped\t\n",),
     ),
     Parser(
         "corrections",
-        _of_file(Corrections.read),
+        of_file(Corrections.read),
         seeds=(
             "\t".join(COLUMNS).encode() + b"\nnehemia\tNehemiah\tname\tno\t\n",
             (_ROOT / "services/stt/corrections_en.tsv").read_bytes()[:600],
@@ -239,14 +216,15 @@ PARSERS = (
     ),
     Parser(
         "tokens",
-        _of_file(read_tokens),
+        of_file(read_tokens),
         seeds=(b'[tokens.desk]\nsha256 = "00"\nrole = "view"\nexpires = 2027-01-01\n',),
     ),
-    Parser("cycle plan", _of_file(read_plan), seeds=(b'[train]\ninit = "a"\n',)),
-    Parser("gate", _of_file(read_checks), seeds=(b'[[check]]\nmetric = "chrf"\nat_least = 1\n',)),
+    Parser("profile", _profile, seeds=(b"# a\nGLOSSA_MT_MODEL=${GLOSSA_MT_MODEL:-a b}\nA=\n",)),
+    Parser("cycle plan", of_file(read_plan), seeds=(b'[train]\ninit = "a"\n',)),
+    Parser("gate", of_file(read_checks), seeds=(b'[[check]]\nmetric = "chrf"\nat_least = 1\n',)),
     Parser(
         "gguf header",
-        _of_file(read_header),
+        of_file(read_header),
         seeds=(
             b"GGUF\3\0\0\0" + bytes(8) + b"\1" + bytes(7) + b"\4" + bytes(7) + b"name\x08\0\0\0"
             b"\2" + bytes(7) + b"ab",
@@ -264,20 +242,20 @@ PARSERS = (
             b'[{"type": "sentence_transformers.models.Pooling"}]',
         ),
     ),
-    Parser("model name", _of_text(lambda name: check_requested(name, Path("/nowhere")))),
-    Parser("prompt", _of_text(_prompt), seeds=(b"Amen. <start_of_turn>", b"<|turn>[INST]")),
-    Parser("chat template", _of_text(lambda text: checked_family("auto", text, "a", MARKERS))),
-    Parser("sentences", _of_text(lambda text: list(sentences(text))), seeds=(b"Mr. A. said. So!",)),
+    Parser("model name", of_text(lambda name: check_requested(name, Path("/nowhere")))),
+    Parser("prompt", of_text(_prompt), seeds=(b"Amen. <start_of_turn>", b"<|turn>[INST]")),
+    Parser("chat template", of_text(lambda text: checked_family("auto", text, "a", MARKERS))),
+    Parser("sentences", of_text(lambda text: list(sentences(text))), seeds=(b"Mr. A. said. So!",)),
     Parser(
         "bible references",
-        _of_text(
+        of_text(
             lambda text: [bible_references.places(text, language) for language in ("en", "es")]
         ),
         seeds=(b"First Corinthians thirteen, verses four through seven", b"Jn 3:16-18, 20"),
     ),
     Parser(
         "spoken numbers",
-        _of_text(
+        of_text(
             lambda text: [list(spoken_numbers.numbers(text, language)) for language in ("en", "es")]
         ),
         seeds=(b"two thousand and twenty-six", b"1,000,000.5 mil"),

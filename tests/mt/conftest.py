@@ -6,7 +6,9 @@ import asyncio
 import re
 import urllib.request
 from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 import grpc
 import psutil
@@ -15,6 +17,7 @@ import pytest_asyncio
 
 from glossa.mt.v1 import mt_pb2, mt_pb2_grpc
 from services.channels import open_channel
+from tests.mt.scripted import Mt, Script, Serve, serving_mt
 from tests.processes import LOOPBACK, ServiceProcess, free_port_base
 
 WAIT_S = 15.0
@@ -101,3 +104,17 @@ async def own_mt(tmp_path: Path) -> AsyncIterator[Callable[..., MtProcess]]:
     for process in made:
         process.kill()
         await process.channel.close()
+
+
+@pytest_asyncio.fixture
+async def serve(tmp_path: Path) -> AsyncIterator[Serve]:
+    """Starts an mt with scripted tiers; `settings` for the rest."""
+    async with AsyncExitStack() as stack:
+
+        async def start(settings: dict[str, Any] | None = None, **by_model: Script) -> Mt:
+            service: AbstractAsyncContextManager[Mt] = serving_mt(
+                tmp_path, by_model, **(settings or {})
+            )
+            return await stack.enter_async_context(service)
+
+        yield start

@@ -5,6 +5,7 @@ It is input for what lies around engines, never stands in for one that is tested
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
@@ -34,7 +35,9 @@ from services.rpc_log import RpcLog
 
 EN_ES = LanguagePair("en", "es")
 ES_EN = LanguagePair("es", "en")
+STREAMING = Capabilities((EN_ES,), uses_context=True, streams=True, continues_text=True)
 WAIT_S = 15.0
+Serve = Callable[..., Any]  # see the fixture `serve`
 
 Say = Callable[[Job], str | Rendering]
 
@@ -189,3 +192,25 @@ def _request(text: str, pair: LanguagePair, more: dict[str, Any]) -> mt_pb2.Tran
     return mt_pb2.TranslateRequest(
         text=text, source_language=pair.source, target_language=pair.target, **more
     )
+
+
+def says(text: str) -> Script:
+    return Script(lambda job: text)
+
+
+async def arrival(script: Script) -> None:
+    """Waits until the engine is called once more."""
+    async with asyncio.timeout(WAIT_S):
+        assert await asyncio.to_thread(script.arrived.acquire, timeout=WAIT_S)
+
+
+async def reached(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(WAIT_S):
+        while not condition():
+            await asyncio.sleep(0.005)
+
+
+async def failure(call: grpc.aio.UnaryUnaryCall) -> grpc.aio.AioRpcError:
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await call
+    return caught.value

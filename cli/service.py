@@ -81,6 +81,8 @@ def install(profile: str, is_lan: bool, user: str, trains: bool, only_prints: bo
 @service.command()
 def uninstall() -> None:
     """Stop it and take it away. The journal, models and all else in var/ stay where they are."""
+    import subprocess
+
     _check("uninstall")
     there = [name for name in (_UNIT, *_TRAINING) if (_UNITS / name).exists()]
     if not there:
@@ -91,6 +93,8 @@ def uninstall() -> None:
         (_UNITS / name).unlink()
         click.echo(f"removed {_UNITS / name}")
     _systemctl("daemon-reload")
+    # One that failed would stay in `systemctl --failed`; the others may be forgotten already.
+    subprocess.run(["systemctl", "reset-failed", *there], check=False, capture_output=True)
 
 
 def _check(what: str) -> None:

@@ -19,6 +19,7 @@ from tests.processes import REPOSITORY
 pytestmark = pytest.mark.skipif(not is_there(), reason="docker compose is not installed")
 
 REPLICATED = ("stt", "mt", "qe")
+TRACES = "http://traces.example.org:4317"
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +31,7 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         "GLOSSA_CERTIFICATES_DIR": folder,
         "GLOSSA_TOKENS_DIR": folder,
         "GLOSSA_MT_REPLICAS": "3",
+        "GLOSSA_TRACES_ENDPOINT": TRACES,
     }
     made = _done([str(REPOSITORY / "deploy" / "swarm" / "stack")], "", {**kept, **own})
     read = _done(["docker", "stack", "config", "--compose-file", "-"], made, kept)
@@ -73,6 +75,7 @@ def test_nothing_goes_unencrypted_and_only_what_people_use_is_published(
         environment = services[name]["environment"]
         assert environment[f"GLOSSA_{name.upper()}_ALLOW_PLAINTEXT"] == "false"
         assert environment["GLOSSA_CERTIFICATES_DIR"] == "/certificates"
+        assert environment["GLOSSA_TRACES_ENDPOINT"] == TRACES
         assert Path(environment["GLOSSA_TOKENS_FILE"]).parent == Path("/etc/glossa/tokens")
 
 

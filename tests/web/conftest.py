@@ -12,8 +12,18 @@ from tests.captions.conftest import StartCaptions, base, journal, start_captions
 from tests.web.browser import browser, require_chromium
 from tests.web.desk_fixtures import new_desk, start_desk
 from tests.web.phone_page import PhonePage
+from tests.web.review_fixtures import reviewer, start_review
 
-__all__ = ["StartCaptions", "base", "journal", "new_desk", "start_captions", "start_desk"]
+__all__ = [
+    "StartCaptions",
+    "base",
+    "journal",
+    "new_desk",
+    "reviewer",
+    "start_captions",
+    "start_desk",
+    "start_review",
+]
 
 
 @pytest.fixture

@@ -81,9 +81,14 @@ class Decoder:
         self._is_remote = is_remote
         self._decoded_samples = 0
         self._container = _opened(source, is_remote=is_remote)
-        if not self._container.streams.audio or not self._container.streams.audio[0].rate:
+        streams = self._container.streams.audio
+        if streams and streams[0].codec_context is None:
+            raise InvalidInput(
+                "NOT_AUDIO", f"{source} is coded in a way that nothing here can read"
+            )
+        if not streams or not streams[0].rate:
             raise InvalidInput("NO_AUDIO_STREAM", f"{source} holds no audio")
-        self._stream = self._container.streams.audio[0]
+        self._stream = streams[0]
         _check_rate(source, self.rate_hertz)
         if (self.duration_s or 0) > limit_s:
             raise self._too_long()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from itertools import pairwise
 from pathlib import Path
 
@@ -17,7 +16,6 @@ from services.captions.transcripts.cues import cues
 from services.captions.transcripts.srt import subrip
 from services.captions.transcripts.transcript import Segment, Text, Word
 from services.captions.transcripts.vtt import webvtt
-from services.errors import InvalidInput
 from tests.captions.subtitle_files import read_subtitles
 from tests.fuzz.parser import Parser, of_file
 
@@ -28,7 +26,7 @@ _RECORDING_LIMIT_S = 5.0
 def _subtitles(data: bytes) -> None:
     """A segment for each line, as every kind of file; each is read by FFmpeg, cue for cue."""
     segments = []
-    for number, line in enumerate(data.decode("utf-8", errors="replace").split("\n")[:20]):
+    for number, line in enumerate(data.decode("utf-8", errors="replace").split("\n")[:6]):
         words = tuple(
             Word(word, 1000 * number + 10 * index, 1000 * number + 10 * index + 5)
             for index, word in enumerate(line.split())
@@ -64,14 +62,8 @@ def _display_text(data: bytes) -> None:
 
 def _recording(path: Path) -> None:
     """What `cli.decoding` does in a process of its own, here within this one."""
-    began_s = time.monotonic()
-    try:
-        decoder = Decoder(str(path), _RECORDING_LIMIT_S, is_remote=False)
-        size_bytes = sum(map(len, decoder.pcm()))
-    except InvalidInput:
-        return
-    finally:
-        assert time.monotonic() - began_s < 60
+    decoder = Decoder(str(path), _RECORDING_LIMIT_S, is_remote=False)
+    size_bytes = sum(map(len, decoder.pcm()))
     assert size_bytes <= _RECORDING_LIMIT_S * SAMPLE_RATE_HERTZ * BYTES_PER_SAMPLE
 
 

@@ -18,6 +18,12 @@ def _with(name: str, field: str, value: str) -> bytes:
     return "\n".join((*kept, f"{field}\t{value}")).encode()
 
 
+def _wav(bits: int) -> bytes:
+    """The seed of a recording that says something else of its samples."""
+    seed = _BY_NAME["recording"].seeds[0]
+    return seed[:34] + bits.to_bytes(2, "little") + seed[36:]
+
+
 @pytest.mark.parametrize(
     ("name", "data"),
     [
@@ -34,6 +40,9 @@ def _with(name: str, field: str, value: str) -> bytes:
         ("model folder", b"PK\3\4"),
         ("model name", b"a" * 5000),
         ("model name", b"a\0b"),
+        ("recording", _wav(40_000)),  # 40,000 bits a sample
+        ("profile", b"A=\xff"),
+        ("profile", b"A=\0"),
     ],
 )
 def test_an_input_that_once_broke_a_parser_is_refused(name: str, data: bytes) -> None:

@@ -9,6 +9,7 @@ from playwright.async_api import Browser
 
 from services.settings import port
 from tests.captions.conftest import StartCaptions, base, journal, start_captions
+from tests.web.audience_fixtures import hall
 from tests.web.browser import browser, require_chromium
 from tests.web.desk_fixtures import new_desk, start_desk
 from tests.web.phone_page import PhonePage
@@ -17,6 +18,7 @@ from tests.web.review_fixtures import reviewer, start_review
 __all__ = [
     "StartCaptions",
     "base",
+    "hall",
     "journal",
     "new_desk",
     "reviewer",

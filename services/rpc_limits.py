@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import grpc
+from google.protobuf.message import DecodeError
 
 from services.errors import DeadlinePassed, GlossaError, InvalidInput, Overloaded, abort
 from services.peer_address import host_of_peer
@@ -112,15 +113,18 @@ class _Prompt:
         return self
 
     async def __anext__(self) -> Any:
+        """Raises InvalidInput: UNREADABLE_MESSAGE; DeadlinePassed: FIRST_MESSAGE_TIMEOUT."""
         timeout_s, self._timeout_s = self._timeout_s, None
-        if timeout_s is None:
-            return await anext(self._messages)
         try:
             async with asyncio.timeout(timeout_s):
                 return await anext(self._messages)
         except TimeoutError:
             raise DeadlinePassed(
                 "FIRST_MESSAGE_TIMEOUT", f"nothing came within {timeout_s:g} s of the call's begin"
+            ) from None
+        except DecodeError as error:
+            raise InvalidInput(
+                "UNREADABLE_MESSAGE", f"what came is no message of this call: {error}"
             ) from None
 
     async def only(self) -> Any:

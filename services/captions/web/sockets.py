@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -116,10 +117,12 @@ async def read_until_closed(socket: web.WebSocketResponse) -> None:
     Args:
         socket: with autoping=False; aiohttp would answer pings without a pause.
     """
-    async for message in socket:
-        if message.type is WSMsgType.PING:
-            await socket.pong(message.data)
-        await asyncio.sleep(_PAUSE_S)
+    # Who asks and leaves does not wait for the answer.
+    with contextlib.suppress(ConnectionError):
+        async for message in socket:
+            if message.type is WSMsgType.PING:
+                await socket.pong(message.data)
+            await asyncio.sleep(_PAUSE_S)
 
 
 def _close_code(error: GlossaError) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import signal
 import struct
 import subprocess
@@ -162,3 +163,34 @@ async def test_closing_ends_the_process_that_decodes(tmp_path: Path) -> None:
     async with asyncio.timeout(10):
         while any(proc(pid, "stat").exists() for pid in pids):
             await asyncio.sleep(0.05)
+
+
+def bent(content: bytes, seed: int) -> bytes:
+    """A recording with some bytes changed, most of them in its header, and cut off somewhere."""
+    chance = random.Random(seed)
+    changed = bytearray(content)
+    for _ in range(chance.choice((1, 4, 30))):
+        changed[chance.randrange(60 if chance.random() < 0.7 else len(changed))] ^= 0xFF
+    return bytes(changed[: chance.choice((None, chance.randrange(len(changed))))])
+
+
+async def test_damaged_recordings_are_refused_or_decoded_within_bounds(tmp_path: Path) -> None:
+    """By the process that decodes them for every verb: it answers, whatever it is given."""
+    whole = (
+        endless_flac(tmp_path / "whole.flac", 3),
+        wav(tmp_path / "whole.wav", 8_000, 24_000),
+    )
+    outcomes = []
+    for seed in range(14):
+        path = whole[seed % 2].with_stem(str(seed))
+        path.write_bytes(bent(whole[seed % 2].read_bytes(), seed))
+        try:
+            outcomes.append(await decoded_s(AudioFile(str(path), limit_s=60)))
+        except InvalidInput as refused:
+            outcomes.append(refused.reason)
+    decoded = [outcome for outcome in outcomes if isinstance(outcome, float)]
+    refusals = {outcome for outcome in outcomes if isinstance(outcome, str)}
+    assert decoded
+    assert max(decoded) <= 60
+    assert "NOT_AUDIO" in refusals
+    assert "DECODING_FAILED" not in refusals  # that is how a process ends that did not foresee it

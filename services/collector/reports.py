@@ -26,9 +26,10 @@ from services.errors import NotFound, Overloaded, Unavailable
 log = structlog.get_logger()
 
 _MAKE_TIMEOUT_S = 180.0
-# Scores come after the session's end, seconds later as a rule: the report is then made again.
-_SCORES_OWED_DELAY_S = 15.0
-_SCORES_OWED_ATTEMPTS = 20
+# Scores come after the session's end, seconds later as a rule: the report is then made again. So is
+# one that could not be made.
+_ATTEMPT_INTERVAL_S = 15.0
+_ATTEMPTS = 20
 # Ended sessions that may wait; the longest waiting is left out: it can still be asked for.
 _WAITING_LIMIT = 32
 _WRITTEN_LIMIT = 32  # those at once that wait for their scores
@@ -124,17 +125,23 @@ class Reports:
     async def _write_ended(self, session_id: str) -> None:
         assert self._folder is not None  # noqa: S101  nothing is noted without one
         folder = self._folder / session_id
+        failure = ""
         try:
-            for _ in range(_SCORES_OWED_ATTEMPTS):
-                if await self._make(session_id, folder) or session_id not in self._writing:
+            for _ in range(_ATTEMPTS):
+                try:
+                    is_whole, failure = await self._make(session_id, folder), ""
+                except Unavailable as error:  # the gateway may be starting, too
+                    if error.message != failure:
+                        log.warning("report_failed", session_id=session_id, message=error.message)
+                    is_whole, failure = False, error.message
+                if is_whole or session_id not in self._writing:
                     break
-                await asyncio.sleep(_SCORES_OWED_DELAY_S)
+                await asyncio.sleep(_ATTEMPT_INTERVAL_S)
         except NotFound:
             self._writing.discard(session_id)
-        except Unavailable as error:  # it stays owed: the next start tries again
-            log.warning("report_failed", session_id=session_id, message=error.message)
         else:
-            if session_id in self._writing:
+            # One that failed to the last stays owed: the next start tries again.
+            if session_id in self._writing and not failure:
                 log.info("report_written", folder=str(folder))
                 OwedReports(self._folder).remove(session_id)
         finally:

@@ -16,6 +16,7 @@ from bench.filled_journal import fill
 from cli.collector_client import Collector
 from glossa.collector.v1 import collector_pb2
 from glossa.gateway.v1 import gateway_pb2, gateway_pb2_grpc
+from services.collector import reports
 from services.collector.owed_reports import OwedReports
 from services.collector.report import NAMES
 from services.collector.reports import Reports
@@ -191,6 +192,30 @@ async def test_a_report_that_an_end_cut_off_is_written_at_the_next_start(
         running.cancel()
     made = sorted(path.parent.name for path in folder.glob(f"*/{NAMES[-1]}"))
     assert made == ["being-made", "waiting"]
+
+
+FAILS_FIRST = """#!/bin/sh
+if [ ! -e "{tried}" ]; then touch "{tried}"; exit 1; fi
+mkdir -p "$4"
+touch "$4/report.json" "$4/report.html"
+"""
+
+
+async def test_a_report_that_could_not_be_made_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, maker = tmp_path / "reports", tmp_path / "maker"
+    maker.write_text(FAILS_FIRST.format(tried=tmp_path / "tried"))
+    maker.chmod(0o700)
+    monkeypatch.setattr(sys, "executable", str(maker))
+    monkeypatch.setattr(reports, "_ATTEMPT_INTERVAL_S", 0.05)
+    OwedReports(folder).add("owed")
+    running = asyncio.create_task(Reports(folder).run())
+    try:
+        await until(lambda: not OwedReports(folder).oldest_first())
+    finally:
+        running.cancel()
+    assert (folder / "owed" / NAMES[-1]).exists()
 
 
 async def test_without_room_for_a_report_the_collector_goes_on(

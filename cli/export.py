@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cli.counted import counted
 from cli.out_file import out_file
 
 if TYPE_CHECKING:
@@ -89,10 +90,7 @@ def export(
         stream.write(text.encode())
         stream.flush()
     if out != "-":
-        count = len(transcript.segments)
-        click.echo(
-            f"{count} {'sentence' if count == 1 else 'sentences'} written to {out}", err=True
-        )
+        click.echo(f"{counted(len(transcript.segments), 'sentence')} written to {out}", err=True)
 
 
 def _format_of(out: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from cli.collector_client import Collector, collector_address, collector_option, run
+from cli.counted import counted
 from cli.out_file import out_file
 from cli.training_line import EXPORTED_BANDS, training_object
 
@@ -63,4 +64,4 @@ async def _export(address: str, bands: tuple[str, ...], out: str, session_id: st
                 count += 1
         stream.flush()
     where = "stdout" if out == "-" else out
-    click.echo(f"{count} {'pair' if count == 1 else 'pairs'} written to {where}", err=True)
+    click.echo(f"{counted(count, 'pair')} written to {where}", err=True)

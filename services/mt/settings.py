@@ -52,7 +52,7 @@ class MtSettings(ServiceSettings):
         2048, ge=256, le=32768, description="room for prompt and answer together"
     )
     prompt_family: str = Field(
-        "auto", description="a name in prompt.FAMILIES; auto: by the model's own template"
+        "auto", description="a name in prompt.FAMILIES; auto: by the model's template and tokens"
     )
     max_batch: int = Field(
         4, ge=1, le=64, description="texts translated at once where the runtime can"

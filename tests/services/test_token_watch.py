@@ -22,8 +22,10 @@ TODAY = datetime.date(2026, 11, 22)
 
 class Day:
     today = TODAY
+    asked_count = 0
 
     def __call__(self) -> datetime.date:
+        self.asked_count += 1
         return self.today
 
 
@@ -86,7 +88,9 @@ async def test_who_expires_is_cut_when_the_last_day_is_over(path: Path) -> None:
     day, entries = Day(), (entry("guest", expires=TODAY), entry("hall"))
     write_tokens(path, entries)
     streams = Streams(TokenBook(path, today=day), *entries)
-    await asyncio.sleep(0.1)  # it is looked at now and then meanwhile, and finds nothing
+    async with asyncio.timeout(DEADLINE_S):
+        while day.asked_count < 3 * len(entries):  # once for each at a look, which finds nothing
+            await asyncio.sleep(0.02)
     day.today += datetime.timedelta(1)
     assert await streams.reason("guest") == "TOKEN_EXPIRED"
     await streams.close()

@@ -183,14 +183,23 @@ async def test_audio_ahead_of_an_stt_that_is_slow_is_held_back(own_stack: StartS
     os.kill(stack.peers["stt"].pid, signal.SIGSTOP)
     try:
         saying = asyncio.create_task(talk.say(silent(60)))
-        await asyncio.wait({saying}, timeout=1)
-        assert not saying.done()
         # Beside the limit what gRPC has on its way to stt.
-        assert (await of_session(stack, talk.session_id)).unsettled_ms < 20_000
+        assert 1_000 <= await unsettled_ms_at_rest(stack, talk.session_id) < 20_000
+        assert not saying.done()
     finally:
         os.kill(stack.peers["stt"].pid, signal.SIGCONT)
     await saying
     await talk.end()
+
+
+async def unsettled_ms_at_rest(stack: Stack, session_id: str) -> int:
+    """What no more is taken in beside: the same at ten looks in a row, 0.2 s apart."""
+    seen_ms: list[int] = []
+    async with asyncio.timeout(40):
+        while len(seen_ms) < 10 or len(set(seen_ms[-10:])) > 1:
+            await asyncio.sleep(0.2)
+            seen_ms.append((await of_session(stack, session_id)).unsettled_ms)
+    return seen_ms[-1]
 
 
 async def test_who_opens_and_says_nothing_is_let_go_and_another_speaker_goes_on(

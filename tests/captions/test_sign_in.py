@@ -122,6 +122,12 @@ async def test_who_guesses_cookies_is_slowed_down_as_with_tokens(
     refused = await guesser.reason("GET", "/sessions", headers=right)
     assert refused == (429, "TOO_MANY_WRONG_TOKENS")
     assert await neighbour.status("GET", "/sessions", headers=right) == 200
+    # A browser cannot drop a cookie that was good once: a right token is good beside it.
+    stale = {"Cookie": f"{name}={WRONG}"}
+    token = {"Authorization": f"Bearer {TOKENS['view']}"}
+    assert await guesser.status("GET", "/sessions", headers={**stale, **token}) == 200
+    signing_in = {"json": {"token": TOKENS["view"]}, "headers": stale}
+    assert await guesser.status("POST", "/sign-in", **signing_in) == 200
     assert WRONG not in captions.log_path.read_text()
 
 

@@ -24,7 +24,7 @@ from aiohttp import web
 
 from services.access import check_session, no_token_set, role_too_small
 from services.captions.settings import CaptionsSettings
-from services.errors import Unauthenticated
+from services.errors import Overloaded, Unauthenticated
 from services.token_file import Role, Roles, TokenEntry, key_of
 from services.token_watch import TokenWatch
 from services.tokens import TokenBook
@@ -85,7 +85,7 @@ class Access:
     async def _sign_in(self, request: web.Request) -> web.Response:
         token = text_field(await json_object(request), "token")
         holder = self._checked(request, token)
-        before = self._holder_by_cookie(request)
+        before = self._cookie_beside(holder, request)
         answer = json_answer(_answer(self._without_token(request) | holder.roles))
         # An operator who follows a link for phones stays an operator.
         if before is None or not before.roles > holder.roles:
@@ -134,22 +134,31 @@ class Access:
 
         Raises Overloaded.
         """
-        by_cookie = self._holder_by_cookie(request)
-        holders = [] if by_cookie is None else [by_cookie]
+        holder, refused = None, Unauthenticated("", "")
         try:
-            token = _given_token(request)
-            return [self._checked(request, token), *holders], Unauthenticated("", "")
+            holder = self._checked(request, _given_token(request))
         except Unauthenticated as refusal:
-            return holders, refusal
+            refused = refusal
+        found = (holder, self._cookie_beside(holder, request))
+        return [each for each in found if each is not None], refused
 
     def _checked(self, request: web.Request, token: str) -> TokenEntry:
         """Raises Unauthenticated; Overloaded."""
         return self._book.check(token, *_asked(request))
 
-    def _holder_by_cookie(self, request: web.Request) -> TokenEntry | None:
-        """Raises Overloaded."""
+    def _cookie_beside(self, holder: TokenEntry | None, request: web.Request) -> TokenEntry | None:
+        """Whose cookie the caller brings beside a token.
+
+        Raises Overloaded: of somebody without a token. A right one is good for what it is, though
+        neighbours guess cookies: it lets a browser in that cannot drop a stale cookie.
+        """
         key = request.cookies.get(self._cookie_name, "")
-        return self._book.holder_of_key(key, *_asked(request)) if key else None
+        try:
+            return self._book.holder_of_key(key, *_asked(request)) if key else None
+        except Overloaded:
+            if holder is None:
+                raise
+            return None
 
 
 def may_see(request: web.Request, session_id: str) -> bool:

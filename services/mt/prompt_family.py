@@ -50,15 +50,13 @@ def checked_family(
     """
     if wanted != "auto" and wanted not in FAMILIES:
         raise unknown_family(f"there is no prompt family {wanted!r}")
-    family = wanted
-    if wanted == "auto" or chat_template:
-        found = _family_of(chat_template, model_name)
-        family = found if wanted == "auto" else wanted
-        if _TURNS[found] != _TURNS[family]:
-            raise unknown_family(
-                f"the prompt family {wanted} does not fit {model_name!r}: its chat template is of "
-                f"{found}"
-            )
+    family = _family_of(chat_template, model_name) if wanted == "auto" else wanted
+    opened = _opened(chat_template or "")
+    if opened and _TURNS[family] not in opened:
+        raise unknown_family(
+            f"the prompt family {family} does not fit {model_name!r}: its chat template is of "
+            f"{_titles(opened)}"
+        )
     missing = [marker for marker in _TURNS[family] if marker not in tokens]
     if missing:
         raise unknown_family(
@@ -74,15 +72,16 @@ def _family_of(chat_template: str | None, model_name: str) -> str:
         if is_translategemma:
             return "translategemma"
         raise unknown_family(f"the model {model_name!r} carries no chat template")
-    found = [turns for turns in _TITLES if turns[0] in chat_template]
+    found = _opened(chat_template)
     if not found:
         openings = ", ".join(turns[0] for turns in _TITLES)
         raise unknown_family(
             f"the chat template of {model_name!r} opens its turns with none of {openings}"
         )
     if len(found) > 1:
-        titles = " and of ".join(_TITLES[turns] for turns in found)
-        raise unknown_family(f"the chat template of {model_name!r} writes turns of {titles}")
+        raise unknown_family(
+            f"the chat template of {model_name!r} writes turns of {_titles(found)}"
+        )
     takes_codes = "source_lang_code" in chat_template
     if takes_codes and found != [_GEMMA_3]:
         raise unknown_family(
@@ -97,6 +96,15 @@ def _family_of(chat_template: str | None, model_name: str) -> str:
     if found == [_CHATML]:
         return _chatml_family(chat_template, model_name)
     return "llama3"
+
+
+def _opened(chat_template: str) -> list[tuple[str, ...]]:
+    """What turns a template opens."""
+    return [turns for turns in _TITLES if turns[0] in chat_template]
+
+
+def _titles(found: list[tuple[str, ...]]) -> str:
+    return " and of ".join(_TITLES[turns] for turns in found)
 
 
 def _chatml_family(chat_template: str, model_name: str) -> str:

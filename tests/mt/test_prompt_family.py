@@ -46,6 +46,22 @@ def test_the_family_goes_by_the_template_that_the_model_carries(
     assert checked_family(family, template, name, MARKERS) == family
 
 
+@pytest.mark.parametrize(
+    ("template", "family"),
+    [
+        ("{{ '[INST] ' + messages[0] }}", "gemma3"),
+        (CHATML + "{{ enable_thinking }}", "chatml-quiet"),
+        (GEMMA_3 + CHATML, "chatml"),
+    ],
+)
+def test_a_family_that_is_named_is_taken_where_the_template_alone_does_not_tell(
+    template: str, family: str
+) -> None:
+    with pytest.raises(InvalidInput):
+        checked_family("auto", template, "model.gguf", MARKERS)
+    assert checked_family(family, template, "model.gguf", MARKERS) == family
+
+
 def test_every_family_is_refused_where_the_vocabulary_lacks_one_of_its_tokens() -> None:
     """A template says what it likes; the tokenizer would read such a marker as ordinary text."""
     for family in prompt.FAMILIES:
@@ -76,10 +92,10 @@ def family_with(tokens: frozenset[str] | set[str], family: str) -> str:
         ("auto", "{{ prompt }}", "odd.gguf", "opens its turns with none of"),
         ("auto", "{{ '[INST] ' + messages[0] }}", "mistral.gguf", "opens its turns with none of"),
         ("auto", CHATML + "{{ enable_thinking }}", "thinks.gguf", "thinks aloud"),
-        ("translategemma", GEMMA_4, "gemma-4.gguf", "is of gemma4"),
-        ("gemma4", GEMMA_3, "gemma-3.gguf", "is of gemma3"),
-        ("gemma3", CHATML, "qwen.gguf", "is of chatml"),
-        ("llama3", CHATML, "qwen.gguf", "is of chatml"),
+        ("translategemma", GEMMA_4, "gemma-4.gguf", "is of Gemma 4"),
+        ("gemma4", GEMMA_3, "gemma-3.gguf", "is of Gemma 3"),
+        ("gemma3", CHATML, "qwen.gguf", "is of ChatML"),
+        ("llama3", CHATML, "qwen.gguf", "is of ChatML"),
         ("gemma5", GEMMA_3, "gemma-3.gguf", "no prompt family 'gemma5'"),
         ("instruct", CHATML, "qwen.gguf", "no prompt family 'instruct'"),
     ],

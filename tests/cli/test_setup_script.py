@@ -168,7 +168,9 @@ def test_a_service_of_systemd_is_installed_with_what_its_own_settings_want(
     checkout: Checkout, tmp_path: Path
 ) -> None:
     settings = tmp_path / "glossa.env"
-    settings.write_text('# a church\'s\nGLOSSA_TRACES_ENDPOINT="http://127.0.0.1:4317"\nOTHER=1')
+    settings.write_text(
+        '# a church\'s\nGLOSSA_TRACES_ENDPOINT="http://127.0.0.1:4317"\nOTHER=1\nGLOSSA_LOG-LEVEL=info\n'
+    )
     script = checkout.folder / "glossa"
     script.write_text(script.read_text().replace("/etc/glossa.env", str(settings)))
     checkout.run("up")

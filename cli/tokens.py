@@ -141,7 +141,7 @@ def revoke(path: Path, name: str) -> None:
     Streams that are open with it end a second later; a session goes on with another token.
     """
     from services.errors import NotFound
-    from services.token_file import TokenEntry, change_tokens
+    from services.token_file import TokenEntry, change_tokens, read_tokens
 
     def without_it(kept: tuple[TokenEntry, ...]) -> tuple[TokenEntry, ...]:
         left = tuple(entry for entry in kept if entry.name != name)
@@ -150,5 +150,6 @@ def revoke(path: Path, name: str) -> None:
         return left
 
     with told():
+        read_tokens(path)  # a file that is not there is a wrong --file, and none to begin
         change_tokens(path, without_it)
     click.echo(f"{name} may do nothing any more", err=True)

@@ -77,6 +77,13 @@ def test_revoking_takes_one_token_and_no_other(path: Path) -> None:
     assert "no token of a" in again.output
 
 
+def test_revoking_in_a_file_that_is_not_there_begins_none(path: Path) -> None:
+    refused = run(path, "revoke", "a")
+    assert refused.exit_code == 1
+    assert "it is not there" in refused.output
+    assert not path.parent.exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

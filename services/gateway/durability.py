@@ -34,9 +34,9 @@ class Durability:
         return [
             gateway_pb2.StatusWarning(
                 reason="JOURNAL_FAILED",
-                message=f"the journal cannot be written ({self._journal.failure}): make room on "
-                f"the disk of {self._folder}; lines come when it can, what is said is kept "
-                "meanwhile",
+                message=f"the journal cannot be written ({self._journal.failure}): see that the "
+                f"disk of {self._folder} has room, and that no other program holds the journal; "
+                "lines come when it can be written, what is said is kept meanwhile",
             )
         ]
 

@@ -13,7 +13,7 @@ import prometheus_client
 import structlog
 
 from services.errors import GlossaError, abort
-from services.rpc_wrapping import Continuation, wrapped_if_ours
+from services.rpc_wrapping import Continuation, is_grpcs_own, wrapped, writing
 
 log = structlog.get_logger()
 
@@ -27,7 +27,10 @@ RPCS_OPEN = prometheus_client.Gauge("glossa_rpcs_open", "RPCs being served now."
 
 
 class RpcLog(grpc.aio.ServerInterceptor):
-    """Turns GlossaError into a status, counts and times every RPC, and logs one line for each."""
+    """Turns GlossaError into a status, counts and times every RPC, and logs one line for each.
+
+    The first of the interceptors: it writes what streams yield.
+    """
 
     async def intercept_service(
         self, continuation: Continuation, details: grpc.HandlerCallDetails
@@ -37,7 +40,10 @@ class RpcLog(grpc.aio.ServerInterceptor):
             async with _observed(details.method, context):
                 yield request
 
-        return await wrapped_if_ours(continuation, details, around)
+        handler = await continuation(details)
+        if handler is None or is_grpcs_own(details.method):
+            return handler
+        return writing(wrapped(handler, around))
 
 
 @contextlib.asynccontextmanager

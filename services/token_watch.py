@@ -47,9 +47,9 @@ class TokenWatch:
                     yield
                 finally:
                     self._leave(holder, stream)
-        except TimeoutError:
+        except (TimeoutError, GeneratorExit):  # this, where it waited for a slow reader
             if stream.why is None or not stream.limit.expired():
-                raise  # a time limit of what is within
+                raise  # a time limit of what is within, or the caller has left
             raise stream.why from None
 
     def _leave(self, holder: TokenEntry, stream: _Stream) -> None:

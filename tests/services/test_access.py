@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -93,6 +94,34 @@ async def test_an_open_stream_ends_with_its_token_and_another_goes_on(
     with pytest.raises(grpc.aio.AioRpcError) as ended:
         await asyncio.wait_for(streams["ana"].read(), DEADLINE_S)
     assert reason_of(ended.value) == "SHUTTING_DOWN"
+
+
+async def test_a_stream_that_its_reader_is_behind_with_ends_with_its_token_too(
+    start_trial: TrialStarter, tmp_path: Path
+) -> None:
+    book = tmp_path / "tokens.toml"
+    ana, ben = (
+        TokenEntry(name, Role.OPERATE, hash_of(f"the-token-of-{name}")) for name in ("ana", "ben")
+    )
+    write_tokens(book, (ana, ben))
+    trial = start_trial(tokens_file=book)
+    await trial.wait_health("SERVING")
+    request = mt_pb2.StreamTranslateRequest(request=mt_pb2.TranslateRequest(text="flood"))
+    metadata = (("authorization", "Bearer the-token-of-ben"),)
+    stream = trial.mt.StreamTranslate(request, metadata=metadata, timeout=60)
+    await stream.read()  # and no more: the service waits in the middle of a message
+    write_tokens(book, [ana])
+    async with asyncio.timeout(DEADLINE_S):
+        while "token_ended" not in trial.log():
+            await asyncio.sleep(0.05)
+        with pytest.raises(grpc.aio.AioRpcError) as ended:
+            await read_on(stream)
+    assert reason_of(ended.value) == "TOKEN_UNKNOWN"
+
+
+async def read_on(stream: Any) -> None:
+    while await stream.read() is not grpc.aio.EOF:
+        pass
 
 
 async def test_a_refusal_says_what_is_wanted_and_who_has_too_little(

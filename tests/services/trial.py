@@ -121,8 +121,14 @@ class TrialMt(mt_pb2_grpc.MtServiceServicer):
     async def StreamTranslate(
         self, request: Any, context: grpc.aio.ServicerContext
     ) -> AsyncIterator[Any]:
-        """One message, then the failure that the text names, or silence until the drain."""
+        """One message, then the failure that the text names, or silence until the drain.
+
+        More of them without an end for `flood`.
+        """
         text = request.request.text
+        while text == "flood":
+            long = mt_pb2.TranslateResponse(text="ñ" * 50_000)
+            yield mt_pb2.StreamTranslateResponse(translation=long)
         yield mt_pb2.StreamTranslateResponse(translation=mt_pb2.TranslateResponse(text=text))
         if text in FAILURES:
             raise FAILURES[text]()

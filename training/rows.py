@@ -61,7 +61,14 @@ def read_rows(path: Path) -> Iterator[Row]:
         for number, line in enumerate(lines, start=1):
             try:
                 yield row_of(json.loads(line), default_origin=path.parent.name)
-            except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            except (
+                ValueError,
+                KeyError,
+                TypeError,
+                AttributeError,
+                OverflowError,
+                RecursionError,
+            ) as error:
                 raise InvalidInput(
                     "ROWS_DAMAGED", f"{path}, line {number}, is no row of a pair: {error!r}"
                 ) from error
@@ -70,7 +77,7 @@ def read_rows(path: Path) -> Iterator[Row]:
 def row_of(fields: dict[str, Any], default_origin: str = "") -> Row:
     """A row from its JSON object; what it lacks is what a collected pair has.
 
-    Raises ValueError, KeyError, TypeError or AttributeError for what is none.
+    Raises ValueError, KeyError, TypeError, AttributeError or OverflowError for what is none.
     """
     source_language, target_language = fields["source_language"], fields["target_language"]
     kind: Kind = fields.get("kind") or ("general" if fields.get("tier") == "general" else "sermon")

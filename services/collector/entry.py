@@ -12,6 +12,7 @@ import json
 import math
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 from services.collector.bands import Band
 from services.collector.pair import (
@@ -61,7 +62,7 @@ def from_fields(fields: Mapping[str, str]) -> ScoredPair:
             stt_confidence=_number(fields, "stt_confidence"),
             translation_qe=_number(fields, "translation_qe"),
             marian_agreement=_number(fields, "marian_agreement"),
-            caps=tuple(json.loads(fields.get("caps", "[]"))),
+            caps=_texts(json.loads(fields.get("caps", "[]"))),
             calibration=fields.get("calibration", ""),
         )
 
@@ -97,7 +98,7 @@ def reviewed_from_fields(fields: Mapping[str, str]) -> ReviewedPair:
 def _checked() -> Iterator[None]:
     try:
         yield
-    except (KeyError, TypeError, RecursionError) as error:
+    except (KeyError, TypeError, OverflowError, RecursionError) as error:
         raise ValueError(f"not an entry of a pair: {error!r}") from error
 
 
@@ -157,10 +158,7 @@ def _pair(fields: Mapping[str, str]) -> Pair:
         target_language=fields["target_language"],
         source_text=fields["source_text"],
         target_text=fields["target_text"],
-        signals=tuple(
-            Signal(signal["name"], signal["value"], signal["model"])
-            for signal in json.loads(fields["signals"])
-        ),
+        signals=tuple(map(_signal, json.loads(fields["signals"]))),
         stt_model=fields["stt_model"],
         mt_model=fields["mt_model"],
         start_offset_ms=int(fields["start_offset_ms"]),
@@ -168,11 +166,25 @@ def _pair(fields: Mapping[str, str]) -> Pair:
         avg_logprob=_number(fields, "avg_logprob"),
         no_speech_prob=_number(fields, "no_speech_prob"),
         compression_ratio=_number(fields, "compression_ratio"),
-        flags=tuple(json.loads(fields.get("flags", "[]"))),
+        flags=_texts(json.loads(fields.get("flags", "[]"))),
         missing_terms=tuple(
-            (source, target) for source, target in json.loads(fields.get("missing_terms", "[]"))
+            (source, target)
+            for source, target in map(_texts, json.loads(fields.get("missing_terms", "[]")))
         ),
     )
+
+
+def _signal(fields: Mapping[str, Any]) -> Signal:
+    name, model = _texts([fields["name"], fields["model"]])
+    value = fields["value"]
+    return Signal(name, None if value is None else float(value), model)
+
+
+def _texts(found: object) -> tuple[str, ...]:
+    """Raises TypeError unless it is a list of texts."""
+    if not isinstance(found, list) or not all(isinstance(text, str) for text in found):
+        raise TypeError("what ought to be a list of texts is none")
+    return tuple(found)
 
 
 def _json(value: object) -> str:

@@ -142,17 +142,20 @@ def read_plan(path: Path, environment: Mapping[str, str] = os.environ) -> Plan:
         raise _damaged(path, f"it cannot be read: {error}") from error
     told = _filled_in(told, environment)
     name = told.pop("trainer", None)
-    if name not in TRAINERS:
+    if not isinstance(name, str) or name not in TRAINERS:
         raise _damaged(path, f"trainer = {name!r} is none of {', '.join(TRAINERS)}")
     trainer = TRAINERS[name]
     if isinstance(export := told.setdefault("export", {}), dict):
         export.setdefault("to", trainer.to)
+    lock = told.pop("gpu_lock", "var/gpu.lock")
+    if not isinstance(lock, str):
+        raise _damaged(path, "gpu_lock must be the path of a file")
     plan = Plan(
         path=path,
         trainer=trainer,
         model_name=str(told.pop("model_name", "")),
         minimum_pairs=_count(told.pop("minimum_pairs", 1), path),
-        gpu_lock=Path(told.pop("gpu_lock", "var/gpu.lock")),
+        gpu_lock=Path(lock),
         tables={key: value for key, value in told.items() if isinstance(value, dict)},
     )
     if not _MODEL_NAME.fullmatch(plan.model_name):
@@ -197,8 +200,8 @@ def _check_table(plan: Plan, step: str) -> None:
         texts = tuple(map(str, value if isinstance(value, list) else [value]))
         try:
             option.type_cast_value(context, texts if several else texts[0])
-        except click.UsageError as error:
-            raise _damaged(plan.path, f"{name} in [{step}]: {error.message}") from error
+        except (click.UsageError, ValueError) as error:  # a path with a zero byte is a ValueError
+            raise _damaged(plan.path, f"{name} in [{step}]: {error}") from error
     for name, option in options.items():
         if option.required and name not in own and name not in table:
             raise _damaged(plan.path, f"[{step}] lacks {name}: {option.help or ''}")
@@ -211,7 +214,7 @@ def _check_engine(plan: Plan) -> None:
             plan.path,
             f"to in [export]: {plan.trainer.job} makes no model that goes to {plan.target_format}",
         )
-    if plan.trainer.writes == "adapter" and not Path(plan.table("train")["model"]).is_dir():
+    if plan.trainer.writes == "adapter" and not os.path.isdir(str(plan.table("train")["model"])):
         raise _damaged(
             plan.path,
             "model in [train] must be the folder of the model to begin with, as Hugging Face lays "

@@ -80,7 +80,7 @@ def read_checks(path: Path) -> list[Check]:
         tables = tomllib.loads(path.read_text(encoding="utf-8")).get("check", [])
     except (OSError, ValueError, RecursionError) as error:
         raise InvalidInput("THRESHOLDS_DAMAGED", f"cannot read {path}: {error}") from error
-    if not tables:
+    if not tables or not isinstance(tables, list):
         raise InvalidInput("THRESHOLDS_DAMAGED", f"{path} has no [[check]]: nothing would be gated")
     return [_check(table, path, number) for number, table in enumerate(tables, start=1)]
 
@@ -116,7 +116,7 @@ def _check(table: Any, path: Path, number: int) -> Check:
         )
         if "." not in check.value or check.value.partition(".")[0] not in _PART_OF:
             raise ValueError(f"its value {check.value!r} is no part of an evaluation")
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise InvalidInput("THRESHOLDS_DAMAGED", f"{path}, check {number}: {error}") from error
     return check
 

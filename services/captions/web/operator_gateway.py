@@ -117,7 +117,8 @@ class OperatorGateway:
 
 def parsed(body: dict[str, Any], message: MessageT) -> MessageT:
     """`body` as that message. Raises InvalidInput: INVALID_REQUEST."""
-    with contextlib.suppress(json_format.ParseError, ValueError, TypeError):
+    # A field's name that is half of a surrogate pair is a SystemError of protobuf's.
+    with contextlib.suppress(json_format.ParseError, ValueError, TypeError, SystemError):
         return json_format.ParseDict(body, message)
     fields = ", ".join(field.name for field in message.DESCRIPTOR.fields)
     raise InvalidInput(

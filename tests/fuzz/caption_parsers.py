@@ -18,6 +18,7 @@ from services.captions.transcripts.transcript import Segment, Text, Word
 from services.captions.transcripts.vtt import webvtt
 from tests.captions.subtitle_files import read_subtitles
 from tests.fuzz.parser import Parser, of_file
+from tests.fuzz.seeds import flac
 
 _TIMES = re.compile(r"\d\d+:[0-5]\d:[0-5]\d[.,]\d{3} --> \d\d+:[0-5]\d:[0-5]\d[.,]\d{3}")
 _RECORDING_LIMIT_S = 5.0
@@ -102,6 +103,6 @@ CAPTION_PARSERS = (
     Parser(
         "recording",
         of_file(_recording, "input.wav"),
-        seeds=(_wav(1, 1, 16), _wav(3, 2, 32), _wav(0x11, 1, 4), b"fLaC\0\0\0\x22" + bytes(34)),
+        seeds=(_wav(1, 1, 16), _wav(3, 2, 32), _wav(0x11, 1, 4), flac()),
     ),
 )

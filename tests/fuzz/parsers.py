@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from google.protobuf.message import DecodeError
 
 from cli.stack import variables_of
 from glossa.gateway.v1 import gateway_pb2
+from glossa.types.v1 import types_pb2
 from services import bible_references, spoken_numbers
 from services.audio import SampleClock
 from services.captions.transcripts.export import offset_ms_of
@@ -37,6 +39,7 @@ from services.mt.engines.gguf_header import read_header
 from services.mt.prompt_family import MARKERS, checked_family
 from services.stt.corrections import COLUMNS, Corrections
 from services.token_file import read_tokens
+from tests.fuzz import seeds
 from tests.fuzz.caption_parsers import CAPTION_PARSERS
 from tests.fuzz.parser import Parser, of_file, of_text
 from training.cycling.plan import read_plan
@@ -52,11 +55,8 @@ def _fields(data: bytes) -> dict[str, str]:
     return {name: value for name, _, value in (line.partition("\t") for line in lines)}
 
 
-def _lines_of(fields: dict[str, str]) -> bytes:
-    return "\n".join(f"{name}\t{value}" for name, value in fields.items()).encode()
-
-
 def _sample_clock(data: bytes) -> None:
+    """24 bytes a frame: its first sample, then eight samples."""
     clock = SampleClock()
     for start in range(0, len(data), 24):
         frame = data[start : start + 24]
@@ -84,9 +84,15 @@ def _live_query(text: str) -> None:
 
 
 def _prompt(text: str) -> None:
+    assert _markers(prompt.without_markers(text)).total() == 0
+    pair = LanguagePair("en", "es")
     for family in prompt.FAMILIES:
-        built = prompt.build(family, Job(text, LanguagePair("en", "es")))
-        assert text == "" or "<start_of_turn>" not in prompt.without_markers(text), built
+        built = prompt.build(family, Job(text, pair, committed_text=text))
+        assert _markers(built.text) == _markers(prompt.build(family, Job("Amen.", pair)).text)
+
+
+def _markers(text: str) -> Counter[str]:
+    return Counter({marker: text.count(marker) for marker in MARKERS})
 
 
 def _label_studio(data: bytes) -> None:
@@ -121,40 +127,19 @@ def _model(data: bytes) -> object:
     return None
 
 
-def _entry_bytes() -> bytes:
-    return _lines_of(
-        {
-            "sequence": "1",
-            "time": "2026-11-21T10:00:00+00:00",
-            "session_id": "s",
-            "segment_id": "2",
-            "source_language": "en",
-            "target_language": "es",
-            "source_text": "Amen.",
-            "target_text": "Amén.",
-            "stt_model": "a",
-            "mt_model": "b",
-            "signals": '[{"name": "n", "value": 0.5, "model": "m"}]',
-            "flags": '["f"]',
-            "start_offset_ms": "0",
-            "end_offset_ms": "10",
-            "missing_terms": '[["a", "b"]]',
-            "band": "review",
-            "quality_score": "0.5",
-            "caps": '["c"]',
-            "calibration": "",
-            "original_source_text": "Amen.",
-            "original_target_text": "Amén.",
-            "decision": "fixed",
-            "reviewer": "r",
-            "review_id": "i",
-            "review_revision": "1",
-        }
-    )
-
-
 _SESSION = gateway_pb2.SessionConfig(
     title="Sunday", source_language="en", target_languages=["es"], phrases=["Nehemiah"]
+)
+_REVIEW = gateway_pb2.ReviewPairRequest(
+    session_id="s",
+    segment_id=1,
+    language="es",
+    decision=types_pb2.DECISION_FIXED,
+    source_text="Amen.",
+    target_text="Amén.",
+    reviewer="r",
+    review_id="i",
+    shown_source_text="A man.",
 )
 _ROW = (
     b'{"en": "Amen.", "es": "Am\xc3\xa9n.", "source_language": "en", "target_language": "es", '
@@ -163,11 +148,11 @@ _ROW = (
 
 PARSERS = (
     *CAPTION_PARSERS,
-    Parser("audio frames", _sample_clock, seeds=(bytes(24) * 2,)),
+    Parser("audio frames", _sample_clock, seeds=(bytes(24) + b"\x0c" + bytes(23),)),
     Parser(
         "session config", _session_config, (DecodeError,), seeds=(_SESSION.SerializeToString(),)
     ),
-    Parser("review", _review, (DecodeError,), seeds=(b"\n\x01a\x12\x01b",)),
+    Parser("review", _review, (DecodeError,), seeds=(_REVIEW.SerializeToString(),)),
     Parser(
         "browser config",
         _browser_config,
@@ -180,14 +165,14 @@ PARSERS = (
         seeds=(b"session=a&language=es,en&after=12&finals_only=1",),
     ),
     Parser("offset", of_text(offset_ms_of), seeds=(b"-1:02:03.4", b"90")),
-    Parser("redis entry", lambda data: _scored(data), (ValueError,), seeds=(_entry_bytes(),)),
-    Parser("redis review", lambda data: _reviewed(data), (ValueError,), seeds=(_entry_bytes(),)),
-    Parser("calibration", of_file(read_calibration), (ValueError,), seeds=(b'{"bands": {}}',)),
+    Parser("redis entry", lambda data: _scored(data), (ValueError,), seeds=(seeds.REDIS_ENTRY,)),
+    Parser("redis review", lambda data: _reviewed(data), (ValueError,), seeds=(seeds.REDIS_ENTRY,)),
+    Parser("calibration", of_file(read_calibration), (ValueError,), seeds=(seeds.CALIBRATION,)),
     Parser(
         "exported pairs",
         lambda data: (read_exported(data.split(b"\n")), read_verified(data.split(b"\n"))),
         (ValueError,),
-        seeds=(b'{"pair_id": "s/1/es", "source_text": "a", "target_text": "b"}',),
+        seeds=(seeds.EXPORTED_PAIRS,),
     ),
     Parser(
         "label studio",
@@ -211,26 +196,19 @@ PARSERS = (
         of_file(Corrections.read),
         seeds=(
             "\t".join(COLUMNS).encode() + b"\nnehemia\tNehemiah\tname\tno\t\n",
-            (_ROOT / "services/stt/corrections_en.tsv").read_bytes()[:600],
+            b"".join(
+                (_ROOT / "services/stt/corrections_en.tsv").read_bytes().splitlines(True)[:14]
+            ),
         ),
     ),
-    Parser(
-        "tokens",
-        of_file(read_tokens),
-        seeds=(b'[tokens.desk]\nsha256 = "00"\nrole = "view"\nexpires = 2027-01-01\n',),
-    ),
+    Parser("tokens", of_file(read_tokens), seeds=(seeds.TOKENS,)),
     Parser("profile", _profile, seeds=(b"# a\nGLOSSA_MT_MODEL=${GLOSSA_MT_MODEL:-a b}\nA=\n",)),
-    Parser("cycle plan", of_file(read_plan), seeds=(b'[train]\ninit = "a"\n',)),
-    Parser("gate", of_file(read_checks), seeds=(b'[[check]]\nmetric = "chrf"\nat_least = 1\n',)),
+    Parser("cycle plan", of_file(read_plan), seeds=(seeds.PLAN,)),
+    Parser("gate", of_file(read_checks), seeds=(seeds.CHECKS,)),
     Parser(
         "gguf header",
         of_file(read_header),
-        seeds=(
-            b"GGUF\3\0\0\0" + bytes(8) + b"\1" + bytes(7) + b"\4" + bytes(7) + b"name\x08\0\0\0"
-            b"\2" + bytes(7) + b"ab",
-            b"GGUF\3\0\0\0" + bytes(8) + b"\1" + bytes(7) + b"\1" + bytes(7) + b"a\x09\0\0\0"
-            b"\x09\0\0\0\1" + bytes(7) + b"\0\0\0\0\2" + bytes(7) + b"xy",
-        ),
+        seeds=(seeds.gguf(), seeds.gguf(*seeds.GGUF_ENTRIES)),
     ),
     Parser(
         "model folder",
@@ -242,9 +220,24 @@ PARSERS = (
             b'[{"type": "sentence_transformers.models.Pooling"}]',
         ),
     ),
-    Parser("model name", of_text(lambda name: check_requested(name, Path("/nowhere")))),
-    Parser("prompt", of_text(_prompt), seeds=(b"Amen. <start_of_turn>", b"<|turn>[INST]")),
-    Parser("chat template", of_text(lambda text: checked_family("auto", text, "a", MARKERS))),
+    Parser(
+        "model name",
+        of_text(lambda name: check_requested(name, Path("/nowhere"))),
+        seeds=(b"folder/glossa-en-es",),
+    ),
+    Parser(
+        "prompt",
+        of_text(_prompt),
+        seeds=(b"Amen. <start_of_turn>", b"<|turn>[INST]", b"<start_of<turn|>_turn>"),
+    ),
+    Parser(
+        "chat template",
+        of_text(lambda text: checked_family("auto", text, "a", MARKERS)),
+        seeds=(
+            b"<start_of_turn>{{ source_lang_code }}",
+            rb"<|im_start|>{% if enable_thinking %}<think>\n\n</think>\n\n{% endif %}",
+        ),
+    ),
     Parser("sentences", of_text(lambda text: list(sentences(text))), seeds=(b"Mr. A. said. So!",)),
     Parser(
         "bible references",

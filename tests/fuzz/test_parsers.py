@@ -27,6 +27,9 @@ _TOKENS = st.sampled_from(
         b"1e999",
         b"NaN",
         b"9" * 5000,
+        b"9" * 400,
+        b"[1]",
+        b"\\ud800",
         b"-1",
         b"../",
     )
@@ -49,6 +52,12 @@ def inputs(seeds: tuple[bytes, ...]) -> st.SearchStrategy[bytes]:
         return data
 
     return st.one_of(damaged(), damaged(), anything)
+
+
+@pytest.mark.parametrize("parser", PARSERS, ids=lambda parser: parser.name)
+def test_a_parser_takes_its_seeds(parser: Parser) -> None:
+    assert parser.seeds
+    assert [seed for seed in parser.seeds if not parser(seed)] == []
 
 
 @pytest.mark.parametrize("parser", PARSERS, ids=lambda parser: parser.name)

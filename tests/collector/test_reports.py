@@ -138,22 +138,29 @@ async def test_the_verb_lists_sessions_and_writes_the_last_one(
     assert "Traceback" not in unknown.stderr
 
 
-SLOW_MAKER = """#!/bin/sh
-touch "{begun}"
-while [ ! -e "{go}" ]; do sleep 0.02; done
-mkdir -p "$4"
-touch "$4/report.json" "$4/report.html"
-"""
+@pytest.fixture
+def maker_that(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Puts a program in the place of the one that draws reports; it writes empty ones."""
+
+    def put(does_first: str) -> None:
+        maker = tmp_path / "maker"
+        files = " ".join(f'"$4/{name}"' for name in NAMES)
+        maker.write_text(f'#!/bin/sh\n{does_first}\nmkdir -p "$4"\ntouch {files}\n')
+        maker.chmod(0o700)
+        monkeypatch.setattr(sys, "executable", str(maker))
+
+    return put
+
+
+WAITS = 'touch "{begun}"; while [ ! -e "{go}" ]; do sleep 0.02; done'
+FAILS_FIRST = 'if [ ! -e "{tried}" ]; then touch "{tried}"; exit 1; fi'
 
 
 async def test_a_report_of_a_session_that_is_forgotten_meanwhile_does_not_stay(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, maker_that: Callable[[str], None]
 ) -> None:
     folder, begun, go = tmp_path / "reports", tmp_path / "begun", tmp_path / "go"
-    maker = tmp_path / "maker"
-    maker.write_text(SLOW_MAKER.format(begun=begun, go=go))
-    maker.chmod(0o700)
-    monkeypatch.setattr(sys, "executable", str(maker))
+    maker_that(WAITS.format(begun=begun, go=go))
     reports = Reports(folder)
     running = asyncio.create_task(reports.run())
     try:
@@ -169,13 +176,10 @@ async def test_a_report_of_a_session_that_is_forgotten_meanwhile_does_not_stay(
 
 
 async def test_a_report_that_an_end_cut_off_is_written_at_the_next_start(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, maker_that: Callable[[str], None]
 ) -> None:
     folder, begun, go = tmp_path / "reports", tmp_path / "begun", tmp_path / "go"
-    maker = tmp_path / "maker"
-    maker.write_text(SLOW_MAKER.format(begun=begun, go=go))
-    maker.chmod(0o700)
-    monkeypatch.setattr(sys, "executable", str(maker))
+    maker_that(WAITS.format(begun=begun, go=go))
     cut_off = Reports(folder)
     running = asyncio.create_task(cut_off.run())
     cut_off.session_ended("being-made")
@@ -194,20 +198,11 @@ async def test_a_report_that_an_end_cut_off_is_written_at_the_next_start(
     assert made == ["being-made", "waiting"]
 
 
-FAILS_FIRST = """#!/bin/sh
-if [ ! -e "{tried}" ]; then touch "{tried}"; exit 1; fi
-mkdir -p "$4"
-touch "$4/report.json" "$4/report.html"
-"""
-
-
 async def test_a_report_that_could_not_be_made_is_tried_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, maker_that: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder, maker = tmp_path / "reports", tmp_path / "maker"
-    maker.write_text(FAILS_FIRST.format(tried=tmp_path / "tried"))
-    maker.chmod(0o700)
-    monkeypatch.setattr(sys, "executable", str(maker))
+    folder = tmp_path / "reports"
+    maker_that(FAILS_FIRST.format(tried=tmp_path / "tried"))
     monkeypatch.setattr(reports, "_ATTEMPT_INTERVAL_S", 0.05)
     OwedReports(folder).add("owed")
     running = asyncio.create_task(Reports(folder).run())

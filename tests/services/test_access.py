@@ -67,14 +67,20 @@ async def test_what_a_process_says_it_is_opens_the_door_and_a_revoked_token_clos
         assert reason_of(refused.value) == "NO_TOKEN_SET"
 
 
+def book_of_two(folder: Path) -> tuple[Path, TokenEntry]:
+    """Where ana and ben have tokens to operate with, and ana's."""
+    book = folder / "tokens.toml"
+    ana, ben = (
+        TokenEntry(name, Role.OPERATE, hash_of(f"the-token-of-{name}")) for name in ("ana", "ben")
+    )
+    write_tokens(book, (ana, ben))
+    return book, ana
+
+
 async def test_an_open_stream_ends_with_its_token_and_another_goes_on(
     start_trial: TrialStarter, tmp_path: Path
 ) -> None:
-    book = tmp_path / "tokens.toml"
-    kept, lost = (
-        TokenEntry(name, Role.OPERATE, hash_of(f"the-token-of-{name}")) for name in ("ana", "ben")
-    )
-    write_tokens(book, (kept, lost))
+    book, kept = book_of_two(tmp_path)
     trial = start_trial(tokens_file=book)
     await trial.wait_health("SERVING")
     request = mt_pb2.StreamTranslateRequest(request=mt_pb2.TranslateRequest(text="hola"))
@@ -99,18 +105,14 @@ async def test_an_open_stream_ends_with_its_token_and_another_goes_on(
 async def test_a_stream_that_its_reader_is_behind_with_ends_with_its_token_too(
     start_trial: TrialStarter, tmp_path: Path
 ) -> None:
-    book = tmp_path / "tokens.toml"
-    ana, ben = (
-        TokenEntry(name, Role.OPERATE, hash_of(f"the-token-of-{name}")) for name in ("ana", "ben")
-    )
-    write_tokens(book, (ana, ben))
+    book, kept = book_of_two(tmp_path)
     trial = start_trial(tokens_file=book)
     await trial.wait_health("SERVING")
     request = mt_pb2.StreamTranslateRequest(request=mt_pb2.TranslateRequest(text="flood"))
     metadata = (("authorization", "Bearer the-token-of-ben"),)
     stream = trial.mt.StreamTranslate(request, metadata=metadata, timeout=60)
     await stream.read()  # and no more: the service waits in the middle of a message
-    write_tokens(book, [ana])
+    write_tokens(book, [kept])
     async with asyncio.timeout(DEADLINE_S):
         while "token_ended" not in trial.log():
             await asyncio.sleep(0.05)

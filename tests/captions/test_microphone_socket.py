@@ -129,6 +129,7 @@ async def test_a_killed_gateway_is_said_and_nothing_is_lost(own_operated: Operat
         assert await socket.ending() == ("GATEWAY_UNAVAILABLE", 1013)
     own_operated.stack.gateway.start()
     await own_operated.stack.gateway.wait_ready()
+    await own_operated.status(lambda _: True)  # captions has found it again, too
     async with own_operated.socket(PATH) as socket:
         _, next_sample = await opened(socket, session_id=session_id)
         assert next_sample <= len(pcm) // 2

@@ -10,7 +10,7 @@ _LONG_PARTS = ("engines", "training", "compose", "slow")
 _AGAIN = 10
 _KNOWN_SECRETS = ".ci/secrets.json"  # the tests' own
 _SHOWN_ARGUMENTS = 5
-_SOURCES = ("services", "cli", "bench", "training")
+_SOURCES = ("services", "cli", "bench", "training", "dashboard")
 # Where a secret could stand; not the sentences and models, of which there are megabytes.
 _TEXTS = (".py", ".js", ".html", ".md", ".toml", ".yml", ".yaml", ".json", ".env", ".sh", ".conf")
 

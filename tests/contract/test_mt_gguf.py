@@ -373,7 +373,7 @@ def test_cuda_is_never_silently_replaced(library: str) -> None:
 
 
 def test_a_family_that_the_models_template_contradicts_is_refused(library: str) -> None:
-    with pytest.raises(InvalidInput, match="is of translategemma"):
+    with pytest.raises(InvalidInput, match="its chat template is of Gemma 3"):
         gguf.load_with(library, options(gemma_gguf(), prompt_family="gemma4"))
 
 

@@ -160,21 +160,48 @@ async def test_a_reader_who_scrolled_back_is_not_dragged_to_the_end(
     journal: ScriptedJournal, start_captions: StartCaptions, page: PhonePage
 ) -> None:
     journal.start_session()
+    everything = [f"frase {number}" for number in range(1, 42)]
     for number in range(1, 41):
         journal.say(number, f"sentence {number}", f"frase {number}")
     await start_captions()
     await page.open()
-    await page.wait_status("live")
+    await page.wait_lines("target", everything[:-1])
     await page.wait_at_end()
     await page.scroll_to(100)
     await settled(page.to_live.is_visible, True)
     journal.say(41, "sentence 41", "frase 41")
-    everything = [f"frase {number}" for number in range(1, 42)]
     await page.wait_lines("target", everything)
     assert await page.scroll_top() == 100
     await page.to_live.click()
     await page.wait_at_end()
     assert await page.to_live.is_hidden()
+
+
+async def test_a_caption_right_after_a_move_back_does_not_drag_the_reader_to_the_end(
+    start_captions: StartCaptions, page: PhonePage
+) -> None:
+    await start_captions()
+    await page.open()
+    places = await page.run(
+        """async () => {
+          const { Follower } = await import("/shared/follower.js");
+          const [scroller, lines] = [document.createElement("div"), document.createElement("div")];
+          scroller.style = "height: 100px; overflow-y: scroll; overflow-anchor: none";
+          scroller.append(lines);
+          document.body.append(scroller);
+          const add = () => {
+            lines.append(document.createElement("p"));
+            lines.lastElementChild.style = "height: 50px; margin: 0";
+          };
+          const follower = new Follower(scroller, lines, document.createElement("button"));
+          for (let count = 0; count < 20; count++) follower.keepPlace(add);
+          const atEnd = scroller.scrollTop;
+          scroller.scrollTop = 300; // no event has told of it when the next line comes
+          follower.keepPlace(add);
+          return [atEnd, scroller.scrollTop];
+        }"""
+    )
+    assert places == [900, 300]
 
 
 async def test_a_replaced_journal_replaces_what_is_shown(

@@ -79,7 +79,7 @@ async def test_the_text_grows_and_shrinks_in_steps_and_with_the_browser(
         journal.say(number, f"sentence {number}", f"frase {number}")
     await start_captions()
     await page.open()
-    await page.wait_status("live")
+    await page.wait_lines("target", [f"frase {number}" for number in range(1, 41)])
     await page.wait_at_end()
     sizes = [await page.run(_TEXT_PX)]
     await page.open_sheet()
@@ -112,7 +112,7 @@ async def test_everything_goes_by_the_keyboard_alone(
         journal.say(number, f"sentence {number}", f"frase {number}")
     await start_captions()
     await page.open()
-    await page.wait_status("live")
+    await page.wait_lines("target", [f"frase {number}" for number in range(1, 41)])
     await page.wait_at_end()
     keyboard = page.page.keyboard
     order = []

@@ -6,10 +6,10 @@ import { JournalSession } from "../operator/journal-session.js";
 import { clock, seconds } from "../operator/segment-row.js";
 import { SessionPicker } from "../operator/session-picker.js";
 import { signedIn } from "../operator/sign-in.js";
+import { Follower } from "../shared/follower.js";
 import { columnsOf, counterpart, lineIn } from "./columns.js";
 import { differing } from "./words.js";
 
-const STICKY_PX = 80;
 const CONNECTIONS = {
   connecting: "connecting",
   live: "connected",
@@ -27,7 +27,6 @@ const view = {
   rows: byId("rows"),
   scroller: byId("scroller"),
   table: byId("table"),
-  toLive: byId("to-live"),
 };
 
 let session = new JournalSession();
@@ -35,8 +34,7 @@ let columns = [];
 const left = new Set(); // keys of columns that nobody wants to see
 const rows = new Map(); // segment id -> tr
 const dirty = new Set();
-let isFollowing = true;
-let lastScrollTop = 0;
+const follower = new Follower(view.scroller, view.rows, byId("to-live"));
 
 const shownColumns = () => columns.filter(({ key }) => !left.has(key));
 
@@ -65,7 +63,7 @@ function clear() {
   view.rows.replaceChildren();
   view.table.hidden = true;
   view.empty.hidden = false;
-  isFollowing = true;
+  follower.follow();
 }
 
 function mark(id) {
@@ -82,12 +80,13 @@ function paint() {
     showChoices();
     session.segments.forEach((_, id) => dirty.add(id));
   }
-  paintHeads();
-  for (const id of dirty) paintRow(id);
+  follower.keepPlace(() => {
+    paintHeads();
+    for (const id of dirty) paintRow(id);
+    view.table.hidden = view.rows.children.length === 0;
+    view.empty.hidden = !view.table.hidden;
+  });
   dirty.clear();
-  view.table.hidden = view.rows.children.length === 0;
-  view.empty.hidden = !view.table.hidden;
-  if (isFollowing) toEnd();
 }
 
 function paintHeads() {
@@ -183,24 +182,6 @@ function showChoices() {
     }),
   );
 }
-
-// ---- Scrolling ------------------------------------------------------------------------------
-
-function toEnd() {
-  isFollowing = true;
-  view.toLive.hidden = true;
-  view.scroller.scrollTop = view.scroller.scrollHeight;
-}
-
-view.scroller.addEventListener("scroll", () => {
-  const { scrollHeight, scrollTop, clientHeight } = view.scroller;
-  // Only a person goes up: lines that grow do not.
-  if (scrollHeight - scrollTop - clientHeight < STICKY_PX) isFollowing = true;
-  else if (scrollTop < lastScrollTop) isFollowing = false;
-  lastScrollTop = scrollTop;
-  view.toLive.hidden = isFollowing;
-});
-view.toLive.addEventListener("click", toEnd);
 
 // ---- Begin ----------------------------------------------------------------------------------
 

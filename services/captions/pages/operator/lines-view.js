@@ -3,9 +3,8 @@
 import { element } from "../shared/dom.js";
 import { LineEditor } from "./line-editor.js";
 import { SegmentRow, clock, seconds } from "./segment-row.js";
+import { Follower } from "../shared/follower.js";
 import { languageName } from "../shared/languages.js";
-
-const STICKY_PX = 80;
 
 const byId = (id) => document.getElementById(id);
 const view = {
@@ -20,15 +19,13 @@ export class LinesView {
   #session = null; // JournalSession
   #rows = new Map();
   #dirty = new Set(); // ids to paint in the next frame
-  #isFollowing = true;
-  #scrollTop = 0;
   #actions;
+  #follower;
 
   /** actions: {correct(segmentId, language, text), hide(segmentId, isHidden)}; both say themselves how it went. */
   constructor(actions) {
     this.#actions = actions;
-    view.pane.addEventListener("scroll", () => this.#noteScroll());
-    view.toLive.addEventListener("click", () => this.#toEnd());
+    this.#follower = new Follower(view.pane, view.lines, view.toLive, () => this.hasDraft);
   }
 
   /** Whether an edit would be lost. */
@@ -43,7 +40,7 @@ export class LinesView {
     this.#dirty.clear();
     view.lines.replaceChildren();
     view.empty.hidden = false;
-    this.#isFollowing = true;
+    this.#follower.follow();
   }
 
   /** What JournalSession.take said. */
@@ -61,12 +58,13 @@ export class LinesView {
 
   #paint() {
     const focused = document.activeElement;
-    for (const id of this.#dirty) this.#paintSegment(id);
+    this.#follower.keepPlace(() => {
+      for (const id of this.#dirty) this.#paintSegment(id);
+      this.#paintTimings();
+      view.empty.hidden = view.lines.children.length > 0;
+      if (focused !== document.activeElement && focused?.isConnected) focused.focus();
+    });
     this.#dirty.clear();
-    this.#paintTimings();
-    view.empty.hidden = view.lines.children.length > 0;
-    if (focused !== document.activeElement && focused?.isConnected) focused.focus();
-    if (this.#isFollowing && !this.hasDraft) this.#toEnd();
   }
 
   #paintSegment(id) {
@@ -90,8 +88,10 @@ export class LinesView {
     const line = element("li", "note", `${clock(startMs)}  ${text}`);
     line.dataset.note = key;
     line.dataset.start = startMs;
-    insertByStart(line, startMs);
-    view.empty.hidden = true;
+    this.#follower.keepPlace(() => {
+      insertByStart(line, startMs);
+      view.empty.hidden = true;
+    });
   }
 
   #paintTimings() {
@@ -109,21 +109,6 @@ export class LinesView {
   #edit(cell) {
     if (cell.editor) return;
     new LineEditor(cell, (text) => this.#actions.correct(cell.row.id, cell.language, text));
-  }
-
-  #noteScroll() {
-    const { scrollHeight, scrollTop, clientHeight } = view.pane;
-    // Only a person goes up: lines that grow do not.
-    if (scrollHeight - scrollTop - clientHeight < STICKY_PX) this.#isFollowing = true;
-    else if (scrollTop < this.#scrollTop) this.#isFollowing = false;
-    this.#scrollTop = scrollTop;
-    view.toLive.hidden = this.#isFollowing;
-  }
-
-  #toEnd() {
-    this.#isFollowing = true;
-    view.toLive.hidden = true;
-    view.pane.scrollTop = view.pane.scrollHeight;
   }
 }
 

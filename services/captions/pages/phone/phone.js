@@ -8,7 +8,7 @@ import { signInForm } from "../shared/sign-in.js";
 import { Announcer } from "./announcer.js";
 import { applyAppearance } from "./appearance.js";
 import { downloadLinks } from "./downloads.js";
-import { Follower } from "./follower.js";
+import { Follower } from "../shared/follower.js";
 import { showEmpty, showScreens, showState } from "./notices.js";
 import { Painter } from "./painter.js";
 import { loadPreferences, savePreferences } from "./preferences.js";

@@ -17,7 +17,7 @@ export class Transcript {
 
   /**
    * @param {{list: HTMLElement, earlier: HTMLButtonElement}} view
-   * @param {import("./follower.js").Follower} follower
+   * @param {import("../shared/follower.js").Follower} follower
    */
   constructor({ list, earlier }, follower) {
     this.#list = list;

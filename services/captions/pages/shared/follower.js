@@ -11,24 +11,30 @@ export class Follower {
   #button;
   #lastTop = 0;
   #returnedAt = -UNDER_WAY_MS;
+  #isHeld;
 
   /**
    * @param {HTMLElement} scroller
    * @param {HTMLElement} lines its children are what a reader's place is measured by
    * @param {HTMLButtonElement} button leads back to the newest line
+   * @param {() => boolean} isHeld whether nothing may move for now, as while somebody writes between the lines
    */
-  constructor(scroller, lines, button) {
+  constructor(scroller, lines, button, isHeld = () => false) {
     this.isFollowing = true;
     this.#scroller = scroller;
     this.#lines = lines;
     this.#button = button;
+    this.#isHeld = isHeld;
     scroller.addEventListener("scroll", () => this.#note(), { passive: true });
     button.addEventListener("click", () => {
       this.#returnedAt = performance.now();
       this.follow();
       scroller.focus({ preventScroll: true });
     });
-    const settle = () => this.isFollowing && this.#toEnd();
+    const settle = () => {
+      this.#noteUntold();
+      if (this.isFollowing && !this.#isHeld()) this.#toEnd();
+    };
     if (typeof ResizeObserver === "function") new ResizeObserver(settle).observe(scroller);
     else addEventListener("resize", settle);
   }
@@ -42,7 +48,8 @@ export class Follower {
 
   /** Makes a change to the lines under the reader's eyes without moving what is read. */
   keepPlace(change) {
-    if (this.isFollowing) {
+    this.#noteUntold();
+    if (this.isFollowing && !this.#isHeld()) {
       change();
       this.#toEnd();
       return;
@@ -60,6 +67,11 @@ export class Follower {
   #toEnd() {
     this.#scroller.scrollTop = this.#scroller.scrollHeight;
     this.#lastTop = this.#scroller.scrollTop;
+  }
+
+  // The event of a move comes a frame after it. What happens in between must not drag the reader to the end.
+  #noteUntold() {
+    if (this.#scroller.scrollTop < this.#lastTop) this.#note();
   }
 
   // The first move back is enough to stay there: the next caption comes in a moment.

@@ -14,14 +14,12 @@ the cookie.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import fnmatch
 import hashlib
 import json
 import os
 import re
 import tempfile
-import time
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -31,11 +29,11 @@ from pathlib import Path
 from typing import Any
 
 from services.errors import InvalidInput, WrongState
+from services.file_lock import locked_within
 from services.file_owner import keep_owner
 
 _FILE_LIMIT_BYTES = 256 * 1024
 _LOCK_TIMEOUT_S = 10.0  # a change takes milliseconds
-_LOCK_POLL_S = 0.02
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _HASH = re.compile(r"[0-9a-f]{64}")
 _FIELDS = frozenset({"role", "hash", "expires", "sessions"})
@@ -165,15 +163,12 @@ def _alone(path: Path) -> Iterator[None]:
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(path.parent, os.O_RDONLY)
-        give_up_at_s = time.monotonic() + _LOCK_TIMEOUT_S
-        while not _is_locked(descriptor):
-            if time.monotonic() > give_up_at_s:
-                raise WrongState(
-                    "TOKENS_FILE_BUSY",
-                    f"something has been changing {path} for {_LOCK_TIMEOUT_S:g} s; "
-                    "end the other `./glossa`, and try again",
-                )
-            time.sleep(_LOCK_POLL_S)
+        if not locked_within(descriptor, _LOCK_TIMEOUT_S):
+            raise WrongState(
+                "TOKENS_FILE_BUSY",
+                f"something has been changing {path} for {_LOCK_TIMEOUT_S:g} s; "
+                "end the other `./glossa`, and try again",
+            )
     except OSError as error:
         raise _not_written(path, error) from error
     else:
@@ -181,14 +176,6 @@ def _alone(path: Path) -> Iterator[None]:
     finally:
         if descriptor >= 0:
             os.close(descriptor)
-
-
-def _is_locked(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def write_tokens(path: Path, entries: Iterable[TokenEntry]) -> None:

@@ -11,7 +11,6 @@ It is written beside its place and renamed when it is whole. docs/datasets.md ha
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import os
@@ -26,11 +25,14 @@ from services.collector.audio_folder import METADATA, session_folder
 from services.collector.candidate import Candidate
 from services.collector.row import Row
 from services.errors import InvalidInput, WrongState
+from services.file_lock import locked_within
 
 SCHEMA = "glossa-dataset"
 SCHEMA_VERSION = 1
 MANIFEST = "manifest.json"
 PAIRS = "pairs.jsonl"
+# A year of sermons with their audio is written in minutes.
+_HELD_TIMEOUT_S = 600.0
 
 
 @contextlib.contextmanager
@@ -38,7 +40,7 @@ def being_written(out: Path) -> Iterator[Path]:
     """A folder to write the dataset to; at the end it becomes `out`, or is gone when that failed.
 
     Raises:
-        WrongState: FOLDER_EXISTS.
+        WrongState: FOLDER_EXISTS, or FOLDER_BUSY.
         InvalidInput: FOLDER_UNUSABLE.
     """
     if out.exists():
@@ -140,8 +142,9 @@ def forget_session(folder: Path, session_id: str) -> int:
         Rows deleted, of text and of audio; 0 where the session is in no dataset.
 
     Raises:
-        WrongState: DATASET_DAMAGED: a manifest cannot be read, so nobody knows what is in there;
-            the session is gone from all the others.
+        WrongState: FOLDER_BUSY: somebody writes one for longer than is waited. DATASET_DAMAGED: a
+            manifest cannot be read, so nobody knows what is in there; the session is gone from all
+            the others.
     """
     for part in sorted(folder.rglob(".*.part")):
         if part.is_dir():
@@ -325,10 +328,19 @@ def _sync(path: Path) -> None:
 
 @contextlib.contextmanager
 def _held(folder: Path) -> Iterator[None]:
-    """Holds a folder alone, waiting for whoever holds it now; a dead process holds nothing."""
+    """Holds a folder alone, waiting for whoever holds it now.
+
+    Raises:
+        WrongState: FOLDER_BUSY.
+    """
     descriptor = os.open(folder, os.O_RDONLY)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if not locked_within(descriptor, _HELD_TIMEOUT_S):
+            raise WrongState(
+                "FOLDER_BUSY",
+                f"something has been writing {folder} for {_HELD_TIMEOUT_S / 60:g} minutes; "
+                "wait until it is done, and try again",
+            )
         yield
     finally:
         os.close(descriptor)

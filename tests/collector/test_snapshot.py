@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import multiprocessing
 import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -271,7 +273,7 @@ def test_forgetting_waits_for_a_dataset_that_is_being_written(tmp_path: Path) ->
         writer.start()
         assert begun.wait(30)
         forgetting.start()
-        wait_until_blocked(forgetting.pid)
+        wait_until_it_found_the_part(forgetting.pid)
         go_on.set()
         for process in (writer, forgetting):
             process.join(30)
@@ -282,15 +284,28 @@ def test_forgetting_waits_for_a_dataset_that_is_being_written(tmp_path: Path) ->
     assert snapshot.check(tmp_path / "set")["counts"]["sessions"] == {"session-b": 1}
 
 
-def wait_until_blocked(pid: int | None) -> None:
-    """Waits until the kernel lists the process among those that wait for a lock."""
+def test_forgetting_does_not_wait_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(snapshot, "_HELD_TIMEOUT_S", 0.1)
+    with snapshot.being_written(tmp_path / "set") as folder:
+        snapshot.write_pairs(folder, ("en", "es"), ROWS)
+        with pytest.raises(WrongState, match="try again") as caught:
+            snapshot.forget_session(tmp_path, "session-a")
+    assert caught.value.reason == "FOLDER_BUSY"
+    assert (tmp_path / "set").is_dir()
+
+
+def wait_until_it_found_the_part(pid: int | None) -> None:
+    """Waits until the process has opened the folder that is being written, to lock it."""
     deadline = time.monotonic() + 30
-    while not any(
-        "-> FLOCK" in line and f" {pid} " in line
-        for line in Path("/proc/locks").read_text().splitlines()
-    ):
+    while not any(name.endswith(".part") for name in open_files(Path(f"/proc/{pid}/fd"))):
         assert time.monotonic() < deadline
         time.sleep(0.02)
+
+
+def open_files(descriptors: Path) -> Iterator[str]:
+    for each in descriptors.iterdir():
+        with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+            yield str(each.readlink())
 
 
 def write_slowly(out: Path, begun: Any, go_on: Any) -> None:

@@ -14,6 +14,46 @@ from tests.processes import REPOSITORY
 PROMETHEUS = REPOSITORY / "deploy" / "prometheus"
 GRAFANA = REPOSITORY / "deploy" / "grafana"
 DASHBOARD = GRAFANA / "dashboards" / "glossa.json"
+# Every panel, and what it is there to show.
+PANELS = {
+    "Services": "up",
+    "What captions go without": "glossa_degraded",
+    "Alerts": "ALERTS",
+    "Sessions": "glossa_gateway_sessions_open",
+    "Viewers now": "glossa_captions_viewers",
+    "Lag: from the last speech to the journal": "glossa_gateway_lag_seconds_bucket",
+    "Errors: calls that failed": "glossa_rpc_duration_seconds_count",
+    "Decoding: time of one step": "glossa_stt_engine_seconds_bucket",
+    "Real-time factor": "glossa_stt_engine_seconds_sum",
+    "Waiting for a decoder": "glossa_stt_queue_depth",
+    "Suppressions: what was heard and not shown": "glossa_stt_suppressions_total",
+    "Partials left out": "glossa_stt_partials_skipped_total",
+    "Audio that is not heard": "glossa_gateway_gap_seconds_total",
+    "Translating: time of one text in the engine": "glossa_mt_engine_seconds_bucket",
+    "Tokens a second": "glossa_mt_tokens_total",
+    "First token": "glossa_mt_first_token_seconds_bucket",
+    "Finals by the draft model": "glossa_mt_shed_total",
+    "Waiting for a translation": "glossa_mt_queue_depth",
+    "Doubts, terms and voices": "glossa_mt_doubts_total",
+    "Bands of new pairs": "glossa_collector_pairs_total",
+    "Pairs in Redis": "glossa_collector_queue_length",
+    "Excluded pairs": "glossa_collector_exclusions_total",
+    "Scoring: time of one run": "glossa_qe_engine_seconds_bucket",
+    "Behind the journal": "glossa_gateway_journal_sequence",
+    "Redis": "glossa_collector_queue_available_bool",
+    "Accepted unseen": "glossa_collector_auto_accept_ratio",
+    "Signals missing": "glossa_qe_signals_missing_total",
+    "Viewers": "glossa_captions_viewers",
+    "Viewers cut or refused": "glossa_captions_cuts_total",
+    "Events to displays": "glossa_captions_events_total",
+    "Video memory": "glossa_card_memory_used_bytes",
+    "Memory": "process_resident_memory_bytes",
+    "Processor": "process_cpu_seconds_total",
+    "Event loops": "glossa_event_loop_lag_seconds",
+    "Disk of the journal": "glossa_gateway_disk_free_bytes",
+    "Open files and streams": "process_open_fds",
+    "Certificates": "glossa_certificate_expiry_timestamp_seconds",
+}
 
 
 def panels() -> list[dict[str, Any]]:

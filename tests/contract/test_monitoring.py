@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from pathlib import Path
 
@@ -12,9 +13,11 @@ from services.settings import PORT_BASE, PORT_OFFSETS, SERVICES
 from tests.contract.dashboards import (
     DASHBOARD,
     GRAFANA,
+    PANELS,
     PROMETHEUS,
     alerts,
     all_expressions,
+    expressions_of,
     panels,
     read_yaml,
 )
@@ -77,6 +80,13 @@ def test_every_expression_of_the_dashboard_and_the_alerts_parses(tmp_path: Path)
     path.write_text(yaml.safe_dump({"groups": [{"name": "all", "rules": rules}]}))
     assert f"{len(rules)} rules found" in promtool("check", "rules", path)
     assert len(rules) > 80
+
+
+def test_every_panel_is_there_and_shows_what_it_is_for() -> None:
+    shown = {panel["title"]: expressions_of(panel)[0] for panel in panels()}
+    assert list(shown) == list(PANELS)
+    for title, metric in PANELS.items():
+        assert re.search(rf"\b{metric}\b", shown[title]), title
 
 
 def test_panels_have_a_place_of_their_own_and_the_provisioned_source() -> None:

@@ -117,7 +117,7 @@ _NUMBER_COPIES = 3
     "--order",
     type=click.Choice(ORDERS),
     default="shuffled",
-    help="curriculum: from clean and short to hard; for a trainer that keeps the order.",
+    help="curriculum: from clean and short to hard, which a trainer's first pass follows.",
 )
 @click.option(
     "--dev-rows", type=click.IntRange(1), default=150, help="Of each origin in dev.jsonl."
@@ -219,6 +219,7 @@ def mix(
         leaked_count = leaked + leaked_more + leaked_old
         run.note(
             rows={"train": len(rows), "dev": len(shown_dev), "test": len(test)},
+            order=order,
             leaked_count=leaked_count,
             augmentation=vars(Augmentation()) | {"unpunctuated": unpunctuated_share},
             table=table(rows),

@@ -35,6 +35,7 @@ from training.hearing.heard import unpunctuated
 from training.job import Job, out_option, seed_option
 from training.rows import Row, read_rows, write_rows
 from training.run_folder import RunFolder
+from training.texts.curriculum import order_of, ordered
 from training.texts.leakage import Leakage
 from training.texts.mix_table import print_table, table
 
@@ -120,13 +121,14 @@ def noise(
         made: Counter[str] = Counter()
         noisy = recognised[:wanted]
         noisy += spoilt(clean, wanted - len(noisy), errors, made, rng)
-        rows = clean + noisy
-        rng.shuffle(rows)
+        order = order_of(mix_folder)
+        rows = ordered(clean + noisy, order, rng)
         write_rows(out / "train.jsonl", rows)
         for name, kept in judged.items():
             write_rows(out / name, kept)
         run.note(
             rows={"clean": len(clean), "noisy": len(noisy), "recognised": len(recognised)},
+            order=order,
             noisy_share=round(len(noisy) / (len(rows) or 1), 4),
             errors=dict(made),
             leaked_count=len(reviewed) - len(allowed),

@@ -228,6 +228,13 @@ def whole_folder(target: Path) -> Iterator[Path]:
         part.rename(target)
 
 
+def noted(folder: Path) -> dict[str, Any]:
+    """What the run of a folder noted of itself so far; {} of a folder that no run wrote."""
+    path = folder / MANIFEST
+    metrics: dict[str, Any] = _read(path).get("metrics", {}) if path.exists() else {}
+    return metrics
+
+
 def _only_failed(out: Path, job: str) -> bool:
     """Whether a run of the job failed in the folder before it wrote anything."""
     if [path.name for path in out.iterdir()] != [MANIFEST]:

@@ -21,7 +21,7 @@ from training.hearing.heard import unpunctuated
 from training.mix import mix
 from training.rows import Row, read_rows, write_rows
 from training.texts.augmentation import general_passes, heard, joined
-from training.texts.curriculum import difficulty
+from training.texts.curriculum import difficulty, order_of
 from training.texts.own_sentences import ORIGIN, own_sentences
 from training.texts.substitution import renamed, renumbered
 
@@ -197,6 +197,7 @@ def test_curriculum_goes_from_clean_to_hard(
     assert stages == sorted(stages)
     assert rows[0].kind == "glossary"
     assert rows[-1].kind == "sermon"
+    assert order_of(tmp_path / "out") == "curriculum"
 
 
 def test_same_seed_makes_the_same_mix(data: Path, bible_folder: Path, tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from training.hearing.confusions import (
 from training.hearing.disfluency import with_dropped_words, with_fillers
 from training.noise import noise
 from training.rows import Row, read_rows, write_rows
+from training.texts.curriculum import difficulty, order_of
 
 SERMON = "The atonement was made once for all of the people who believe."
 
@@ -85,6 +86,16 @@ def test_dev_and_test_stay_clean(mixed: Path, tmp_path: Path) -> None:
     assert run(mixed, tmp_path / "out").exit_code == 0
     for name in ("dev.jsonl", "test.jsonl"):
         assert (tmp_path / "out" / name).read_bytes() == (mixed / name).read_bytes()
+
+
+@pytest.mark.parametrize("order", ["curriculum", "shuffled"])
+def test_a_curriculum_stays_one(mixed: Path, tmp_path: Path, order: str) -> None:
+    (mixed / "run.json").write_text(json.dumps({"metrics": {"order": order}}))
+    assert run(mixed, tmp_path / "out").exit_code == 0
+    assert order_of(tmp_path / "out") == order
+    stages = [difficulty(row) for row in read_rows(tmp_path / "out/train.jsonl")]
+    assert {1, 2} <= set(stages)  # as they were, and bare
+    assert (stages == sorted(stages)) == (order == "curriculum")
 
 
 def test_same_seed_makes_the_same_errors(mixed: Path, tmp_path: Path) -> None:

@@ -1,15 +1,19 @@
 """In which order rows are told: as drawn, or from what is clean and easy to what is hard.
 
-A curriculum is the order of train.jsonl and nothing else; whoever wants it reads in order.
+A curriculum is the order of train.jsonl, and a note of it in the manifest beside it, by which a
+trainer knows: its first pass follows the file, and later ones are shuffled, as all is easy by then
+(Platanios et al. 2019, arXiv 1903.09848).
 """
 
 from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Literal, get_args
 
 from training.rows import Kind, Row
+from training.run_folder import noted
 
 Order = Literal["shuffled", "curriculum"]
 ORDERS: tuple[Order, ...] = get_args(Order)
@@ -30,3 +34,8 @@ def difficulty(row: Row) -> int:
     is_bare = row.source == row.source.lower() and row.target != row.target.lower()
     is_long = len(row.source.split()) > _LONG_WORDS
     return _STAGES[row.kind] + (bool(row.tag) or is_long or is_bare)
+
+
+def order_of(folder: Path) -> Order:
+    """The order of a folder's train.jsonl, as the job that wrote it noted."""
+    return "curriculum" if noted(folder).get("order") == "curriculum" else "shuffled"

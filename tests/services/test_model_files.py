@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import io
 import json
 import os
 import pickle
+import re
 import struct
 import zipfile
 from collections.abc import Callable
@@ -267,6 +269,13 @@ def test_nothing_in_the_project_trusts_code_that_comes_with_a_model() -> None:
             if "torch.load(" in line and "weights_only=True" not in line:
                 after = text[text.index(line) :][:300]
                 assert "weights_only=True" in after, path
+        for call in ast.walk(ast.parse(text)):
+            # Left out, transformers asks on a terminal whether to run it.
+            if isinstance(call, ast.Call) and re.search(
+                r"\bAuto\w+\.from_pretrained$", ast.unparse(call.func)
+            ):
+                trust = {each.arg: ast.unparse(each.value) for each in call.keywords}
+                assert trust.get("trust_remote_code") == "False", (path, call.lineno)
 
 
 @pytest.mark.parametrize("name", [".", "./", "..", "/", "one/../.."])

@@ -177,6 +177,16 @@ def test_an_adapter_is_not_merged_into_few_bits(tmp_path: Path, known: Path) -> 
         huggingface_folder.merge(tmp_path, tmp_path, tmp_path / "out")
 
 
+@pytest.mark.parametrize("name", ["Evil", "pipeline", "AutoModelForCausalLM", "logging"])
+def test_what_is_no_class_of_models_is_not_loaded(tmp_path: Path, name: str) -> None:
+    from services.errors import InvalidInput
+    from training.formats import huggingface_folder
+
+    (tmp_path / "config.json").write_text(json.dumps({"architectures": [name]}))
+    with pytest.raises(InvalidInput, match="names no architecture"):
+        huggingface_folder.merge(tmp_path, tmp_path, tmp_path / "out")
+
+
 @pytest.mark.parametrize(("target", "what"), [("exl3", "NVIDIA"), ("gptq", "NVIDIA")])
 def test_what_needs_a_card_is_refused_without_one(
     tmp_path: Path, known: Path, target: str, what: str

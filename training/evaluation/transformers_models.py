@@ -118,6 +118,7 @@ def _causal(folder: Path, pair: LanguagePair, name: str, adapter: Path | None = 
         dtype=torch.bfloat16 if has_cuda else torch.float32,
         device_map={"": "cuda" if has_cuda else "cpu"},
         local_files_only=True,
+        trust_remote_code=False,
         output_loading_info=True,
     )
     _refuse_missing(report, folder)
@@ -128,6 +129,7 @@ def _causal(folder: Path, pair: LanguagePair, name: str, adapter: Path | None = 
     tokenizer = AutoTokenizer.from_pretrained(
         adapter if adapter is not None and (adapter / "tokenizer_config.json").exists() else folder,
         local_files_only=True,
+        trust_remote_code=False,
         padding_side="left",
     )
     eos = model.generation_config.eos_token_id

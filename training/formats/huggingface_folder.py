@@ -44,6 +44,8 @@ def _read(source: Path, dtype: str) -> Any:
 
     try:
         kind = getattr(transformers, _config(source)["architectures"][0])
+        if not issubclass(kind, transformers.PreTrainedModel):
+            raise TypeError(kind)
     except (KeyError, IndexError, TypeError, AttributeError) as error:
         raise InvalidInput(
             "MODEL_MISSING", f"{source}/config.json names no architecture that transformers knows"

@@ -27,6 +27,7 @@ def convert(source: Path, out: Path, quantization: str) -> None:
         ),
         device_map={"": device},
         local_files_only=True,
+        trust_remote_code=False,
     )
     model.save_pretrained(out)
     side_files.copy(source, out)

@@ -51,7 +51,9 @@ def compute_dtype() -> torch.dtype:
 
 def read_tokenizer(folder: Path) -> Any:
     """Its tokenizer, with the chat template that tells the family of its prompts."""
-    return transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    return transformers.AutoTokenizer.from_pretrained(
+        folder, local_files_only=True, trust_remote_code=False
+    )
 
 
 def read_model(folder: Path, *, in_nf4: bool) -> Any:
@@ -79,6 +81,7 @@ def read_model(folder: Path, *, in_nf4: bool) -> Any:
         dtype=dtype,
         device_map={"": _device()},
         local_files_only=True,
+        trust_remote_code=False,
         output_loading_info=True,
     )
     if wrong := [*info["missing_keys"], *info["mismatched_keys"]]:

@@ -1,4 +1,4 @@
-"""python -m training.evaluate --out var/evaluations/sunday --new marian:PATH --old apertium \\
+"""python -m training.evaluate --out var/evaluations/sunday --new embedded:PATH --old embedded \\
     --set biblical=test_bible.jsonl --set modern=test_tatoeba.jsonl
 
 Judges a translator or a recogniser, alone or against the one that it would replace, on the same
@@ -87,12 +87,12 @@ _TRANSLATIONS = "translations.jsonl"
 def evaluate(**options: Any) -> None:
     """Judges models on the same sentences, old against new.
 
-    RUNTIME is one of the service's (apertium, marian, gguf, bitsandbytes, ...) or `transformers`
-    for a folder that a trainer wrote; ENGINE likewise (pocketsphinx, faster_whisper, ...).
+    RUNTIME is one of the service's (embedded, marian, apertium, gguf, ...) or `transformers` for a
+    folder that a trainer wrote; ENGINE likewise (pocketsphinx, faster_whisper, ...).
 
     \b
     python -m training.evaluate --out var/evaluations/sunday \\
-        --new marian:var/runs/sunday/ct2 --old apertium \\
+        --new embedded:var/exports/glossa-en-es --old embedded \\
         --set biblical=var/training/bible/test.jsonl --set modern=DATA/tatoeba/test.tsv
     python -m training.evaluate --out var/evaluations/ears \\
         --stt-new faster_whisper:var/runs/ears/ct2 --stt-old faster_whisper:large-v3-turbo \\

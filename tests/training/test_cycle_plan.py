@@ -40,7 +40,9 @@ def test_the_example_shows_every_step_and_writes_nothing(plan_folder: Path) -> N
     assert told["train"][:3] == ["python", "-m", "training.marian"]
     assert option(told["train"], "--data") == option(told["noise"], "--out"), "noise is learned"
     assert "--no-muon" in told["train"]
-    assert option(told["evaluate"], "--new") == f"marian:{option(told['export'], '--out')}"
+    assert option(told["export"], "--engine") == "embedded", "as the embedded profile speaks"
+    assert option(told["evaluate"], "--new") == f"embedded:{option(told['export'], '--out')}"
+    assert option(told["evaluate"], "--old") == "embedded"
     assert option(told["gate"], "--export") == option(told["export"], "--out")
     assert option(told["registry"], "--gate") == option(told["gate"], "--out")
     assert sorted(plan_folder.rglob("*")) == before

@@ -130,8 +130,9 @@ class Plan:
 
     @property
     def engine(self) -> str:
-        """The service's engine that loads what this cycle makes."""
-        return FORMATS[self.target_format].engines[self.trainer.kind]
+        """The service's engine that is to speak with what this cycle makes."""
+        named = self.table("export").get("engine")
+        return str(named or FORMATS[self.target_format].speaking_engines(self.trainer.kind)[0])
 
 
 def read_plan(path: Path, environment: Mapping[str, str] = os.environ) -> Plan:
@@ -213,6 +214,13 @@ def _check_engine(plan: Plan) -> None:
         raise _damaged(
             plan.path,
             f"to in [export]: {plan.trainer.job} makes no model that goes to {plan.target_format}",
+        )
+    engines = FORMATS[plan.target_format].speaking_engines(plan.trainer.kind)
+    if plan.engine not in engines:
+        raise _damaged(
+            plan.path,
+            f"engine in [export]: {plan.engine!r} does not speak with that; it is to be "
+            f"{' or '.join(engines)}",
         )
     if plan.trainer.writes == "adapter" and not os.path.isdir(str(plan.table("train")["model"])):
         raise _damaged(

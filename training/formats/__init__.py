@@ -17,6 +17,9 @@ from services.errors import InvalidInput
 from training.evaluation.translators import TRANSFORMERS
 
 Kind = Literal["marian", "whisper", "language_model"]
+# Engines that put what another one loads to use together with something else: the pair of the
+# embedded profile checks each sentence of the Marian model, and has Apertium where one fails.
+USED_BY = {"marian": "embedded"}
 
 
 class Convert(Protocol):
@@ -30,13 +33,18 @@ class Format:
 
     Args:
         module: what converts, beside this file.
-        engines: the service's engine that loads it, by the kind of model that it takes.
+        engines: the service's engine that loads it alone, by the kind of model that it takes.
         quantizations: number formats; the first is what is usually wanted.
     """
 
     module: str
     engines: Mapping[Kind, str]
     quantizations: tuple[str, ...]
+
+    def speaking_engines(self, kind: Kind) -> tuple[str, ...]:
+        """The service's engines that can speak with it; that of the embedded profile first."""
+        alone = self.engines[kind]
+        return (USED_BY[alone], alone) if alone in USED_BY else (alone,)
 
     def convert(self, source: Path, out: Path, quantization: str) -> None:
         """Imports what converts and lets it."""

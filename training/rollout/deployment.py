@@ -16,6 +16,7 @@ from typing import Any
 
 from services.errors import GlossaError, WrongState
 from services.mt.engine import LanguagePair
+from training.formats import USED_BY
 from training.rollout.deployments import DeploymentLog, Place
 from training.rollout.hosts import Host
 from training.rollout.running_service import InUse, RunningService, SmokeSentence, reached
@@ -52,6 +53,7 @@ class Site:
         """Says what `deploy` would do, and changes nothing. Raises what it would at its start."""
         with self._reached() as service:
             before, link = self._looked_at(service)
+        self._check_engine(version, before)
         kept = version.manifest
         self._say(f"{self.service} {self.tier} is {before}; {self.name} leads to {link}")
         self._say(
@@ -69,9 +71,11 @@ class Site:
         folder = version.host_folder
         with self._reached() as service:
             before, link = self._looked_at(service)
-            if before == InUse(version.engine, folder) and link == folder:
+            is_of_engine = before.engine == version.engine
+            if is_of_engine and before.speaks_with(folder) and link == folder:
                 self._say(f"{self.service} {self.tier} is {folder} already")
                 return
+            self._check_engine(version, before)
             facts = {
                 "version": version.name,
                 "folder": folder,
@@ -99,11 +103,10 @@ class Site:
             ]
             self._note("deployed", **facts, load_ms=round(load_ms), smoke=smoke)
         self._say(f"{self.service} {self.tier} is {folder}, loaded in {load_ms / 1000:.1f} s")
-        if before.engine != version.engine:
+        if not is_of_engine or (link is None and not before.speaks_with(self.name)):
             self._say(
-                f"it began with {before.engine}: set the engine of {self.tier} to "
-                f"{version.engine} and its model to {self.name} in the profile, or a restart "
-                "brings that back"
+                f"it began with {before}: set the engine of {self.tier} to {version.engine} and "
+                f"its model to {self.name} in the profile, or a restart brings that back"
             )
 
     def restore(self, last: dict[str, Any], *, dry_run: bool) -> None:
@@ -130,13 +133,16 @@ class Site:
                 if folder is not None:
                     service.load(earlier.engine, folder)
                 else:
+                    if link is not None:
+                        # What was there before may have this name: it must not lead elsewhere.
+                        self.host.call("point", self.name, None)
                     _load_unregistered(service, earlier)
                 service.try_out(self.sentences, self.pair)
-                if link is not None or folder is not None:
+                if folder is not None:
                     self.host.call("point", self.name, folder)
             self._note("restored", **facts)
         self._say(f"{self.service} {self.tier} is {earlier} again")
-        if folder is None:
+        if folder is None and not earlier.speaks_with(self.name):
             self._say(f"{self.name} leads nowhere now: see that no profile names it as its model")
 
     @contextmanager
@@ -157,6 +163,21 @@ class Site:
                 "would be replaced; choose another --name, and set the service's model to it",
             )
         return service.in_use(), state["link"]
+
+    def _check_engine(self, version: Version, before: InUse) -> None:
+        """A model that was judged alone never takes the place of the pair that would check it.
+
+        Raises:
+            WrongState: WRONG_ENGINE.
+        """
+        if before.engine == USED_BY.get(version.engine):
+            raise WrongState(
+                "WRONG_ENGINE",
+                f"{self.service} {self.tier} of {self.host.name} is {before}, and {version.name} "
+                f"is for {version.engine} alone, where nothing checks its sentences; export it "
+                f"with --engine {before.engine} (engine in [export] of a plan) and judge it so, or "
+                f"have the service use {version.engine} first",
+            )
 
     def _bring(self, version: Version) -> None:
         """Copies and verifies; what is there already is verified alone."""
@@ -193,12 +214,13 @@ class Site:
             if isinstance(error, GlossaError):
                 outcome, why = "refused", error.message
             try:
+                # The name first: the model before may be called by it.
+                if self.host.call("state", self.name)["link"] != link:
+                    self.host.call("point", self.name, link)
                 if service.in_use() != before:
                     self._say(f"{why}; back to {before}")
                     service.roll_back()
                     outcome = "rolled_back"
-                if self.host.call("state", self.name)["link"] != link:
-                    self.host.call("point", self.name, link)
             except GlossaError as failure:
                 self._note("restore_failed", **facts, why=f"{why}; {failure.message}")
                 raise WrongState(
@@ -230,4 +252,12 @@ def _load_unregistered(service: RunningService, earlier: InUse) -> None:
     except WrongState as error:
         if error.reason != "NOTHING_TO_ROLL_BACK":
             raise
-        service.load(earlier.engine, "" if "/" in earlier.model else earlier.model)
+        service.load(earlier.engine, _requested(earlier))
+
+
+def _requested(earlier: InUse) -> str:
+    """The model that LoadModel is told; "" where the engine has one of its own or none."""
+    own, pair, _ = earlier.model.partition("+")
+    if earlier.engine in USED_BY.values():
+        return own if pair else ""  # without its own model Apertium spoke alone
+    return "" if "/" in own or earlier.engine == "apertium" else own

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -32,6 +33,10 @@ class InUse:
 
     engine: str
     model: str
+
+    def speaks_with(self, name: str) -> bool:
+        """Whether a model of this name is in use, alone or in a pair, in some direction."""
+        return name in re.split(r"\+|, ", self.model)
 
     def __str__(self) -> str:
         return f"{self.engine}/{self.model}" if self.model else self.engine

@@ -55,7 +55,8 @@ PYTHON
 EOF
 
 # llama-cpp-python is published as source: its wheel is made here, so that no compiler comes into the image. Without
-# GGML_NATIVE, because the machine that builds need not be the one that runs: AVX2, which x86 has had since 2013-2015.
+# GGML_NATIVE, because the machine that builds need not be the one that runs: AVX2, which x86 has had since 2013-2015. What
+# writes GGUF files is in the source and in no package.
 FROM ${BUILD_BASE} AS wheels
 ARG LLAMA_FLAGS=
 WORKDIR /wheels
@@ -69,7 +70,13 @@ apt-get install -y -q --no-install-recommends build-essential cmake python3 pyth
 flags="$LLAMA_FLAGS -DGGML_NATIVE=OFF"
 if [ "$(uname -m)" = x86_64 ]; then flags="$flags -DGGML_AVX2=ON -DGGML_FMA=ON -DGGML_F16C=ON -DGGML_BMI2=ON"; fi
 python3 -m venv /tools
-CMAKE_ARGS="$flags" /tools/bin/pip --disable-pip-version-check wheel --no-cache-dir --no-deps -w built "$wanted"
+pip="/tools/bin/pip --disable-pip-version-check"
+$pip download --no-deps --no-binary llama-cpp-python -d . "$wanted"
+CMAKE_ARGS="$flags" $pip wheel --no-cache-dir --no-deps -w built llama_cpp_python-*.tar.gz
+inside=$(basename llama_cpp_python-*.tar.gz .tar.gz)/vendor/llama.cpp
+mkdir built/llama.cpp
+tar -xzf llama_cpp_python-*.tar.gz -C built/llama.cpp --strip-components 3 \
+  "$inside/LICENSE" "$inside/convert_hf_to_gguf.py" "$inside/conversion" "$inside/gguf-py/gguf"
 EOF
 
 # The Python packages of one service, in a virtual environment without pip.
@@ -91,7 +98,10 @@ if grep -qx cometkiwi extras; then constraints=constraints-qe.txt; fi
 if [ "$SERVICE" = training ] || grep -qxE 'bitsandbytes|cometkiwi|exl2|mlx-whisper' extras; then
   $into_venv ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} "$(grep -o '^torch==[0-9.]*' $constraints)"
 fi
-if grep -qx gguf extras; then $into_venv --no-deps /wheels/*.whl; fi
+if grep -qx gguf extras; then
+  $into_venv --no-deps /wheels/*.whl
+  if [ "$SERVICE" = training ]; then mkdir -p /opt/venv/share && cp -R /wheels/llama.cpp /opt/venv/share/; fi
+fi
 $into_venv -r requirements.txt -c $constraints
 # One library of another version, and the estimate is wrong or qe does not start: better no image.
 if grep -qx cometkiwi extras; then python -m pip --python /opt/venv/bin/python check; fi

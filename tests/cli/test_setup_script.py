@@ -25,13 +25,17 @@ case "$*" in
   *)
     echo "$*" >>"$folder/asked"
     if [ -n "$CMAKE_ARGS" ]; then echo "flags: $CMAKE_ARGS" >>"$folder/asked"; fi
-    case "$*" in
-      *" wheel "*)
-        shift $(($# - 3))
-        wheels=$1
-        [ "$1" != -w ] || wheels=$2
-        mkdir -p "$wheels" && touch "$wheels/llama_cpp_python-0.whl"
+    # -d or -w, a folder, and what goes into it.
+    shift $(($# > 3 ? $# - 3 : 0))
+    case $1 in
+      -d)
+        source=llama_cpp_python-${3#*==}
+        inside=$source/vendor/llama.cpp
+        mkdir -p "$2" "$folder/$inside/conversion" "$folder/$inside/gguf-py/gguf"
+        touch "$folder/$inside/LICENSE" "$folder/$inside/convert_hf_to_gguf.py"
+        tar -czf "$2/$source.tar.gz" -C "$folder" "$source"
         ;;
+      -w) touch "$2/$(basename "$3" .tar.gz)-py3.whl" ;;
     esac
     ;;
 esac
@@ -129,8 +133,10 @@ def test_torch_comes_first_and_alone(checkout: Checkout) -> None:
 
 def test_llama_is_built_for_this_processor_and_kept(checkout: Checkout) -> None:
     asked = checkout.run("translate", "--runtime", "gguf", "hello")
+    (fetched,) = [line for line in asked if " download " in line]
+    assert fetched.split()[-1].startswith("llama-cpp-python==")
     (built,) = [line for line in asked if " wheel " in line]
-    assert built.split()[-1].startswith("llama-cpp-python==")
+    assert built.endswith(".tar.gz")
     (flags,) = {line for line in asked if line.startswith("flags: ")}
     assert "GGML_CUDA" not in flags
     assert checkout.run("translate", "--runtime", "gguf", "hello") == []
@@ -141,6 +147,24 @@ def test_llama_is_built_for_this_processor_and_kept(checkout: Checkout) -> None:
     back = checkout.run("translate", "--runtime", "gguf", "hello")
     assert not [line for line in back if " wheel " in line]
     assert [line for line in back if "--force-reinstall" in line]
+    assert not list(checkout.folder.glob("var/wheels/*/*.tar.gz"))
+
+
+def test_what_writes_gguf_files_comes_with_llama(checkout: Checkout) -> None:
+    checkout.run("translate", "--runtime", "gguf", "hello")
+    scripts = checkout.folder / ".venv" / "share" / "llama.cpp"
+    assert {path.name for path in scripts.iterdir()} == {
+        *("LICENSE", "convert_hf_to_gguf.py", "conversion", "gguf-py")
+    }
+
+    # Also to an environment that was made before; its llama.cpp is not built again.
+    shutil.rmtree(scripts)
+    for kept in checkout.folder.glob("var/wheels/*/llama.cpp-*"):
+        shutil.rmtree(kept)
+    again = checkout.run("translate", "--runtime", "gguf", "hello")
+    assert [line for line in again if " download " in line]
+    assert not [line for line in again if " wheel " in line]
+    assert (scripts / "convert_hf_to_gguf.py").exists()
 
 
 def test_a_card_with_a_compiler_gets_cuda(checkout: Checkout) -> None:

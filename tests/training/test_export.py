@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -204,26 +205,28 @@ def test_what_needs_a_card_is_refused_without_one(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_without_llama_cpps_script_it_says_where_it_is(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("is_named", [False, True], ids=["not installed", "named wrongly"])
+def test_without_llama_cpps_script_it_says_where_to_get_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_named: bool
 ) -> None:
     from tests.tiny.gemma import gemma_hf
 
-    monkeypatch.delenv("GLOSSA_LLAMA_CPP", raising=False)
-    done = run(
-        *("--model", gemma_hf(), "--to", "gguf", "--licence", "x", "--out", tmp_path / "out")
-    )
+    model, empty = gemma_hf(), tmp_path / "empty"
+    if is_named:
+        monkeypatch.setenv("GLOSSA_LLAMA_CPP", str(empty))
+    else:
+        monkeypatch.delenv("GLOSSA_LLAMA_CPP", raising=False)
+        monkeypatch.setattr(sys, "prefix", str(empty))
+    done = run("--model", model, "--to", "gguf", "--licence", "x", "--out", tmp_path / "out")
     assert done.exit_code == 1
-    assert "GLOSSA_LLAMA_CPP" in done.output
+    assert str(empty) in done.output
+    assert "GLOSSA_EXTRAS=gguf,training ./glossa doctor" in done.output
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.engines
 @pytest.mark.parametrize("quantization", ["Q4_K_M", "Q5_K_M", "Q8_0"])
 def test_a_gguf_says_what_its_source_says(tmp_path: Path, known: Path, quantization: str) -> None:
-    import os
-
-    if not os.environ.get("GLOSSA_LLAMA_CPP"):
-        pytest.skip("GLOSSA_LLAMA_CPP names no source of llama.cpp")
     check = gemma_export(tmp_path / "gguf", known, "gguf", quantization)
     assert check["export"]["chrf"] > 90
     assert len(list((tmp_path / "gguf").glob("*.gguf"))) == 1

@@ -11,8 +11,9 @@ from pathlib import Path
 
 from services.errors import EngineFailed, Unavailable
 
-LLAMA_CPP = "GLOSSA_LLAMA_CPP"
+LLAMA_CPP = "GLOSSA_LLAMA_CPP"  # another folder of llama.cpp's source
 _SCRIPT = "convert_hf_to_gguf.py"
+_INSTALL = "GLOSSA_EXTRAS=gguf,training ./glossa doctor"
 
 
 def convert(source: Path, out: Path, quantization: str) -> None:
@@ -23,7 +24,7 @@ def convert(source: Path, out: Path, quantization: str) -> None:
     except ModuleNotFoundError as error:
         raise Unavailable(
             "ENGINE_NOT_INSTALLED",
-            f"GGUF needs {error.name}, which quantises: pip install -e '.[gguf]'",
+            f"GGUF needs {error.name}, which quantises: {_INSTALL}",
         ) from error
     out.mkdir(parents=True)
     whole = out / "model-F16.gguf"
@@ -75,13 +76,12 @@ def _with_added_tokens(source: Path, folder: Path) -> Path:
 
 
 def _script() -> Path:
-    folder = os.environ.get(LLAMA_CPP, "")
-    script = Path(folder) / _SCRIPT
-    if not (folder and script.is_file()):
+    """Beside the libraries, where ./glossa puts it, or where the variable says."""
+    script = Path(os.environ.get(LLAMA_CPP) or Path(sys.prefix) / "share/llama.cpp") / _SCRIPT
+    if not script.is_file():
         raise Unavailable(
             "ENGINE_NOT_INSTALLED",
-            f"GGUF needs llama.cpp's {_SCRIPT}, which is in the source of llama-cpp-python: pip "
-            "download --no-deps --no-binary :all: llama-cpp-python==0.3.36, unpack it, and set "
-            f"{LLAMA_CPP} to its folder vendor/llama.cpp",
+            f"GGUF wants llama.cpp's script; there is no {script}: {_INSTALL} puts it there; or "
+            f"set {LLAMA_CPP} to a folder of llama.cpp's source",
         )
     return script

@@ -51,11 +51,14 @@ def on_engine() -> list[pytest.MarkDecorator]:
     ]
 
 
-def compose(*arguments: str | Path, files: Files = BASE, **variables: str) -> Done:
+def compose(
+    *arguments: str | Path, files: Files = BASE, folder: Path = REPOSITORY, **variables: str
+) -> Done:
+    """`docker compose` as in `folder`; without `files` it chooses them by itself."""
     environment = {key: value for key, value in os.environ.items() if not key.startswith("GLOSSA_")}
     return subprocess.run(
         ["docker", "compose", *(part for file in files for part in ("-f", file)), *arguments],
-        cwd=REPOSITORY,
+        cwd=folder,
         env={**environment, **variables},
         capture_output=True,
         text=True,
@@ -63,9 +66,12 @@ def compose(*arguments: str | Path, files: Files = BASE, **variables: str) -> Do
     )
 
 
-def configuration(*options: str, files: Files = BASE, **variables: str) -> dict[str, Any]:
+def configuration(
+    *options: str, files: Files = BASE, folder: Path = REPOSITORY, **variables: str
+) -> dict[str, Any]:
     """The services, by name; `options` are compose's own, before its verb."""
-    done = compose(*options, "config", "--format", "json", files=files, **variables)
+    asked = (*options, "config", "--format", "json")
+    done = compose(*asked, files=files, folder=folder, **variables)
     assert done.returncode == 0, done.stderr
     services: dict[str, Any] = json.loads(done.stdout)["services"]
     return services

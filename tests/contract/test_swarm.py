@@ -84,6 +84,7 @@ class Swarm:
         self.gateway_port = port("gateway", free_port_base())
         self.certificates_dir = folder / "certificates"
         self._name = f"glossa-test-{secrets.token_hex(4)}"
+        self._images: list[str] = []
         self._variables = {
             "GLOSSA_CERTIFICATES_DIR": str(self.certificates_dir),
             "GLOSSA_TOKENS_DIR": str(folder / "tokens"),
@@ -95,6 +96,7 @@ class Swarm:
         files = ("-f", "docker-compose.yml", "-f", "docker-compose.swarm.yml")
         self._done("docker", "compose", *files, "build")
         stack = yaml.safe_load(self._done(str(REPOSITORY / "deploy" / "swarm" / "stack")))
+        self._images = [service["image"] for service in stack["services"].values()]
         for service in stack["services"].values():
             service.pop("ports", None)  # a real stack may have them here
         opened = {"target": port("gateway"), "published": self.gateway_port, "mode": "host"}
@@ -118,8 +120,8 @@ class Swarm:
                 container.remove(force=True)
             for volume in engine.volumes.list(filters={"name": self._name}):
                 volume.remove(force=True)
-            for name in (*SERVICES, "redis"):
-                engine.images.remove(f"{self._name}/glossa-{name}", force=True)
+            for image in self._images:
+                engine.images.remove(image, force=True)
 
     def tasks(self, service: str) -> list[Container]:
         """The healthy containers of a service."""

@@ -19,6 +19,7 @@ from tests.processes import REPOSITORY
 pytestmark = pytest.mark.skipif(not is_there(), reason="docker compose is not installed")
 
 REPLICATED = ("stt", "mt", "qe")
+REGISTRY = "registry.example.org/"
 TRACES = "http://traces.example.org:4317"
 
 
@@ -31,6 +32,8 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         "GLOSSA_CERTIFICATES_DIR": folder,
         "GLOSSA_TOKENS_DIR": folder,
         "GLOSSA_MT_REPLICAS": "3",
+        "GLOSSA_PROFILE": "cpu",
+        "GLOSSA_REGISTRY": REGISTRY,
         "GLOSSA_TRACES_ENDPOINT": TRACES,
     }
     made = _done([str(REPOSITORY / "deploy" / "swarm" / "stack")], "", {**kept, **own})
@@ -57,6 +60,14 @@ def test_the_gateway_asks_all_replicas_by_a_name_of_their_certificate(
         assert services["gateway"]["environment"][variable] == f"dns:///tasks.{name}:{port(name)}"
         assert f"tasks.{name}" in service_names(name)
         assert float(services[name]["environment"][f"GLOSSA_{name.upper()}_CONNECTION_AGE_S"]) > 0
+
+
+def test_its_images_come_from_the_registry_with_the_engines_of_the_profile(
+    services: dict[str, Any],
+) -> None:
+    for name, service in services.items():
+        tag = ":cpu" if name in REPLICATED else ""
+        assert service["image"] == f"{REGISTRY}glossa-{name}{tag}"
 
 
 def test_nothing_goes_unencrypted_and_only_what_people_use_is_published(

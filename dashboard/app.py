@@ -132,13 +132,20 @@ def _show_health() -> None:
             text=True,
             timeout=_STATUS_TIMEOUT_S,
         )
-        said = json.loads(done.stdout.splitlines()[-1])
-    except (subprocess.TimeoutExpired, ValueError, IndexError):
+    except subprocess.TimeoutExpired:
+        streamlit.error(f"./glossa status said nothing in {_STATUS_TIMEOUT_S} s.")
+        return
+    if not done.stdout:  # certificates or a token that it cannot read
+        streamlit.error(done.stderr)
+        return
+    said = json.loads(done.stdout.splitlines()[-1])
+    if said["state"] == "away":
         streamlit.info("Nothing of Glossa answers on this machine now.")
         return
-    (streamlit.success if done.returncode == 0 else streamlit.warning)(
-        "All is well." if done.returncode == 0 else "Something is not as it should be:"
-    )
+    if said["state"] == "good":
+        streamlit.success("All is well.")
+    else:
+        streamlit.warning("Something is not as it should be:")
     streamlit.json(said)
 
 

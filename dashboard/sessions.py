@@ -5,14 +5,16 @@ A report is written by the collector when a session ends: <reports>/<session>/re
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import jiwer
+
+from dashboard.report_file import Change, Report, report_of
 
 SCORES = {
     "quality_score": "composite",
@@ -58,41 +60,39 @@ def read_sessions(folder: Path) -> tuple[list[Session], list[str]]:
     found, unreadable = [], []
     for path in sorted(folder.glob("*/report.json")):
         try:
-            found.append(session_of(json.loads(path.read_bytes())))
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            unreadable.append(f"{path}: {type(error).__name__}: {error}")
+            found.append(session_of(report_of(path.read_bytes())))
+        except (OSError, ValueError) as error:
+            unreadable.append(f"{path}: {error}")
     return sorted(found, key=lambda each: each.start_time), unreadable
 
 
-def session_of(report: Mapping[str, Any]) -> Session:
-    """Raises KeyError, TypeError, ValueError for what is no report."""
-    session, segments = report["session"], report["segments"]
-    pairs = report["pairs"]["by_language"].values()
-    bands: dict[str, int] = {}
-    for of_language in pairs:
-        for band, count in of_language["bands"].items():
-            bands[band] = bands.get(band, 0) + count
-    scored = sum(bands.values())
-    wanted = sum(term["count"] for term in report["terms"]["glossary"])
-    missing = sum(term["missing"] for term in report["terms"]["glossary"])
-    reviewed_words = int(report["review"].get("source_words", 0))
-    lag = report["lag_ms"]
+def session_of(report: Report) -> Session:
+    session, segments, review = report.session, report.segments, report.review
+    bands: Counter[str] = Counter()
+    for of_language in report.pairs.by_language.values():
+        bands.update(of_language.bands)
+    wanted = sum(term.count for term in report.terms.glossary)
+    missing = sum(term.missing for term in report.terms.glossary)
+    lag = report.lag_ms
     return Session(
-        session["session_id"],
-        session["title"] or session["session_id"],
-        datetime.fromisoformat(session["start_time"]),
-        segments["finals"],
-        session["speech_s"] / 60,
-        ", ".join([*session["stt_models"], *session["mt_models"]]),
-        _edits(report["review"]["changes"]) / reviewed_words if reviewed_words else None,
-        reviewed_words,
+        session.session_id,
+        session.title or session.session_id,
+        session.start_time,
+        segments.finals,
+        session.speech_s / 60,
+        ", ".join([*session.stt_models, *session.mt_models]),
+        _edits(review.changes) / review.source_words if review.source_words else None,
+        review.source_words,
         1 - missing / wanted if wanted else None,
-        bands.get("accept", 0) / scored if scored else None,
-        lag["target_caption"]["p95"] if lag["in_real_time"] and lag.get("target_caption") else None,
-        sum(segments["suppressed"].values()),
-        sum(segments["untranslated"].values()),
-        {name: report["scores"].get(key, {}).get("values", []) for key, name in SCORES.items()},
-        bands,
+        bands["accept"] / bands.total() if bands.total() else None,
+        lag.target_caption.p95 if lag.in_real_time and lag.target_caption else None,
+        sum(segments.suppressed.values()),
+        sum(segments.untranslated.values()),
+        {
+            name: report.scores[key].values if key in report.scores else []
+            for key, name in SCORES.items()
+        },
+        dict(bands),
     )
 
 
@@ -104,11 +104,11 @@ def score_rows(sessions: list[Session]) -> Iterator[dict[str, Any]]:
                 yield {"session": session.title, "signal": signal, "value": value}
 
 
-def _edits(changes: list[Mapping[str, str]]) -> int:
+def _edits(changes: Sequence[Change]) -> int:
     """Words put in, left out or replaced by reviewers in what was heard."""
     edits = 0
     for change in changes:
-        before, after = change["source_before"].split(), change["source_after"].split()
+        before, after = change.source_before.split(), change.source_after.split()
         if not after:
             edits += len(before)
             continue

@@ -5,7 +5,8 @@
         --out var/runs/first
 
 Whatever stands in dev.jsonl or test.jsonl, in what a dataset holds out or in Glossa's own test of
-sermons is left out of train.jsonl, also in near copies.
+sermons is left out of train.jsonl, also in near copies. judged.jsonl has all of it, for the jobs
+that add rows to these.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from training.texts.augmentation import Augmentation, general_passes, heard, num
 from training.texts.curriculum import ORDERS, Order, ordered
 from training.texts.general_rows import general_rows
 from training.texts.hidden_places import with_places_hidden
-from training.texts.leakage import Leakage
+from training.texts.leakage import JUDGED, Leakage
 from training.texts.mix_table import print_table, table
 from training.texts.own_sentences import FOLDER, ORIGIN, own_sentences
 from training.texts.recipes import RECIPES, by_shares
@@ -184,7 +185,8 @@ def mix(
         }
         dev += sermon_rows["dev"]
         # What a dataset holds out for tests is judged with by itself, and so not in test.jsonl.
-        leakage = Leakage.of_rows([*dev, *test, *sermon_rows["test"], *read_rows(OWN_SERMON)])
+        judged = [*dev, *test, *sermon_rows["test"], *read_rows(OWN_SERMON)]
+        leakage = Leakage.of_rows(judged)
 
         found = list(read_rows(bible_folder / _TRAIN))
         if recipe.shares is None:  # all of Tatoeba is here already
@@ -216,6 +218,7 @@ def mix(
         shown_dev = _of_each_origin(dev, dev_rows, rng)
         write_rows(out / _DEV, shown_dev)
         write_rows(out / _TEST, test)
+        write_rows(out / JUDGED, judged)
         leaked_count = leaked + leaked_more + leaked_old
         run.note(
             rows={"train": len(rows), "dev": len(shown_dev), "test": len(test)},
@@ -230,7 +233,7 @@ def mix(
                 f"{run.manifest['metrics']['pairs']['mixed']:,} rows by the recipe and not "
                 f"{pairs:,}: there are too few of the kind {scarce}"
             )
-        click.echo(f"{leaked_count} rows left out as they stand in dev or test; {out}")
+        click.echo(f"{leaked_count} rows left out as models are judged with them; {out}")
 
 
 def _everything(

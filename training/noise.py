@@ -36,10 +36,10 @@ from training.job import Job, out_option, seed_option
 from training.rows import Row, read_rows, write_rows
 from training.run_folder import RunFolder
 from training.texts.curriculum import order_of, ordered
-from training.texts.leakage import Leakage
+from training.texts.leakage import JUDGED, Leakage
 from training.texts.mix_table import print_table, table
 
-_SPLITS = ("dev.jsonl", "test.jsonl")
+_KEPT = ("dev.jsonl", "test.jsonl", JUDGED)
 # Which error a row gets, where it can have it. Terms first: they are what matters and are rare.
 _ERRORS = {"term": 4.0, "homophone": 2.0, "dropped": 2.0, "filler": 1.0}
 _SECOND_ERROR_SHARE = 0.3
@@ -90,20 +90,20 @@ def noise(
       python -m training.noise --mix var/runs/mix --noisy-share 0.5 --out var/runs/noisy
     """
     options = {name: value for name, value in locals().items() if name != "out"}
-    inputs = {name: mix_folder / name for name in ("train.jsonl", *_SPLITS)}
+    inputs = {name: mix_folder / name for name in ("train.jsonl", *_KEPT)}
     inputs |= {f"corrected {index}": path for index, path in enumerate(corrected)}
     if data:
         inputs["confusions"] = data / "glossary/asr_confusions.tsv"
     with RunFolder(out, "noise", options, inputs=inputs) as run:
         rng = random.Random(seed)
         clean = list(read_rows(mix_folder / "train.jsonl"))
-        judged = {name: list(read_rows(mix_folder / name)) for name in _SPLITS}
-        leakage = Leakage.of_rows(row for rows in judged.values() for row in rows)
+        kept = {name: list(read_rows(mix_folder / name)) for name in _KEPT}
+        leakage = Leakage.of_rows(kept[JUDGED])
         reviewed = [pair for path in corrected for pair in read_reviewed(path)]
         allowed = [
             (row, said)
             for row, said in reviewed
-            if not any(leakage.is_leaked(text) for text in (row.source, row.target, said))
+            if not leakage.holds(row) and not leakage.is_leaked(said)
         ]
         terms = read_listed(CORRECTIONS)
         if data:
@@ -124,8 +124,8 @@ def noise(
         order = order_of(mix_folder)
         rows = ordered(clean + noisy, order, rng)
         write_rows(out / "train.jsonl", rows)
-        for name, kept in judged.items():
-            write_rows(out / name, kept)
+        for name, unchanged in kept.items():
+            write_rows(out / name, unchanged)
         run.note(
             rows={"clean": len(clean), "noisy": len(noisy), "recognised": len(recognised)},
             order=order,

@@ -27,12 +27,14 @@ JUDGED = Row(
 def test_a_teacher_s_translations_are_filtered_and_mixed_with_references(tmp_path: Path) -> None:
     data, out = tmp_path / "data", tmp_path / "out"
     write_rows(data / "train.jsonl", REFERENCES)
+    own_test = next(iter(read_rows(OWN_SERMON)))
     write_rows(data / "dev.jsonl", [JUDGED])
+    write_rows(data / "judged.jsonl", [JUDGED, own_test])
     texts = tmp_path / "texts.txt"
     texts.write_text("The house is big.\n\nWe have seven books.\n")
     own = ["The house is big.", "We have seven books."]
     with texts.open("a") as more:  # two that are judged with
-        more.write(f"{JUDGED.source}\n{next(iter(read_rows(OWN_SERMON))).source}\n")
+        more.write(f"{JUDGED.source}\n{own_test.source}\n")
     told = ["sentences", "--data", str(data), "--texts", str(texts), "--out", str(out)]
     told += ["--runtime", "apertium", "--batch", "4"]
 

@@ -22,6 +22,7 @@ from training.rollout.versions import Registry
 from training.rows import Row, read_rows, write_rows
 from training.run_folder import RunFolder
 
+NAMES = ("train", "dev", "test", "judged")
 GONE, KEPT = "20261122-100214-5f0c33ab", "20261122-100214-5f0c33a"
 
 
@@ -38,7 +39,7 @@ def rows(*sessions: str) -> list[Row]:
 def mixed(folder: Path, *sessions: str) -> Path:
     """The folder of a mix, as training.mix leaves it."""
     with RunFolder(folder, "mix", {}):
-        for name in ("train", "dev", "test"):
+        for name in NAMES:
             write_rows(folder / f"{name}.jsonl", rows(*sessions))
     return folder
 
@@ -78,7 +79,7 @@ def test_a_mix_and_what_was_made_of_it_lose_the_rows_of_that_session_alone(tmp_p
         noise, ["--mix", str(mix), "--noisy-share", "0.5", "--out", str(tmp_path / "noisy")]
     )
     assert made.exit_code == 0, made.output
-    assert "taken out of 6 files" in forgot(tmp_path)
+    assert "taken out of 8 files" in forgot(tmp_path)
     assert list(read_rows(mix / "train.jsonl")) == rows(KEPT)
     assert {row.group for row in read_rows(tmp_path / "noisy/train.jsonl")} == {"GEN", KEPT}
     assert holding(tmp_path, GONE) == []
@@ -90,7 +91,7 @@ def test_a_folder_says_what_was_taken_out_of_it_and_a_run_what_it_had_read(tmp_p
     before = told(trained)["inputs"]["train"]
     assert f"{trained} had read them; a model" in forgot(tmp_path)
     notes = {note["file"]: note for note in told(mix)["forgotten"]}
-    assert notes.keys() == {"train.jsonl", "dev.jsonl", "test.jsonl"}
+    assert notes.keys() == {f"{name}.jsonl" for name in NAMES}
     assert notes["train.jsonl"]["rows"] == 3
     assert notes["train.jsonl"]["sha256_before"] == before
     again = read_by(tmp_path / "again", mix)
@@ -135,7 +136,7 @@ def test_killed_amid_it_is_finished_by_the_next_and_noted_once(
     monkeypatch.undo()
     forgot(tmp_path)
     assert holding(tmp_path, GONE) == []
-    assert len(told(mix)["forgotten"]) == 3
+    assert len(told(mix)["forgotten"]) == len(NAMES)
     assert len(told(trained)["forgotten"]) == 1
 
 

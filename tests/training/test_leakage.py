@@ -62,3 +62,18 @@ def test_pair_goes_for_either_of_its_texts() -> None:
         Row("Something else.", "Otra cosa.", "general", "c"),
     ]
     assert leakage.parted(rows) == ([rows[2]], 2)
+
+
+def test_session_that_is_judged_with_is_leaked_whole() -> None:
+    judged = [
+        Row("Amen.", "Amén.", "sermon", "s", "sunday"),
+        Row("Oh.", "Oh.", "sermon", "s"),
+        Row("And.", "Y.", "bible", "s", "RUT"),
+    ]
+    leaked, *others = [
+        Row("Quite another sentence.", "Otra frase.", "sermon", "s", "sunday"),
+        Row("Of another day.", "De otro día.", "sermon", "s", "monday"),
+        Row("Of no day.", "De ningún día.", "sermon", "s"),
+        Row("Of a book of the Bible.", "De un libro.", "bible", "s", "RUT"),
+    ]
+    assert Leakage.of_rows(judged).parted([leaked, *others]) == (others, 1)

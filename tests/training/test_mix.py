@@ -22,6 +22,7 @@ from training.mix import mix
 from training.rows import Row, read_rows, write_rows
 from training.texts.augmentation import general_passes, heard, joined
 from training.texts.curriculum import difficulty, order_of
+from training.texts.leakage import JUDGED
 from training.texts.own_sentences import ORIGIN, own_sentences
 from training.texts.substitution import renamed, renumbered
 
@@ -163,6 +164,10 @@ def test_what_a_dataset_holds_out_and_our_own_test_are_never_trained_on(
     assert not [row for row in rows if row.origin == "planted"]
     told = [row.source for row in read_rows(out / "dev.jsonl") if row.kind == "sermon"]
     assert told == [held_out["dev"].source]
+    judged = {row.source for row in read_rows(out / JUDGED)}
+    assert {row.source for row in (*held_out.values(), own)} < judged
+    for name in ("dev", "test"):
+        assert {row.source for row in read_rows(bible_folder / f"{name}.jsonl")} < judged
 
 
 def test_dev_and_test_come_along(data: Path, bible_folder: Path, tmp_path: Path) -> None:

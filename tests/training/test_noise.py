@@ -23,6 +23,7 @@ from training.hearing.disfluency import with_dropped_words, with_fillers
 from training.noise import noise
 from training.rows import Row, read_rows, write_rows
 from training.texts.curriculum import difficulty, order_of
+from training.texts.leakage import JUDGED
 
 SERMON = "The atonement was made once for all of the people who believe."
 
@@ -43,8 +44,12 @@ def mixed(tmp_path: Path) -> Path:
     ]
     folder = tmp_path / "mix"
     write_rows(folder / "train.jsonl", rows)
-    write_rows(folder / "dev.jsonl", [Row("We never met before today.", "Nunca.", "general", "t")])
-    write_rows(folder / "test.jsonl", [Row("It ends well.", "Acaba bien.", "general", "t")])
+    dev = Row("We never met before today.", "Nunca.", "general", "t")
+    test = Row("It ends well.", "Acaba bien.", "general", "t")
+    held_out = Row("It was said on that day.", "Se dijo ese día.", "sermon", "s", "held-out")
+    write_rows(folder / "dev.jsonl", [dev])
+    write_rows(folder / "test.jsonl", [test])
+    write_rows(folder / JUDGED, [dev, test, held_out])
     return folder
 
 
@@ -53,13 +58,14 @@ def run(mixed: Path, out: Path, *options: str | Path) -> Result:
     return CliRunner().invoke(noise, [str(argument) for argument in arguments])
 
 
-def reviewed(path: Path, *pairs: tuple[str, str, str]) -> Path:
+def reviewed(path: Path, *pairs: tuple[str, str, str], session_id: str = "s1") -> Path:
     """Lines as `./glossa queue export --band corrected` writes them: heard, said, decision."""
     with path.open("w") as lines:
         for heard, said, decision in pairs:
             fields: dict[str, Any] = {"en": said, "es": f"Traducción de {said}"}
-            fields |= {"source_language": "en", "target_language": "es", "session_id": "s1"}
+            fields |= {"source_language": "en", "target_language": "es"}
             fields |= {"decision": decision, "original_source_text": heard}
+            fields |= {"session_id": session_id}
             lines.write(json.dumps(fields) + "\n")
     return path
 
@@ -84,7 +90,7 @@ def test_three_in_ten_rows_are_as_heard(mixed: Path, tmp_path: Path) -> None:
 
 def test_dev_and_test_stay_clean(mixed: Path, tmp_path: Path) -> None:
     assert run(mixed, tmp_path / "out").exit_code == 0
-    for name in ("dev.jsonl", "test.jsonl"):
+    for name in ("dev.jsonl", "test.jsonl", JUDGED):
         assert (tmp_path / "out" / name).read_bytes() == (mixed / name).read_bytes()
 
 
@@ -128,6 +134,20 @@ def test_what_was_really_heard_comes_first(mixed: Path, tmp_path: Path) -> None:
             group="s1",
         )
     ]
+
+
+@pytest.mark.parametrize(
+    ("session_id", "said"),
+    [("s1", "It was said on that day."), ("held-out", "Nobody has judged this sentence yet.")],
+    ids=["the same sentence", "another of the day"],
+)
+def test_what_is_held_out_for_tests_alone_comes_back_by_no_review(
+    mixed: Path, tmp_path: Path, session_id: str, said: str
+) -> None:
+    lines = reviewed(tmp_path / "gold.jsonl", (said.lower(), said, "fixed"), session_id=session_id)
+    assert run(mixed, tmp_path / "out", "--corrected", lines).exit_code == 0
+    rows = list(read_rows(tmp_path / "out/train.jsonl"))
+    assert not [row for row in rows if row.origin == "recognised"]
 
 
 def test_line_that_is_no_reviewed_pair_is_named(mixed: Path, tmp_path: Path) -> None:

@@ -17,13 +17,12 @@ from services.errors import InvalidInput
 from services.mt.engine import RUNTIMES, EngineOptions, Job, LanguagePair
 from training.distillation.pair_filter import LEARNED_LEAST, load_filter
 from training.distillation.teacher import Teacher, Translations
-from training.evaluation.sets import OWN_SERMON
 from training.job import Job as JobCommand
 from training.job import out_option, resume_option, seed_option
 from training.rows import Row, read_rows, write_rows
 from training.run_folder import RunFolder
 from training.text_lines import text_lines
-from training.texts.leakage import Leakage
+from training.texts.leakage import JUDGED, Leakage
 
 
 @click.command(cls=JobCommand)
@@ -31,7 +30,7 @@ from training.texts.leakage import Leakage
     "--data",
     type=click.Path(path_type=Path, file_okay=False),
     required=True,
-    help="A folder with train.jsonl and dev.jsonl: references, and the sources to translate.",
+    help="What training.mix wrote, or training.noise: references, and the sources to translate.",
 )
 @click.option(
     "--texts",
@@ -93,7 +92,7 @@ def sentences(
 
     inputs = {name: data / f"{name}.jsonl" for name in ("train", "dev")}
     if texts is not None:
-        inputs["texts"] = texts
+        inputs |= {"texts": texts, "judged": data / JUDGED}
     told = {**options, "data": data, "texts": texts, "share": share}
     with RunFolder(out, "distill sentences", told, inputs=inputs, resumes=resume) as run:
         references = list(read_rows(inputs["train"]))
@@ -105,8 +104,8 @@ def sentences(
             )
         first = references[0]
         pair = LanguagePair(first.source_language, first.target_language)
-        judged = [row for path in _judged_with(data) for row in read_rows(path)]
-        leakage, leaked_count = Leakage.of_rows(judged), 0
+        leakage = Leakage.of_rows(read_rows(inputs["judged"]) if texts else ())
+        leaked_count = 0
         for line in text_lines(texts) if texts else ():
             if leakage.is_leaked(line):
                 leaked_count += 1
@@ -181,10 +180,6 @@ def mix(references: list[Row], taught: list[Row], share: float, chance: random.R
     chosen += chance.sample(references, min(len(references), round(total * (1 - share))))
     chance.shuffle(chosen)
     return chosen
-
-
-def _judged_with(data: Path) -> list[Path]:
-    return [data / "dev.jsonl", OWN_SERMON, *data.glob("test.jsonl")]
 
 
 def _pair_of(row: Row) -> LanguagePair:

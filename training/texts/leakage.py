@@ -4,7 +4,12 @@
     leakage.is_leaked("...")
     kept, leaked_count = leakage.parted(rows)
 
-Words are compared without case and punctuation. A text is leaked when it
+A mix has all that in one file, so that what is added to its rows later brings none of it back:
+
+    leakage = Leakage.of_rows(read_rows(mix / JUDGED))
+
+A row of a session that models are judged with is leaked, whatever it says. Words are compared
+without case and punctuation. A text is leaked when it
 
 - is one of the evaluation's texts,
 - shares a run of 13 words with one (Brown et al. 2020, appendix C, count these as contamination),
@@ -21,15 +26,21 @@ from collections.abc import Iterable, Sequence
 from services.collector.filters import words
 from training.rows import Row
 
+JUDGED = "judged.jsonl"
 SHORT_RUN_WORDS = 8
 LONG_RUN_WORDS = 13
 NEAR_COPY_SHARE = 0.5
 
 
 class Leakage:
-    """The evaluation's texts, to be asked about others; in any language, both sides of a pair."""
+    """The evaluation's texts, to be asked about others; in any language, both sides of a pair.
 
-    def __init__(self, evaluation_texts: Iterable[str]) -> None:
+    Args:
+        sessions: which models are judged with.
+    """
+
+    def __init__(self, evaluation_texts: Iterable[str], sessions: Iterable[str] = ()) -> None:
+        self._sessions = frozenset(sessions)
         self._texts: set[str] = set()
         self._short_runs: set[str] = set()
         self._whole_or_long_runs: set[str] = set()
@@ -45,18 +56,26 @@ class Leakage:
 
     @classmethod
     def of_rows(cls, rows: Iterable[Row]) -> Leakage:
-        """Both texts of each pair."""
-        return cls(text for row in rows for text in (row.source, row.target))
+        """Both texts of each pair, and the sessions of sermons."""
+        rows = list(rows)
+        return cls(
+            (text for row in rows for text in (row.source, row.target)),
+            (row.group for row in rows if row.kind == "sermon" and row.group),
+        )
 
     def parted(self, rows: Iterable[Row]) -> tuple[list[Row], int]:
-        """The rows that may be trained on, and how many may not for one of their texts."""
+        """The rows that may be trained on, and how many may not."""
         kept, leaked_count = [], 0
         for row in rows:
-            if self.is_leaked(row.source) or self.is_leaked(row.target):
+            if self.holds(row):
                 leaked_count += 1
             else:
                 kept.append(row)
         return kept, leaked_count
+
+    def holds(self, row: Row) -> bool:
+        """Whether its session, or one of its texts, is judged with."""
+        return row.group in self._sessions or any(map(self.is_leaked, (row.source, row.target)))
 
     def is_leaked(self, text: str) -> bool:
         said = words(text)

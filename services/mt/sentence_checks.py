@@ -13,6 +13,7 @@ books) 16, 3, 4, 1, 5. All checks of a sentence of 15 words take 0.2 ms.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -29,6 +30,7 @@ Check = Literal[
     "unlikely",
     "number",
     "reference",
+    "address",
     "negation",
     "term",
     "name",
@@ -44,6 +46,7 @@ WORST_FIRST: tuple[Check, ...] = (
     "unlikely",
     "reference",
     "number",
+    "address",
     "negation",
     "term",
     "name",
@@ -62,6 +65,8 @@ LEAST_LOG_PROBABILITY_OF_A_DRAFT = -1.0
 # Characters of translation for a character of source, blanks left out, by the length of the source:
 # beyond these are fewer than 5 of 1000 pairs of people's translations (see the module).
 _LENGTH_RATIOS = ((80, 0.65, 1.45), (40, 0.6, 1.65), (12, 0.5, 1.9))
+# Of the web or of mail: example.org/give, www.example.org, prayer@example.org.
+_ADDRESS = re.compile(r"[\w-]+://\S*\w|\S*\w@\w\S*\w|(?:[\w-]{2,}\.)+[a-z]{2,}\b(?:[/?:]\S*\w)?")
 
 
 @dataclass(frozen=True)
@@ -95,6 +100,7 @@ def failed(sentence: Sentence) -> tuple[Check, ...]:
         "runaway": sentence.is_cut_off,
         "unlikely": _is_unlikely(sentence),
         "term": sentence.missing_terms > 0,
+        "address": _loses_an_address(sentence.source, sentence.text),
         "name": _loses_a_name(sentence),
         "unknown": _copies_an_unknown_word(sentence),
         "length": not sentence.is_unfinished and _is_out_of_length(sentence.source, sentence.text),
@@ -119,6 +125,11 @@ def badness(checks: Sequence[Check]) -> tuple[int, int]:
 def _is_unlikely(sentence: Sentence) -> bool:
     least = LEAST_LOG_PROBABILITY_OF_A_DRAFT if sentence.is_unfinished else LEAST_LOG_PROBABILITY
     return sentence.log_probability is not None and sentence.log_probability < least
+
+
+def _loses_an_address(source: str, text: str) -> bool:
+    kept = text.casefold()
+    return any(found.casefold() not in kept for found in _ADDRESS.findall(source))
 
 
 def _loses_a_name(sentence: Sentence) -> bool:

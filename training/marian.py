@@ -3,10 +3,11 @@ r"""Trains a small Marian model, from nothing or on from one that is there (full
     python -m training.marian --data var/training/mix --out var/training/en-es
     python -m training.marian --data var/training/mix --out var/training/better \
         --model var/models/opus-mt-en-es --steps 3000 --learning-rate 0.00003 --no-muon
-    accelerate launch -m training.marian ...          # several GPUs
+    accelerate launch --multi_gpu --num_processes 2 -m training.marian ...    # on two cards
 
 It reads train.jsonl and dev.jsonl, and writes <out>/model, a transformers MarianMTModel, which
-`python -m training.export` makes quick. The best weights on dev.jsonl by chrF++ are kept.
+`python -m training.export` makes quick. The best weights on dev.jsonl by chrF++ are kept. Rows are
+shuffled; those of a curriculum (`training.mix --order curriculum`) are seen in their order once.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from training.interruption import whole
 from training.job import Job, out_option, resume_option, seed_option
 from training.rows import read_rows
 from training.run_folder import RunFolder, whole_folder
+from training.texts.curriculum import order_of
 
 MODEL, CHECKPOINT, CURVE = "model", "checkpoint.pt", "curve.jsonl"
 
@@ -106,9 +108,10 @@ def marian(data_folders: tuple[Path, ...], out: Path, resume: bool, **options: A
     inputs["dev"] = data_folders[0] / "dev.jsonl"
     if options["model"]:
         inputs["model"] = options["model"]
-    accelerator = accelerate.Accelerator()
+    accelerator = accelerate.Accelerator(cpu=not torch.accelerator.is_available())
     is_first = accelerator.is_main_process
-    told = options | {"data": [str(folder) for folder in data_folders]}
+    order = order_of(data_folders[0])
+    told = options | {"data": [str(folder) for folder in data_folders], "order": order}
     # The others compute and write nothing.
     run = RunFolder(out, "marian", told, inputs=inputs, resumes=resume) if is_first else None
     accelerator.wait_for_everyone()
@@ -189,6 +192,7 @@ def marian(data_folders: tuple[Path, ...], out: Path, resume: bool, **options: A
             encoded,
             options["batch_tokens"],
             seed,
+            order=order,
             first_batch=step * options["accumulate"] * workers,
         )
         loss_sum = weight_sum = last_log_loss = 0.0
@@ -226,7 +230,7 @@ def marian(data_folders: tuple[Path, ...], out: Path, resume: bool, **options: A
                         decay_share=options["decay_share"],
                     )
                     with whole():
-                        optimiser.step(factor, clip_norm=1.0)
+                        gradient_norm = optimiser.step(factor, clip_norm=1.0)
                         step += 1
                         target_tokens += int(total)
                         trained_s += time.monotonic() - started
@@ -238,9 +242,11 @@ def marian(data_folders: tuple[Path, ...], out: Path, resume: bool, **options: A
                         if writer:
                             writer.add_scalar("train/log_loss", last_log_loss, step)
                             writer.add_scalar("train/rate_factor", factor, step)
+                            writer.add_scalar("train/gradient_norm", gradient_norm, step)
                     if run and step == options["steps"]:
                         run.note(
                             last_log_loss=last_log_loss,
+                            last_gradient_norm=gradient_norm,
                             step=step,
                             target_tokens=target_tokens,
                             target_tokens_per_s=round(target_tokens / max(trained_s, 1e-9)),

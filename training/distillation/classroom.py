@@ -14,6 +14,7 @@ from training.small_model.loss import token_weight
 from training.small_model.model import MarianTokens
 from training.small_model.token_batches import Encoded, encode, padded, passes
 from training.small_model.translations import translate
+from training.texts.curriculum import Order
 
 _DEV_BATCH = 32
 
@@ -51,17 +52,21 @@ class Classroom:
         batch_tokens: int,
         seed: int,
         *,
+        order: Order = "shuffled",
         first_batch: int = 0,
     ) -> Iterator[tuple[Lesson, float]]:
         """Lessons without end, a pass over each course in turn, each with its course's alpha.
 
         Args:
             courses: rows, and the teacher's part in the loss.
+            order: of the first pass; later ones are shuffled.
             first_batch: how many lessons to leave out.
         """
         read = [(*self._encoded(rows), alpha) for rows, alpha in courses]
         by_student = [student for student, _, _ in read]
-        for chosen, indexes in passes(by_student, batch_tokens, seed, first_batch=first_batch):
+        for chosen, indexes in passes(
+            by_student, batch_tokens, seed, order=order, first_batch=first_batch
+        ):
             at = next(index for index, one in enumerate(by_student) if one is chosen)
             yield self._lesson(chosen, read[at][1], indexes.tolist()), read[at][2]
 

@@ -17,6 +17,7 @@ from training.interruption import whole
 from training.job import Job, out_option, resume_option, seed_option
 from training.rows import Row, read_rows, write_rows
 from training.run_folder import RunFolder, whole_folder, write_json
+from training.texts.curriculum import order_of
 
 _FOLDER = click.Path(path_type=Path, file_okay=False)
 _CHECKPOINT = "checkpoint.pt"
@@ -71,6 +72,8 @@ def logits(out: Path, resume: bool, **options: Any) -> None:
     data, steps = options["data"], options["steps"]
     inputs = {name: data / f"{name}.jsonl" for name in ("train", "dev")}
     inputs |= {name: options[f"{name}_folder"] for name in ("teacher", "student")}
+    order = order_of(data)
+    options |= {"order": order}
     with RunFolder(out, "distill logits", options, inputs=inputs, resumes=resume) as run:
         train, dev = (list(read_rows(inputs[name])) for name in ("train", "dev"))
         room = Classroom(
@@ -113,7 +116,13 @@ def logits(out: Path, resume: bool, **options: Any) -> None:
                 courses.append((_own_rows(out / f"own-{number + 1}.jsonl", train, room), 1.0))
             seed = options["seed"] + 1000 * number
             first = (done - number * steps) * options["accumulate"]
-            batches = room.lessons(courses, options["batch_tokens"], seed, first_batch=first)
+            batches = room.lessons(
+                courses,
+                options["batch_tokens"],
+                seed,
+                order="shuffled" if number else order,
+                first_batch=first,
+            )
             while done < (number + 1) * steps:
                 # A step's randomness is its own, so that a resumed run draws the same.
                 torch.manual_seed(options["seed"] * 1_000_003 + done)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from collections.abc import Callable
@@ -24,7 +23,8 @@ from training.language_model.examples import Encoder, Example, Examples, collate
 from training.language_model.memory_ladder import Rung
 from training.language_model.model import carry_files, compute_dtype, read_tokenizer
 from training.language_model.target_trainer import TargetTrainer
-from training.run_folder import MANIFEST, RunFolder, whole_folder
+from training.run_folder import RunFolder, noted, whole_folder
+from training.texts.curriculum import order_of
 
 _LOGS_PER_EVALUATION = 10
 
@@ -64,7 +64,7 @@ class Plan:
 
 def open_run(job: str, plan: Plan, options: dict[str, Any], *, resumes: bool) -> RunFolder | None:
     """The run's folder, in the one process that writes it; None in the others."""
-    state = PartialState()
+    state = PartialState(cpu=not torch.accelerator.is_available())
     run = None
     if state.is_main_process:
         inputs = {
@@ -72,7 +72,8 @@ def open_run(job: str, plan: Plan, options: dict[str, Any], *, resumes: bool) ->
             "train": plan.data / "train.jsonl",
             "dev": plan.data / "dev.jsonl",
         }
-        run = RunFolder(plan.out, job, options, inputs=inputs, resumes=resumes)
+        told = options | {"order": order_of(plan.data)}
+        run = RunFolder(plan.out, job, told, inputs=inputs, resumes=resumes)
     state.wait_for_everyone()
     return run
 
@@ -96,7 +97,7 @@ def fit(
         The best model's dev losses: "eval_loss", "eval_loss_<register>".
     """
     if (plan.out / result).exists():  # it ended, and somebody resumes it all the same
-        kept = _metrics(plan.out)
+        kept = noted(plan.out)
         return {name: kept[name] for name in kept if name.startswith("eval_loss")}
     tokenizer = read_tokenizer(plan.folder)
     encoder = Encoder(tokenizer, plan.folder.name, plan.prompt_family)
@@ -179,6 +180,7 @@ def _trainer(
     )
     return TargetTrainer(
         registers=registers,
+        order=order_of(plan.data),
         model=model,
         args=settings,
         train_dataset=train.kept,
@@ -233,14 +235,8 @@ def _checkpoint(out: Path) -> Path | None:
 
 def _ladder(out: Path) -> list[dict[str, Any]]:
     """The rungs so far."""
-    ladder: list[dict[str, Any]] = _metrics(out).get("ladder", [])
+    ladder: list[dict[str, Any]] = noted(out).get("ladder", [])
     return ladder
-
-
-def _metrics(out: Path) -> dict[str, Any]:
-    """Those of the run's manifest, which every process reads and one writes."""
-    metrics: dict[str, Any] = json.loads((out / MANIFEST).read_text(encoding="utf-8"))["metrics"]
-    return metrics
 
 
 def _rung(step: dict[str, Any]) -> Rung:

@@ -7,25 +7,37 @@ eight rows is the same however they are shared out.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
 from torch import nn
+from torch.utils.data import Sampler
 from transformers import Trainer
 
 from training.language_model.examples import IGNORED
+from training.texts.curriculum import Order
 
 
 class TargetTrainer(Trainer):
     """Args:
     registers: names of what batches number in `register`; dev loss is reported by them.
+    order: in which the first pass takes the rows; later ones are shuffled.
     """
 
-    def __init__(self, *, registers: Sequence[str], **arguments: Any) -> None:
+    def __init__(
+        self, *, registers: Sequence[str], order: Order = "shuffled", **arguments: Any
+    ) -> None:
         super().__init__(**arguments)
         self.registers = registers
+        self.order = order
         self.loss_is_scaled_for_ga = True
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> Any:
+        if self.order == "shuffled":
+            return super()._get_train_sampler(train_dataset)
+        rows = self.train_dataset if train_dataset is None else train_dataset
+        return _FirstInOrder(len(rows), self.args.seed, lambda: int(self.state.epoch or 0))
 
     def _get_num_items_in_batch(self, batch_samples: list[Any], device: Any) -> Any:
         total = sum(_answer_weights(batch).sum() for batch in batch_samples)
@@ -82,6 +94,29 @@ class TargetTrainer(Trainer):
             loss = self.compute_loss(self.model, batch)
         loss.backward()
         self.model.zero_grad(set_to_none=True)
+
+
+class _FirstInOrder(Sampler[int]):
+    """The rows in their order in the first pass, shuffled in each later one.
+
+    Args:
+        epoch: how many passes are behind it. The Trainer's own word: it reaches no sampler when a
+            run on several devices goes on in the middle of a pass.
+    """
+
+    def __init__(self, count: int, seed: int, epoch: Callable[[], int]) -> None:
+        self._count = count
+        self._seed = seed
+        self._epoch = epoch
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[int]:
+        if not (epoch := self._epoch()):
+            return iter(range(self._count))
+        generator = torch.Generator().manual_seed(self._seed + epoch)
+        return iter(torch.randperm(self._count, generator=generator).tolist())
 
 
 def _answer_losses(model: Any, inputs: dict[str, Any]) -> tuple[torch.Tensor, Any]:

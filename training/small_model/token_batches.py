@@ -11,8 +11,11 @@ import numpy as np
 from services.errors import InvalidInput
 from training.rows import Row
 from training.small_model.model import MarianTokens
+from training.texts.curriculum import Order
 
 IGNORED = -100  # what torch's cross entropy passes over
+# In order, pairs of a length are looked for among so many neighbours: some twenty batches' worth.
+_WINDOW_ROWS = 1000
 
 
 @dataclass(frozen=True)
@@ -73,13 +76,16 @@ class Batch:
 
 
 def batch_indexes(
-    encoded: Encoded, batch_tokens: int, seed: int
+    encoded: Encoded, batch_tokens: int, seed: int, *, in_order: bool = False
 ) -> list[np.ndarray[Any, np.dtype[np.int64]]]:
-    """One pass over all pairs in random order: the indexes of each batch.
+    """One pass over all pairs: the indexes of each batch.
 
     Args:
         batch_tokens: padded tokens of the longer side that a batch may hold; a longer pair is
             alone.
+        in_order: window after window of neighbours, each in random order, as Kocmi and Bojar
+            (2017, arXiv 1707.09533) join a curriculum with batches of a length; else all in
+            random order.
     """
     random = np.random.default_rng(seed)
     lengths = np.array(
@@ -89,6 +95,17 @@ def batch_indexes(
         ],
         np.int64,
     ).reshape(-1, 2)
+    window = _WINDOW_ROWS if in_order else max(1, len(lengths))
+    return [
+        start + batch
+        for start in range(0, len(lengths), window)
+        for batch in _shuffled_batches(lengths[start : start + window], batch_tokens, random)
+    ]
+
+
+def _shuffled_batches(
+    lengths: np.ndarray[Any, np.dtype[np.int64]], batch_tokens: int, random: np.random.Generator
+) -> list[np.ndarray[Any, np.dtype[np.int64]]]:
     # Random among pairs of a length, so that a batch holds other pairs in each pass.
     order = np.lexsort((random.random(len(lengths)), lengths[:, 1] // 4, lengths[:, 0]))
     batches: list[np.ndarray[Any, np.dtype[np.int64]]] = []
@@ -119,11 +136,17 @@ def padded(encoded: Encoded, indexes: Sequence[int] | np.ndarray[Any, Any], pad_
 
 
 def passes(
-    encoded: Sequence[Encoded], batch_tokens: int, seed: int, *, first_batch: int = 0
+    encoded: Sequence[Encoded],
+    batch_tokens: int,
+    seed: int,
+    *,
+    order: Order = "shuffled",
+    first_batch: int = 0,
 ) -> Iterator[tuple[Encoded, np.ndarray[Any, np.dtype[np.int64]]]]:
     """Batches without end: each pass takes the next of `encoded`, in an order of its own.
 
     Args:
+        order: of the first pass; later ones are shuffled.
         first_batch: how many batches, counted from the very first, to leave out.
 
     Raises:
@@ -137,7 +160,8 @@ def passes(
     count, number = 0, 0
     while True:
         chosen = encoded[number % len(encoded)]
-        batches = batch_indexes(chosen, batch_tokens, seed + number)
+        in_order = order == "curriculum" and number == 0
+        batches = batch_indexes(chosen, batch_tokens, seed + number, in_order=in_order)
         for indexes in batches[max(0, first_batch - count) :]:
             yield chosen, indexes
         count += len(batches)

@@ -88,7 +88,9 @@ def deploy(
 
 def _deployable(version: Version) -> Version:
     if not version.may_be_deployed:
-        why = "its gate is red" if version.gate else "it did not pass through training.gate"
+        why = "its gate is red" if version.own_gate else "it did not pass through training.gate"
+        if version.gate and not version.own_gate:
+            why = "its gate judged another model"
         raise WrongState(
             "GATE_RED",
             f'{version.name} is not deployed: {why}; training.gate --override "why" lets a person '

@@ -17,12 +17,11 @@ import click
 
 from services.errors import InvalidInput
 from training.evaluate import EVALUATION, SCHEMA
+from training.evaluation.judged import GATE, GATE_SCHEMA, is_export_or_source, judged_in
 from training.evaluation.thresholds import PARTS, Outcome, outcomes, read_checks
 from training.job import Job
 from training.run_folder import fingerprint, write_json
 
-GATE = "gate.json"
-GATE_SCHEMA = "glossa-gate"
 THRESHOLDS = Path(__file__).with_name("gate.toml")
 
 
@@ -88,6 +87,8 @@ def gate(
         figures["export"] = export_figures(export_folder, direction["source"], direction["target"])
     judged = {part for part in PARTS if part in figures}
     found = outcomes(read_checks(thresholds_path), figures, judged | set(needs))
+    if export_folder is not None:
+        found.append(_is_this_export(figures, export_folder))
     is_green = bool(found) and all(outcome.passed for outcome in found)
     is_overridden = not is_green and why is not None
 
@@ -100,7 +101,10 @@ def gate(
             "may_deploy": is_green or is_overridden,
             "override": _override(why, who) if is_overridden else None,
             "evaluation": {"file": str(file), "sha256": fingerprint(file)},
-            "export": None if export_folder is None else str(export_folder),
+            "judged": judged_in(figures),
+            "export": None
+            if export_folder is None
+            else {"folder": str(export_folder), "sha256": fingerprint(export_folder)},
             "thresholds": {"file": str(thresholds_path), "sha256": fingerprint(thresholds_path)},
             "checks": [outcome.as_json() for outcome in found],
         },
@@ -119,6 +123,13 @@ def _read(file: Path) -> dict[str, Any]:
             "NO_EVALUATION", f"{file} is no evaluation ({error}); training.evaluate writes them"
         ) from error
     return figures
+
+
+def _is_this_export(figures: dict[str, Any], export: Path) -> Outcome:
+    """That the rest is about the export, too; no file of thresholds can leave it out."""
+    is_it = is_export_or_source(judged_in(figures), export)
+    says = "export: what was judged is this export, or what it was made of"
+    return Outcome(says, "export.is_what_was_judged", float(is_it), "least", 1.0, is_it)
 
 
 def _override(why: str | None, who: str | None) -> dict[str, str]:

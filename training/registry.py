@@ -50,7 +50,7 @@ def registry() -> None:
 )
 @click.option("--cycle", type=click.IntRange(min=0), required=True, help="Of the training loop.")
 @click.option("--evaluation", type=_json_file, help="evaluation.json of training.evaluate.")
-@click.option("--gate", type=_json_file, help="gate.json of training.gate; none deploys without.")
+@click.option("--gate", type=_json_file, help="gate.json that judged it; none deploys without.")
 def add(folder: Path, export: Path, cycle: int, evaluation: Path | None, gate: Path | None) -> None:
     """Make an export a version: cycle, day, and the hash of its files."""
     version = Registry(folder).add(export, cycle=cycle, evaluation=evaluation, gate=gate)
@@ -106,9 +106,9 @@ def where(folder: Path) -> None:
 
 
 def _gate(version: Version) -> str:
-    if version.gate is None:
+    if version.own_gate is None:
         return "no gate"
-    if version.gate["is_green"]:
+    if version.own_gate["is_green"]:
         return "green"
     return "overridden" if version.may_be_deployed else "red"
 

@@ -142,11 +142,21 @@ def held_alone(folder: Path) -> Iterator[bool]:
 
 
 def fingerprint(path: Path) -> str:
-    """SHA-256 of a file, or of the names and hashes of a folder's files. Raises InvalidInput."""
+    """SHA-256 of a file, or of the names and hashes of a folder's files, but for hidden ones.
+
+    Who loads a model may keep a hidden file beside it, and it is the same model.
+
+    Raises:
+        InvalidInput: ROWS_MISSING.
+    """
     try:
         if path.is_dir():
-            files = sorted(file for file in path.rglob("*") if file.is_file())
-            lines = [f"{file.relative_to(path)} {fingerprint(file)}\n" for file in files]
+            found = sorted((file.relative_to(path), file) for file in path.rglob("*"))
+            lines = [
+                f"{name} {fingerprint(file)}\n"
+                for name, file in found
+                if file.is_file() and not any(part.startswith(".") for part in name.parts)
+            ]
             return hashlib.sha256("".join(lines).encode()).hexdigest()
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()

@@ -115,9 +115,8 @@ def test_no_password_is_kept_and_a_new_one_is_no_other_plan(
 
 def test_numbers_go_on_from_those_of_versions(plan_folder: Path) -> None:
     registry = Registry(plan_folder / "registry")
-    registry.add(
-        small_export(plan_folder / "export"), cycle=7, gate=gate_file(plan_folder, passed=True)
-    )
+    export = small_export(plan_folder / "export")
+    registry.add(export, cycle=7, gate=gate_file(export, passed=True))
     assert next_number(plan_folder / "cycles", registry.folder) == 8
 
 

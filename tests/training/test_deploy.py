@@ -62,9 +62,8 @@ def _forgetful(out: Path) -> Path:
 @pytest.fixture
 def registry(tmp_path: Path, exports: dict[str, Path]) -> dict[str, Version]:
     versions = Registry(tmp_path / "registry")
-    green = gate_file(tmp_path, passed=True)
     return {
-        name: versions.add(export, cycle=number, gate=green)
+        name: versions.add(export, cycle=number, gate=gate_file(export, passed=True))
         for number, (name, export) in enumerate(exports.items(), start=1)
     }
 
@@ -270,7 +269,7 @@ async def test_a_model_of_the_same_name_is_never_replaced(
 async def test_no_version_is_deployed_past_its_gate(
     booth: Booth, exports: dict[str, Path], tmp_path: Path, gate: str
 ) -> None:
-    red = gate_file(tmp_path, passed=False) if gate == "red" else None
+    red = gate_file(exports["second"], passed=False) if gate == "red" else None
     version = Registry(tmp_path / "registry").add(exports["second"], cycle=1, gate=red)
     done = await booth.run(version.name)
     assert done.exit_code == 1
@@ -281,7 +280,7 @@ async def test_no_version_is_deployed_past_its_gate(
 async def test_a_person_may_override_the_gate_and_the_log_keeps_why(
     booth: Booth, exports: dict[str, Path], tmp_path: Path
 ) -> None:
-    gate = gate_file(tmp_path, passed=False, override="It is Easter.")
+    gate = gate_file(exports["second"], passed=False, override="It is Easter.")
     version = Registry(tmp_path / "registry").add(exports["second"], cycle=1, gate=gate)
     done = await booth.run(version.name)
     assert done.exit_code == 0, done.output

@@ -60,7 +60,7 @@ class SlowMt(models_pb2_grpc.ModelServiceServicer, mt_pb2_grpc.MtServiceServicer
 @pytest.fixture
 def version(tmp_path: Path) -> Version:
     export = small_export(tmp_path / "export")
-    green = gate_file(tmp_path, passed=True)
+    green = gate_file(export, passed=True)
     return Registry(tmp_path / "registry").add(export, cycle=1, gate=green)
 
 

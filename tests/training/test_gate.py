@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from services.mt.engine import LanguagePair
+from tests.training.versions import sealed
 from training.evaluation import edge_cases
 from training.evaluation.kept import TermCheck
 from training.evaluation.sets import OWN_SERMON, EvaluationSet, read_set
@@ -19,6 +20,7 @@ from training.evaluation.thresholds import PARTS, Check, outcomes, read_checks
 from training.evaluation.translation import SetResult, figures, system_result
 from training.evaluation.translators import load_translator
 from training.gate import THRESHOLDS, gate
+from training.run_folder import fingerprint
 
 EN_ES = LanguagePair("en", "es")
 CHECKS = read_checks(THRESHOLDS)
@@ -277,20 +279,45 @@ def exported(folder: Path, sermon: EvaluationSet, of_export: list[str], bleu: fl
     ]
     scores = {"source": {"bleu": 50.0, "chrf": 70.0}, "export": {"bleu": bleu, "chrf": 69.0}}
     (folder / "check.json").write_text(json.dumps({"count": 100, "rows": rows, **scores}))
-    return str(folder)
+    return str(sealed(folder))
+
+
+def judged(export: str) -> str:
+    """An evaluation of an export, good in all that was judged."""
+    new = {"spec": f"marian:{export}", "sha256": fingerprint(Path(export))}
+    folder = Path(export).with_suffix(".evaluation")
+    return written(folder, all_good() | {"systems": {"new": new}})
 
 
 def test_an_export_is_gated_by_what_it_lost(
     sermon: EvaluationSet, by_apertium: list[str], tmp_path: Path
 ) -> None:
-    path = written(tmp_path, all_good())
     same = [row.target for row in sermon.rows]
     good = exported(tmp_path / "good", sermon, same, bleu=48.0)
-    assert run("--evaluation", path, "--export", good).exit_code == 0
+    assert run("--evaluation", judged(good), "--export", good).exit_code == 0
     poor = exported(tmp_path / "poor", sermon, by_apertium, bleu=47.9)
-    assert run("--evaluation", path, "--export", poor).exit_code == 1
-    red = [each["value"] for each in gated(tmp_path)["checks"] if not each["passed"]]
+    assert run("--evaluation", judged(poor), "--export", poor).exit_code == 1
+    red = [
+        each["value"]
+        for each in gated(tmp_path / "poor.evaluation")["checks"]
+        if not each["passed"]
+    ]
     assert red == ["export.bleu_loss", "export.term_loss"]
+
+
+def test_a_good_export_is_red_where_another_model_was_judged(
+    sermon: EvaluationSet, tmp_path: Path
+) -> None:
+    same = [row.target for row in sermon.rows]
+    one = exported(tmp_path / "one", sermon, same, bleu=50.0)
+    other = exported(tmp_path / "other", sermon, same, bleu=49.0)
+    assert run("--evaluation", judged(one), "--export", one).exit_code == 0
+    done = run("--evaluation", judged(one), "--export", other)
+    assert done.exit_code == 1
+    red = [
+        each["value"] for each in gated(tmp_path / "one.evaluation")["checks"] if not each["passed"]
+    ]
+    assert red == ["export.is_what_was_judged"]
 
 
 def test_an_export_that_was_never_checked_is_refused(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from services.errors import InvalidInput, WrongState
 from training.rows import Row, read_rows, write_rows
-from training.run_folder import MANIFEST, RunFolder, whole_file
+from training.run_folder import MANIFEST, RunFolder, fingerprint, whole_file
 
 
 def _failed(out: Path) -> None:
@@ -52,6 +52,20 @@ def test_an_input_that_is_missing_is_named_with_what_to_look_at(tmp_path: Path) 
     with pytest.raises(InvalidInput, match=r"cannot read .*none.*the right folder"):
         RunFolder(tmp_path / "out", "mix", {}, inputs={"train": tmp_path / "none"})
     assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_is_known_by_its_names_and_contents_and_not_by_what_is_hidden_in_it(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "part").mkdir()
+    (tmp_path / "part" / "model.bin").write_text("weights")
+    known = fingerprint(tmp_path)
+    (tmp_path / ".glossa-hashes.json").write_text("{}")
+    (tmp_path / ".pending").mkdir()
+    (tmp_path / ".pending" / "model.bin").write_text("half")
+    assert fingerprint(tmp_path) == known
+    (tmp_path / "part" / "model.bin").rename(tmp_path / "part" / "other.bin")
+    assert fingerprint(tmp_path) != known
 
 
 def test_a_file_that_is_not_whole_takes_nobodys_place(tmp_path: Path) -> None:

@@ -24,10 +24,10 @@ from services.errors import InvalidInput, NotFound, WrongState
 from services.model_manifest import MANIFEST, Manifest, damages, read_manifest, sha256_of
 from services.mt.engine import RUNTIMES
 from services.stt.engine import ENGINES
-from training.run_folder import write_json
+from training.evaluation.judged import GATE, is_of, read_gate
+from training.run_folder import fingerprint, write_json
 
 VERSION = "version.json"
-GATE = "gate.json"
 SCHEMA = "glossa-version"
 NAME = re.compile(r"cycle\d+_\d{8}_[0-9a-f]{8}")
 
@@ -37,6 +37,7 @@ class Version:
     """One version.
 
     Args:
+        export_sha256: the fingerprint of the export that it is.
         manifest: of its model: name, licence, files, lineage.
         evaluation, gate: as the jobs of these names wrote them; None where there was none.
     """
@@ -44,6 +45,7 @@ class Version:
     name: str
     folder: Path
     created: str
+    export_sha256: str
     manifest: Manifest
     evaluation: dict[str, Any] | None
     gate: dict[str, Any] | None
@@ -79,8 +81,15 @@ class Version:
 
     @property
     def may_be_deployed(self) -> bool:
-        """Whether its gate is green, or somebody overrode it and said why."""
-        return self.gate is not None and self.gate["may_deploy"] is True
+        """Whether its own gate is green, or somebody overrode it and said why."""
+        gate = self.own_gate
+        return gate is not None and gate["may_deploy"] is True
+
+    @property
+    def own_gate(self) -> dict[str, Any] | None:
+        """Its gate, if that judged this version and not another model."""
+        is_own = self.gate is not None and is_of(self.gate, self.engine, self.export_sha256)
+        return self.gate if is_own else None
 
 
 class Registry:
@@ -100,8 +109,9 @@ class Registry:
         """Copies an export in, whole or not at all, and makes its files read-only.
 
         Raises:
-            InvalidInput: MODEL_MISSING, MODEL_DAMAGED, FOLDER_UNUSABLE.
-            WrongState: VERSION_EXISTS, when the same files are a version already.
+            InvalidInput: MODEL_MISSING, MODEL_DAMAGED, FOLDER_UNUSABLE, NO_GATE.
+            WrongState: VERSION_EXISTS, when the same files are a version already; NOT_JUDGED, when
+                the gate is of another model.
         """
         manifest = read_manifest(export)
         engine = manifest.lineage.get("engine") if manifest is not None else None
@@ -116,8 +126,13 @@ class Registry:
         for known in self.versions():
             if known.name.endswith(f"_{sha8}"):
                 raise WrongState(
-                    "VERSION_EXISTS", f"{known.name} has the same files; there is nothing to add"
+                    "VERSION_EXISTS",
+                    f"{known.name} has the same files; there is nothing to add. To add it with "
+                    f"another gate, delete {known.folder} while it is in use nowhere",
                 )
+        export_sha256 = fingerprint(export)
+        if gate is not None:
+            _check_gate(gate, export, str(engine), export_sha256)
         now = datetime.now(UTC)
         name = f"cycle{cycle}_{now:%Y%m%d}_{sha8}"
         unfinished = self.folder / f".{name}.unfinished"
@@ -126,8 +141,6 @@ class Registry:
             shutil.copytree(export, unfinished / "model")
             for kept, source in (("evaluation.json", evaluation), (GATE, gate)):
                 if source is not None:
-                    if kept == GATE and "may_deploy" not in _read(source):
-                        raise InvalidInput("NO_GATE", f"{source} is not what training.gate writes")
                     shutil.copyfile(source, unfinished / kept)
             # After the copy: a file that changed meanwhile is not taken in.
             if found := damages(unfinished / "model", manifest):
@@ -139,6 +152,7 @@ class Registry:
                     "version": name,
                     "created": now.isoformat(timespec="seconds").replace("+00:00", "Z"),
                     "content_sha256": content_sha256(manifest),
+                    "export_sha256": export_sha256,
                 },
             )
             for path in unfinished.rglob("*"):
@@ -185,14 +199,30 @@ def content_sha256(manifest: Manifest) -> str:
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
+def _check_gate(gate: Path, export: Path, engine: str, export_sha256: str) -> None:
+    """Raises InvalidInput: NO_GATE; WrongState: NOT_JUDGED."""
+    if is_of(read_gate(gate), engine, export_sha256):
+        return
+    option = "--new" if engine in RUNTIMES else "--stt-new"
+    raise WrongState(
+        "NOT_JUDGED",
+        f"{gate} says nothing of {export}: another model was judged, or this one with another "
+        "engine, or before it was made anew. Judge it with python -m training.evaluate "
+        f"{option} {engine}:{export} and hold the gate again; or take it all the same with "
+        f'python -m training.gate --evaluation ... --export {export} --override "why"',
+    )
+
+
 def _version(folder: Path) -> Version:
     manifest = read_manifest(folder / "model")
     if manifest is None:
         raise InvalidInput("MODEL_DAMAGED", f"{folder} has no model/{MANIFEST} that can be read")
+    known = _read(folder / VERSION)
     return Version(
         name=folder.name,
         folder=folder,
-        created=str(_read(folder / VERSION)["created"]),
+        created=str(known["created"]),
+        export_sha256=str(known.get("export_sha256", "")),
         manifest=manifest,
         evaluation=_read_if_there(folder / "evaluation.json"),
         gate=_read_if_there(folder / GATE),

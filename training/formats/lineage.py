@@ -61,7 +61,8 @@ def _base_of(manifest: dict[str, Any] | None, adapter: Path | None, source: Path
         return str(
             (_json(adapter / "adapter_config.json") or {}).get("base_model_name_or_path", "")
         )
-    return str(((manifest or {}).get("options") or {}).get("base") or "")
+    options = (manifest or {}).get("options") or {}
+    return str(options.get("model") or options.get("student_folder") or "")
 
 
 def _json(path: Path) -> dict[str, Any] | None:

@@ -15,12 +15,16 @@ import hashlib
 import itertools
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import aiohttp
+from pydantic import BaseModel
 
 from cli.display_feed import REPLY_TIMEOUT_S
+from cli.obs_messages import Hello, InputList, InputSettings, RequestResponse, data_of
 from services.errors import InvalidInput, Unavailable, WrongState
+
+_Kind = TypeVar("_Kind", bound=BaseModel)
 
 _RPC_VERSION = 1
 _HELLO, _IDENTIFY, _IDENTIFIED, _REQUEST, _RESPONSE = 0, 1, 2, 6, 7
@@ -94,8 +98,8 @@ class ObsSource:
 
     async def check_source(self) -> None:
         """Raises InvalidInput: UNKNOWN_SOURCE, with the text sources that there are."""
-        inputs = (await self._ask("GetInputList"))["inputs"]
-        kinds = {each["inputName"]: each["inputKind"] for each in inputs}
+        found = _checked(InputList, await self._ask("GetInputList"), self._server)
+        kinds = {each.input_name: each.input_kind for each in found.inputs}
         texts = [name for name, kind in kinds.items() if kind.startswith(_TEXT_KINDS)]
         if self._source in texts:
             return
@@ -125,30 +129,31 @@ class ObsSource:
             )
 
     async def confirm(self, text: str) -> None:
-        settings = await self._ask("GetInputSettings", {"inputName": self._source})
-        if settings["inputSettings"].get("text", "") != text:  # another collection of scenes
+        answer = await self._ask("GetInputSettings", {"inputName": self._source})
+        settings = _checked(InputSettings, answer, self._server).input_settings
+        if settings.get("text", "") != text:  # another collection of scenes
             await self.show(text, ())
 
     async def _ask(
         self, request_type: str, data: dict[str, Any] | None = None, allowed_status: int = 0
     ) -> dict[str, Any]:
-        """The data of the answer. Raises Unavailable."""
+        """The data of the answer. Raises Unavailable; WrongState: PROTOCOL_TOO_OLD."""
         request_id = str(next(self._numbers))
         request = {"requestType": request_type, "requestId": request_id, "requestData": data or {}}
         async with _deadline(self._server):
             await _send(self._socket, self._server, _REQUEST, request)
             while True:
-                answer = await _receive(self._socket, self._server, _RESPONSE)
-                if answer["requestId"] == request_id:  # not that of one which came too late
+                found = await _receive(self._socket, self._server, _RESPONSE)
+                answer = _checked(RequestResponse, found, self._server)
+                if answer.request_id == request_id:  # not that of one which came too late
                     break
-        status = answer["requestStatus"]
-        if not status["result"] and status["code"] != allowed_status:
+        status = answer.request_status
+        if not status.result and status.code != allowed_status:
             raise Unavailable(
                 "OBS_REFUSED",
-                f"OBS refuses {request_type} of {self._source!r} "
-                f"({status.get('comment') or status['code']})",
+                f"OBS refuses {request_type} of {self._source!r} ({status.comment or status.code})",
             )
-        return answer.get("responseData") or {}
+        return answer.response_data or {}
 
 
 async def _open(http: aiohttp.ClientSession, server: ObsServer) -> aiohttp.ClientWebSocketResponse:
@@ -167,23 +172,20 @@ async def _open(http: aiohttp.ClientSession, server: ObsServer) -> aiohttp.Clien
 async def _identify(socket: aiohttp.ClientWebSocketResponse, server: ObsServer) -> None:
     try:
         async with asyncio.timeout(REPLY_TIMEOUT_S):
-            hello = await _receive(socket, server, _HELLO)
+            hello = _checked(Hello, await _receive(socket, server, _HELLO), server)
     except TimeoutError:  # version 4 waits for its client to begin
         raise _too_old(server) from None
-    if hello.get("rpcVersion", 0) < _RPC_VERSION:
+    if hello.rpc_version < _RPC_VERSION:
         raise _too_old(server)
     identify: dict[str, Any] = {"rpcVersion": _RPC_VERSION, "eventSubscriptions": 0}
-    if "authentication" in hello:
+    if (proof := hello.authentication) is not None:
         if not server.password:
             raise InvalidInput(
                 "PASSWORD_WANTED",
                 f"OBS asks for a password: {_SETTINGS} > Show Connect Info has it; write it to a "
                 "file and name that with --password-file",
             )
-        proof = hello["authentication"]
-        identify["authentication"] = authentication(
-            server.password, proof["salt"], proof["challenge"]
-        )
+        identify["authentication"] = authentication(server.password, proof.salt, proof.challenge)
     async with _deadline(server):
         await _send(socket, server, _IDENTIFY, identify)
         await _receive(socket, server, _IDENTIFIED)
@@ -209,12 +211,19 @@ async def _receive(
         if message.type is not aiohttp.WSMsgType.TEXT:
             raise _closed(message, server)
         try:
-            content = message.json()
-            if content["op"] == op:
-                data: dict[str, Any] = content["d"]
-                return data
-        except (ValueError, TypeError, KeyError):
+            data = data_of(message.data, op)
+        except ValueError:
             raise _too_old(server) from None
+        if data is not None:
+            return data
+
+
+def _checked(kind: type[_Kind], data: dict[str, Any], server: ObsServer) -> _Kind:
+    """Raises WrongState: PROTOCOL_TOO_OLD, it is no such message."""
+    try:
+        return kind.model_validate(data)
+    except ValueError:
+        raise _too_old(server) from None
 
 
 def _closed(

@@ -10,6 +10,7 @@ from typing import Any
 import aiohttp
 
 from cli.display_feed import REPLY_TIMEOUT_S
+from cli.propresenter_messages import Message, check_version, messages_of
 from services.errors import InvalidInput, Unavailable
 
 
@@ -36,7 +37,7 @@ async def audience_message(address: str, name: str, token: str) -> AsyncIterator
     async with aiohttp.ClientSession() as http:
         api = _Api(http, address)
         await api.check()
-        messages = {each["id"]["name"]: each for each in await api.ask("GET", "/v1/messages")}
+        messages = await api.messages()
         if name not in messages:
             there = ", ".join(repr(each) for each in messages)
             raise InvalidInput(
@@ -45,14 +46,14 @@ async def audience_message(address: str, name: str, token: str) -> AsyncIterator
                 + (f"name one of these with --message: {there}" if there else "make one there"),
             )
         message = messages[name]
-        yield AudienceMessage(api, name, message["id"]["uuid"], _text_token(message, name, token))
+        yield AudienceMessage(api, name, message.id.uuid, _text_token(message, token))
 
 
-def _text_token(message: dict[str, Any], name: str, wanted: str) -> str:
+def _text_token(message: Message, wanted: str) -> str:
     """Raises InvalidInput: UNKNOWN_TOKEN."""
-    tokens = [each["name"] for each in message.get("tokens", ()) if "text" in each]
+    name, tokens = message.id.name, message.text_tokens
     if wanted in tokens or (not wanted and len(tokens) == 1):
-        return wanted or str(tokens[0])
+        return wanted or tokens[0]
     there = ", ".join(repr(each) for each in tokens)
     raise InvalidInput(
         "UNKNOWN_TOKEN",
@@ -112,16 +113,26 @@ class _Api:
 
     async def check(self) -> None:
         """Raises what `ask` raises, and InvalidInput where another program has the port."""
-        version = await self.ask("GET", "/version")
-        if not isinstance(version, dict) or "api_version" not in version:
-            raise self._stranger()
+        answer = await self.ask("GET", "/version")
+        try:
+            check_version(answer)
+        except ValueError as error:
+            raise self._stranger() from error
 
-    async def ask(self, method: str, path: str, content: Any = None) -> Any:
-        """The answer's JSON; None where there is none.
+    async def messages(self) -> dict[str, Message]:
+        """Those for the audience by their names. Raises what `check` raises."""
+        answer = await self.ask("GET", "/v1/messages")
+        try:
+            return messages_of(answer)
+        except ValueError as error:
+            raise self._stranger() from error
+
+    async def ask(self, method: str, path: str, content: Any = None) -> bytes:
+        """The answer.
 
         Raises:
             Unavailable: ProPresenter does not answer, or refuses.
-            InvalidInput: NOT_PROPRESENTER, it answers something else than JSON.
+            InvalidInput: NOT_PROPRESENTER, it has no such path.
         """
         try:
             async with (
@@ -138,9 +149,7 @@ class _Api:
                         f"ProPresenter at {self.address} refuses {method} {path} with HTTP status "
                         f"{answer.status}",
                     )
-                return None if answer.status == 204 else await answer.json(content_type=None)
-        except ValueError as error:
-            raise self._stranger() from error
+                return await answer.read()
         except (TimeoutError, aiohttp.ClientError) as error:
             raise Unavailable(
                 "PROPRESENTER_UNREACHABLE",

@@ -47,8 +47,8 @@ chosen |= {"traces"} if "${TRACES}" else set()
 if "xllamacpp" in chosen:
     chosen -= {"gguf"}  # it serves the same runtime and needs no compiler
 print(*sorted(chosen), sep="\n", file=open("extras", "w"))
-# The jobs judge recognisers, read what is collected, and use parts of the command line.
-own = ["training", "stt", "collector", "cli"] if "${SERVICE}" == "training" else ["${SERVICE}"]
+# The jobs judge recognisers, read what is collected, and use parts of the command line, which pulls models.
+own = {"training": ["training", "stt", "collector", "cli"], "cli": ["cli", "models"]}.get("${SERVICE}", ["${SERVICE}"])
 wanted = [line for name in (*own, *sorted(chosen)) for line in extras[name]]
 print(*project["dependencies"], *wanted, sep="\n", file=open("requirements.txt", "w"))
 PYTHON
@@ -128,12 +128,13 @@ WORKDIR /code
 COPY protos protos
 COPY services services
 COPY cli cli
+COPY profiles profiles
 COPY training training
 RUN <<EOF
 set -eu
 case $SERVICE in training) exit ;; cli) rm -r training && exit ;; esac
 find services -mindepth 1 -maxdepth 1 -type d ! -name "$SERVICE" -exec rm -r {} +
-rm -r cli training
+rm -r cli profiles training
 EOF
 
 # Redis with the folders that it writes to, as its own user: the image that it is made from begins as root.

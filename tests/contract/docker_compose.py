@@ -26,6 +26,7 @@ from tests.processes import REPOSITORY, free_port_base
 BASE = ("docker-compose.yml",)
 WITH_CUDA = (*BASE, "docker-compose.cuda.yml")
 WITH_TOKENS = (*BASE, "docker-compose.tokens.yml")
+WITH_SECRETS = (*BASE, "docker-compose.secrets.yml")
 
 Files = tuple[str | Path, ...]
 Done = subprocess.CompletedProcess[str]

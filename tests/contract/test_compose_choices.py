@@ -1,15 +1,28 @@
-"""A machine's profile and overlays of compose: their images, and that each command keeps to them."""
+"""A machine's profile and overlays of compose: their images, and who keeps to the choice."""
 
 from __future__ import annotations
 
+import re
+import shutil
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from cli.stack import profile_names
-from tests.contract.docker_compose import BASE, WITH_CUDA, configuration, is_there
+from tests.contract.docker_compose import (
+    BASE,
+    WITH_CUDA,
+    WITH_SECRETS,
+    WITH_TOKENS,
+    configuration,
+    is_there,
+)
+from tests.processes import REPOSITORY
 
 pytestmark = pytest.mark.skipif(not is_there(), reason="docker compose is not installed")
+
+CARD = "rtx2070"
 
 
 def test_an_image_of_other_engines_has_another_name_and_so_is_never_taken_for_this_one() -> None:
@@ -21,3 +34,41 @@ def test_an_image_of_other_engines_has_another_name_and_so_is_never_taken_for_th
                 if build := service.get("build"):
                     assert built.setdefault(service["image"], build) == build, (profile, name)
     assert {"glossa-mt:embedded", "glossa-mt:rtx2070", "glossa-mt:rtx2070-cuda"} < built.keys()
+
+
+def test_with_the_env_file_of_operations_a_plain_command_keeps_profile_card_and_tokens(
+    tmp_path: Path,
+) -> None:
+    for path in (*REPOSITORY.glob("docker-compose*.yml"), REPOSITORY / "profiles"):
+        copy = shutil.copytree if path.is_dir() else shutil.copy
+        copy(path, tmp_path / path.name)
+    page = (REPOSITORY / "docs" / "operations.md").read_text(encoding="utf-8")
+    (said,) = re.findall(rf"```sh\n(GLOSSA_PROFILE={CARD}\nCOMPOSE_FILE=[^`]+)```", page)
+    (tmp_path / ".env").write_text(said)
+    plain = configuration(files=(), folder=tmp_path)
+    overlays = (*WITH_CUDA, *WITH_TOKENS[1:])
+    assert plain == configuration(files=overlays, folder=tmp_path, GLOSSA_PROFILE=CARD)
+    started = configuration("--env-file", f"profiles/{CARD}.env", files=WITH_CUDA, folder=tmp_path)
+    assert plain["mt"]["image"] == started["mt"]["image"] == f"glossa-mt:{CARD}-cuda"
+
+
+def test_each_token_that_is_a_secret_is_given_to_the_service_that_reads_it(tmp_path: Path) -> None:
+    with_secrets = configuration(files=WITH_SECRETS, GLOSSA_SECRETS_DIR=str(tmp_path))
+    read = {
+        name: {
+            value
+            for variable, value in service["environment"].items()
+            if variable.endswith("_TOKEN_FILE")
+        }
+        for name, service in with_secrets.items()
+        if name != "redis"
+    }
+    given = {
+        name: {f"/run/secrets/{each['source']}" for each in service.get("secrets", ())}
+        for name, service in with_secrets.items()
+    }
+    assert {name: paths for name, paths in read.items() if paths} == {
+        name: paths for name, paths in given.items() if paths
+    }
+    assert read["captions"] == {"/run/secrets/operator", "/run/secrets/ingest"}
+    assert read["collector"] == {"/run/secrets/review"}

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from services.settings import SERVICES
-from tests.contract.docker_compose import configuration, is_there
+from tests.contract.docker_compose import WITH_CUDA, configuration, is_there
+from tests.processes import REPOSITORY
 
 pytestmark = pytest.mark.skipif(not is_there(), reason="docker compose is not installed")
 
@@ -59,21 +60,32 @@ def foreign_image(name: str, service: dict[str, Any]) -> tuple[str, str]:
     return MADE_FROM[key], arguments[key]
 
 
-def test_what_is_not_made_here_has_a_version_and_may_have_a_digest(
-    services: dict[str, Any],
-) -> None:
-    images = dict(foreign_image(name, service) for name, service in services.items())
+def images_from_elsewhere(**variables: str) -> dict[str, str]:
+    """What is not made here, by the variable that names another: that of the overlay, too."""
+    images = dict(foreign_image(*each) for each in everything(**variables).items())
+    with_card = configuration(files=WITH_CUDA, **variables)
+    return images | {"GLOSSA_CUDA_IMAGE": with_card["mt"]["build"]["args"]["BUILD_BASE"]}
+
+
+def test_what_is_not_made_here_is_tagged_with_a_version_and_may_have_a_digest() -> None:
+    images = images_from_elsewhere()
     for image in images.values():
-        assert re.fullmatch(r"[a-z/]+:v?\d[\w.-]+", image)
-    pinned = everything(**dict.fromkeys(images, DIGEST))
-    assert {foreign_image(name, service)[1] for name, service in pinned.items()} == {DIGEST}
+        assert re.fullmatch(r"[a-z/]+:v?\d+(\.\d+)*[\w.-]*", image)
+    pinned = images_from_elsewhere(**dict.fromkeys(images, DIGEST))
+    assert set(pinned.values()) == {DIGEST}
 
 
-def test_what_is_mounted_from_the_repository_is_there(services: dict[str, Any]) -> None:
-    for name in ("prometheus", "grafana"):
-        folders = [each["source"] for each in services[name]["volumes"] if each["type"] == "bind"]
-        assert folders
-        assert all(Path(folder).is_dir() for folder in folders)
+def test_what_is_mounted_comes_with_the_repository(services: dict[str, Any]) -> None:
+    """A folder that is not there Docker makes as root, which then is in the user's way."""
+    mounted = {
+        each["source"]
+        for service in services.values()
+        for each in service["volumes"]
+        if each["type"] == "bind"
+    }
+    folders = {Path(path).relative_to(REPOSITORY).parts[0] for path in mounted}
+    assert folders == {"deploy", "training"}
+    assert all(Path(path).exists() for path in mounted)
 
 
 def test_certificates_reach_every_service_and_the_command_line(

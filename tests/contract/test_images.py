@@ -16,6 +16,7 @@ from services.stt.engine import ENGINES
 from tests.contract.docker_compose import (
     BASE,
     WITH_CUDA,
+    WITH_SECRETS,
     WITH_TOKENS,
     build,
     compose,
@@ -33,7 +34,9 @@ needs_compose = pytest.mark.skipif(not is_there(), reason="docker compose is not
 
 @needs_compose
 @pytest.mark.parametrize("profile", PROFILES)
-@pytest.mark.parametrize("files", [BASE, WITH_CUDA, WITH_TOKENS], ids=lambda files: "+".join(files))
+@pytest.mark.parametrize(
+    "files", [BASE, WITH_CUDA, WITH_SECRETS, WITH_TOKENS], ids=lambda files: "+".join(files)
+)
 def test_each_combination_of_compose_files_is_valid(files: tuple[str, ...], profile: str) -> None:
     done = compose("--profile", "*", "config", "-q", files=files, GLOSSA_PROFILE=profile)
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
@@ -100,11 +103,16 @@ def test_training_is_there_when_it_is_asked_for(tmp_path: Path) -> None:
 
 
 @needs_compose
-def test_models_lie_in_a_volume_or_in_a_folder_of_the_machine(tmp_path: Path) -> None:
-    _, volume = configuration()["mt"]["volumes"]
-    assert (volume["type"], volume["source"]) == ("volume", "models")
-    _, bound = configuration(GLOSSA_MODELS_DIR=str(tmp_path))["mt"]["volumes"]
-    assert (bound["type"], bound["source"]) == ("bind", str(tmp_path))
+@pytest.mark.parametrize("name", ["stt", "mt", "qe", "client"])
+def test_models_lie_in_a_volume_or_in_a_folder_of_the_machine(tmp_path: Path, name: str) -> None:
+    for variables, kind, source in (
+        ({}, "volume", "models"),
+        ({"GLOSSA_MODELS_DIR": str(tmp_path)}, "bind", str(tmp_path)),
+    ):
+        service = configuration("--profile", "client", **variables)[name]
+        mounted = {each["target"]: each for each in service["volumes"]}["/var/lib/glossa/models"]
+        assert (mounted["type"], mounted["source"]) == (kind, source)
+        assert not mounted.get("read_only")
 
 
 @needs_compose
@@ -193,6 +201,18 @@ def test_the_review_page_is_opened_by_itself_and_knows_that_it_is() -> None:
     environment = collector["environment"]
     assert environment["GLOSSA_COLLECTOR_WEB_PUBLISHED_HOST"] == "0.0.0.0"
     assert environment["GLOSSA_COLLECTOR_REVIEW_TOKEN"] == token
+
+
+@needs_compose
+def test_each_starts_once_those_that_it_calls_are_healthy() -> None:
+    waits_for = {
+        name: {other: how["condition"] for other, how in service.get("depends_on", {}).items()}
+        for name, service in configuration().items()
+    }
+    healthy = "service_healthy"
+    assert waits_for["gateway"] == {"stt": healthy, "mt": healthy, "qe": healthy}
+    assert waits_for["captions"] == {"gateway": healthy}
+    assert waits_for["collector"] == {"gateway": healthy, "redis": healthy}
 
 
 @needs_compose

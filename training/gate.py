@@ -128,7 +128,7 @@ def _read(file: Path) -> dict[str, Any]:
 def _is_this_export(figures: dict[str, Any], export: Path) -> Outcome:
     """That the rest is about the export, too; no file of thresholds can leave it out."""
     is_it = is_export_or_source(judged_in(figures), export)
-    says = "export: what was judged is this export, or what it was made of"
+    says = "export: what was judged is this export with its engine, or what it was made of"
     return Outcome(says, "export.is_what_was_judged", float(is_it), "least", 1.0, is_it)
 
 

@@ -12,13 +12,15 @@ that add rows to these.
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import click
 
+from services.collector.snapshot import MANIFEST
 from services.errors import InvalidInput
+from training.collected.datasets import files, is_dataset, read_datasets
 from training.data_folder import DataFolder
 from training.evaluation.sets import OWN_SERMON
 from training.job import Job, out_option, seed_option
@@ -64,8 +66,9 @@ _NUMBER_COPIES = 3
     "--sermons",
     type=click.Path(path_type=Path),
     multiple=True,
-    help="A dataset's folder (`python -m training.snapshot`), or a JSONL file of rows. Name "
-    "datasets that only hold out, too: what is in them is left out.",
+    help="A dataset's folder (`python -m training.snapshot`), or a JSONL file of rows. Name all "
+    "datasets: what they hold out is left out, and of a pair the newest says what people made "
+    "of it.",
 )
 @click.option(
     "--extra",
@@ -155,16 +158,15 @@ def mix(
     options = {name: value for name, value in locals().items() if name not in ("out", "recipe")}
     if recipe.shares is None and data is None:
         raise InvalidInput("DATA_MISSING", "the recipe base needs --data for everyday language")
-    held_out = {
-        split: [file for path in sermons if (file := path / f"en-es.{split}/pairs.jsonl").is_file()]
-        for split in ("dev", "test")
-    }
-    sermon_files = [given for path in sermons if (given := _rows_file(path, held_out))]
+    datasets = [path for path in sermons if is_dataset(path)]
+    sermon_files = [_rows_file(path) for path in sermons if path not in datasets]
     inputs = {name: bible_folder / name for name in (_TRAIN, _DEV, _TEST)}
     inputs["own sentences"] = FOLDER
     inputs |= {f"sermons {index}": file for index, file in enumerate(sermon_files)}
-    for split, files in held_out.items():
-        inputs |= {f"sermons {split} {index}": path for index, path in enumerate(files)}
+    for index, folder in enumerate(datasets):
+        inputs |= {f"dataset {index} {split}": path for split, path in files(folder)}
+        if (folder / MANIFEST).is_file():
+            inputs[f"dataset {index}"] = folder / MANIFEST
     inputs |= {f"extra {index}": path for index, path in enumerate(extra)}
     if data:
         inputs["tatoeba"] = data / "tatoeba"
@@ -179,23 +181,23 @@ def mix(
         }
         dev = list(read_rows(bible_folder / _DEV)) + everyday["dev"]
         test = list(read_rows(bible_folder / _TEST)) + everyday["test"]
-        sermon_rows = {
-            split: [row for path in files for row in read_rows(path)]
-            for split, files in held_out.items()
-        }
-        dev += sermon_rows["dev"]
+        collected = read_datasets(datasets)
+        dev += collected.rows["dev"]
         # What a dataset holds out for tests is judged with by itself, and so not in test.jsonl.
-        judged = [*dev, *test, *sermon_rows["test"], *read_rows(OWN_SERMON)]
+        judged = [*dev, *test, *collected.rows["test"], *read_rows(OWN_SERMON)]
         leakage = Leakage.of_rows(judged)
 
         found = list(read_rows(bible_folder / _TRAIN))
         if recipe.shares is None:  # all of Tatoeba is here already
             found = [row for row in found if row.kind != "general"] + everyday["train"]
             found += own_sentences()
+        found += collected.rows["train"]
         found += [row for path in sermon_files for row in read_rows(path)]
         clean, leaked = leakage.parted(found)
         more, leaked_more = leakage.parted(row for path in extra for row in read_rows(path))
         old, leaked_old = leakage.parted(read_rows(replay / _TRAIN) if replay else ())
+        outdated = {(row.group, row.target) for row in collected.outdated}
+        old = [row for row in old if (row.group, row.target) not in outdated]
 
         scarce: Kind | None = None
         if recipe.shares is None:
@@ -224,6 +226,7 @@ def mix(
             rows={"train": len(rows), "dev": len(shown_dev), "test": len(test)},
             order=order,
             leaked_count=leaked_count,
+            outdated_count=len(collected.outdated),
             augmentation=vars(Augmentation()) | {"unpunctuated": unpunctuated_share},
             table=table(rows),
         )
@@ -233,6 +236,8 @@ def mix(
                 f"{run.manifest['metrics']['pairs']['mixed']:,} rows by the recipe and not "
                 f"{pairs:,}: there are too few of the kind {scarce}"
             )
+        if outdated:
+            click.echo(f"{len(collected.outdated)} rows left out for what people decided since")
         click.echo(f"{leaked_count} rows left out as models are judged with them; {out}")
 
 
@@ -251,13 +256,9 @@ def _everything(
     ]
 
 
-def _rows_file(path: Path, held_out: Mapping[str, Sequence[Path]]) -> Path | None:
-    """A dataset's pairs, a mix's rows, or the file itself; None for one that only holds out."""
-    for name in ("en-es/pairs.jsonl", _TRAIN):
-        if (path / name).is_file():
-            return path / name
-    only_holds_out = any(path in file.parents for files in held_out.values() for file in files)
-    return None if only_holds_out else path
+def _rows_file(path: Path) -> Path:
+    """A mix's rows, or the file itself."""
+    return path / _TRAIN if (path / _TRAIN).is_file() else path
 
 
 def _drawn(rows: Sequence[Row], count: int, rng: random.Random) -> list[Row]:

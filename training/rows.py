@@ -52,6 +52,11 @@ class Row:
 
 def read_rows(path: Path) -> Iterator[Row]:
     """The rows of a JSONL file. Raises InvalidInput, naming the line."""
+    return (row for row, _ in read_lines(path))
+
+
+def read_lines(path: Path) -> Iterator[tuple[Row, dict[str, Any]]]:
+    """The rows of a JSONL file, each with its whole JSON object. Raises InvalidInput as well."""
     try:
         # A line that is no UTF-8 is to be named as well, hence the bytes.
         lines = path.open("rb")
@@ -60,7 +65,8 @@ def read_rows(path: Path) -> Iterator[Row]:
     with lines:
         for number, line in enumerate(lines, start=1):
             try:
-                yield row_of(json.loads(line), default_origin=path.parent.name)
+                fields = json.loads(line)
+                yield row_of(fields, default_origin=path.parent.name), fields
             except (
                 ValueError,
                 KeyError,

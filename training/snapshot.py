@@ -154,7 +154,7 @@ def snapshot(
             new_pairs = taken(
                 entries, earlier, leakages, held_out_share, held_out_newest, Band(min_band), seed
             )
-            if not new_pairs.row_count:
+            if new_pairs.is_empty:
                 streams.acknowledge(new_pairs.settled)
                 left_out = "".join(f"; {line}" for line in _left_out(new_pairs.dropped))
                 raise WrongState(

@@ -322,6 +322,35 @@ def test_what_another_dataset_only_holds_out_is_not_trained_on(
     assert said in {row.source for row in without}
 
 
+def test_what_people_decided_since_stands_in_the_place_of_older_datasets(
+    bible_folder: Path, sermons: Path, tmp_path: Path
+) -> None:
+    def said(number: int, target: str) -> dict[str, Any]:
+        own = {"en": f"Point {number} of the talk.", "es": target, "session_id": "s1"}
+        languages = {"source_language": "en", "target_language": "es"}
+        return {**own, **languages, "tier": "accepted", "pair_id": f"s1/{number}/es"}
+
+    first = [said(number, f"Punto mal dicho {number}.") for number in (1, 2, 3)]
+    second = [said(1, "Primer punto de la charla.")]
+    for name, day, rows in (("a", 9, second), ("b", 2, first)):
+        (tmp_path / name / "en-es").mkdir(parents=True)
+        (tmp_path / name / "en-es/pairs.jsonl").write_text("\n".join(map(json.dumps, rows)))
+        manifest = {"schema": "glossa-dataset", "created": f"2026-11-0{day}T12:00:00Z"}
+        dropped = {"rejected": {"s1": ["s1/2/es"]}} if name == "a" else {}
+        (tmp_path / name / "manifest.json").write_text(json.dumps(manifest | {"dropped": dropped}))
+    old = [Row(each["en"], each["es"], "sermon", "old", "s1") for each in first]
+    write_rows(tmp_path / "earlier/train.jsonl", old)
+    told = [each for name in ("a", "b") for each in ("--sermons", tmp_path / name)]
+    told += ["--sermons", sermons, "--replay", tmp_path / "earlier", "--replay-share", "0.5"]
+    result = run("later", bible_folder, tmp_path / "out", *told)
+    assert result.exit_code == 0, result.output
+    assert "2 rows left out for what people decided since" in result.output
+    rows = list(read_rows(tmp_path / "out/train.jsonl"))
+    points = [row.target for row in rows if row.source.lower().startswith("point")]
+    # The third stands; it comes from the dataset and from the earlier mix.
+    assert sorted(points) == ["Primer punto de la charla.", *2 * ["Punto mal dicho 3."]]
+
+
 def test_fewer_rows_than_asked_for_are_told_with_what_there_is_too_little_of(
     bible_folder: Path, sermons: Path, tmp_path: Path
 ) -> None:

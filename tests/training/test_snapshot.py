@@ -13,6 +13,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from click.testing import CliRunner, Result
 
 from services.collector import snapshot as dataset
 from services.collector.bands import Band
-from services.collector.pair import Decision, ForgottenSession
+from services.collector.pair import Decision, ForgottenSession, ReviewedPair
 from services.collector.pair_keys import stream_key
 from services.collector.queues import Queues
 from services.collector.write_script import Write
@@ -31,6 +32,7 @@ from services.settings import port
 from tests.collector.pairs import reviewed, scored
 from tests.collector.redis_process import RedisProcess
 from tests.processes import REPOSITORY, free_port_base
+from training.collected.datasets import read_datasets
 from training.collected.held_out import Place, places
 from training.job import NOTHING_NEW
 from training.rows import read_rows
@@ -103,6 +105,11 @@ class Church:
                     found.update(row["pair_id"] for row in dataset.read_rows(path))
         return found
 
+    def learned(self, *names: str) -> set[str]:
+        """The translations that there are to train on in these snapshots."""
+        collected = read_datasets([self.folder / name for name in names])
+        return {row.target for row in collected.rows["train"]}
+
     def manifest(self, name: str) -> dict[str, Any]:
         manifest: dict[str, Any] = json.loads((self.folder / name / "manifest.json").read_text())
         return manifest
@@ -119,6 +126,15 @@ class Church:
 def church(server: RedisProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Church:
     monkeypatch.setenv("GLOSSA_DATASETS_DIR", str(tmp_path / "datasets"))
     return Church(server, tmp_path / "datasets")
+
+
+def as_it_was(machine: Any, sequence: int, decision: Decision, revision: int = 1) -> ReviewedPair:
+    """A decision that leaves the texts, or shows those of the machine again."""
+    return replace(
+        reviewed(machine, sequence, decision, revision),
+        source_text=machine.pair.source_text,
+        target_text=machine.pair.target_text,
+    )
 
 
 def ids(week: int, *segments: int) -> set[str]:
@@ -275,9 +291,64 @@ def test_people_s_word_counts_and_a_rejected_pair_is_never_stored(church: Church
     church.collect(machine[5], reviewed(machine[4], 20, Decision.REJECTED), church.said(1, 6))
     assert church.snapshot("two").exit_code == 0
     assert church.stored("two") == dict.fromkeys(ids(1, 6), 1)
-    assert church.manifest("two")["dropped"] == {
-        "rejected after an earlier snapshot": {"week-1": list(ids(1, 4))}
+    assert church.manifest("two")["dropped"] == {"rejected": {"week-1": list(ids(1, 4))}}
+
+
+def test_what_people_decide_after_a_snapshot_stands_in_the_next(church: Church) -> None:
+    machine = {number: church.said(1, number) for number in (1, 2, 3)}
+    church.collect(*machine.values())
+    assert church.snapshot("one").exit_code == 0
+    church.collect(
+        reviewed(machine[1], 10, Decision.FIXED),
+        reviewed(machine[2], 11, Decision.REJECTED),
+        as_it_was(machine[3], 12, Decision.ACCEPTED),
+    )
+    assert church.snapshot("two").exit_code == 0
+    assert church.stored("two") == dict.fromkeys(ids(1, 1), 1)
+    assert church.manifest("two")["dropped"] == {"rejected": {"week-1": list(ids(1, 2))}}
+    fixed = "El río está al borde del campo abierto"
+    assert church.learned("one", "two") == {fixed, machine[3].pair.target_text}
+    assert church.snapshot("again").exit_code == NOTHING_NEW
+    assert church.pending() == 0
+
+    church.collect(
+        as_it_was(machine[1], 20, Decision.WITHDRAWN, revision=2),
+        reviewed(machine[2], 21, Decision.FIXED, revision=2),
+    )
+    assert church.snapshot("three").exit_code == 0
+    said = {machine[1].pair.target_text, fixed, machine[3].pair.target_text}
+    assert church.learned("one", "two", "three") == said
+
+
+def test_a_word_that_only_takes_pairs_back_makes_a_snapshot_too(church: Church) -> None:
+    church.preach(1, range(1, 3))
+    doubtful = church.said(1, 7, Band.MODERATE)
+    church.collect(doubtful, as_it_was(doubtful, 8, Decision.ACCEPTED))
+    assert church.snapshot("one").exit_code == 0
+    assert church.stored("one") == dict.fromkeys(ids(1, 1, 2, 7), 1)
+    church.collect(
+        reviewed(church.said(1, 1), 10, Decision.REJECTED),
+        as_it_was(doubtful, 11, Decision.WITHDRAWN, revision=2),
+    )
+    assert church.snapshot("two").exit_code == 0
+    assert church.stored("two") == {}
+    assert church.learned("one", "two") == {"La frase 2 de la semana 1"}
+    assert church.pending() == 0
+    assert church.snapshot("three").exit_code == NOTHING_NEW
+
+
+def test_a_held_out_pair_that_is_put_right_stays_held_out(church: Church) -> None:
+    church.preach(1, range(1, 3))
+    church.preach(2, range(1, 3))
+    assert church.snapshot("one", "--held-out-newest", "1").exit_code == 0
+    church.collect(reviewed(church.said(2, 1), 10, Decision.FIXED))
+    assert church.snapshot("two").exit_code == 0
+    collected = read_datasets([church.folder / name for name in ("one", "two")])
+    assert {row.target for row in collected.rows["test"]} == {
+        "El río está al borde del campo abierto",
+        "La frase 2 de la semana 2",
     }
+    assert [row.target for row in collected.outdated] == ["La frase 1 de la semana 2"]
 
 
 def test_days_are_held_out_whole_and_stay_where_they_are(church: Church) -> None:

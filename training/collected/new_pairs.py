@@ -1,7 +1,7 @@
 """What becomes of the entries that a trainer was given: rows by split, and what is left out. Pure.
 
-A pair of an earlier snapshot is not written again, whatever people have decided about it since.
-That is named, like everything else that is left out.
+A pair of an earlier snapshot is written again only where people have put it right since; where they
+took it back, that is named, like everything else that is left out.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from services.collector.pair_keys import CORRECTED
 from services.collector.reading import CollectedPair
 from services.collector.row import Row
 from services.collector.tiers import Draw, select
-from training.collected.earlier_snapshots import REJECTED, EarlierSnapshots
+from training.collected.earlier_snapshots import REJECTED, WITHDRAWN, EarlierSnapshots
 from training.collected.held_out import Place, Split, places
 from training.collected.pair_streams import Entry
 from training.rows import read_rows
@@ -41,6 +41,7 @@ class NewPairs:
         rows: by language pair and split.
         places: of the sessions of the rows.
         dropped: reason to session to ids of pairs that are left out.
+        takes_back: whether pairs of earlier snapshots are among those.
         entries: all that were delivered.
         settled: those that need no snapshot: stored before, or gone.
     """
@@ -48,12 +49,14 @@ class NewPairs:
     rows: Mapping[tuple[Languages, Split], Sequence[Row]]
     places: Mapping[str, Place]
     dropped: Mapping[str, Mapping[str, Sequence[str]]]
+    takes_back: bool
     entries: Sequence[Entry]
     settled: Sequence[Entry]
 
     @property
-    def row_count(self) -> int:
-        return sum(map(len, self.rows.values()))
+    def is_empty(self) -> bool:
+        """Whether a snapshot of it would say nothing that the earlier ones do not."""
+        return not (any(self.rows.values()) or self.takes_back)
 
     def facts(self) -> dict[str, Any]:
         """What the manifest says of it."""
@@ -83,39 +86,34 @@ def taken(
         leakages: of what models are judged with, by its name.
         min_band: the lowest band among the entries that goes in without a person's word.
     """
+    draw = Draw(seed=seed, min_band=min_band, diversity_share=0.0, general_share=0.0)
+    last = _last_words(entries)
+    news = {pair_id: word for pair_id, word in last.items() if not earlier.say(word)}
     candidates = Candidates()
     dates: dict[str, str] = {}
-    dropped: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     settled = []
-    newest: dict[str, ReviewedPair] = {}
     for entry in entries:
-        collected = entry.pair
-        if collected is None or _is_repeated(collected, earlier):
+        if entry.pair is None or entry.pair.pair.pair_id not in news:
             settled.append(entry)
-        if collected is None:
             continue
-        pair = collected.pair
-        candidates.add(_candidate(collected))
+        pair = entry.pair.pair
+        candidates.add(_candidate(entry.pair))
         date = pair.time.astimezone(UTC).date().isoformat()
         dates[pair.session_id] = min(date, dates.get(pair.session_id, date))
-        if isinstance(collected, ReviewedPair):
-            known = newest.get(pair.pair_id)
-            if known is None or collected.revision > known.revision:
-                newest[pair.pair_id] = collected
-    for pair_id, reviewed in sorted(newest.items()):
-        if pair_id in earlier.pair_ids:
-            dropped[f"{reviewed.decision.value} after an earlier snapshot"][
-                reviewed.pair.session_id
-            ].append(pair_id)
-        elif reviewed.decision is Decision.REJECTED:
-            dropped[REJECTED][reviewed.pair.session_id].append(pair_id)
+    dropped: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for pair_id, word in sorted(news.items()):
+        if not isinstance(word, ReviewedPair):
+            continue
+        if word.decision is Decision.REJECTED:
+            dropped[REJECTED][word.pair.session_id].append(pair_id)
+        elif word.decision is Decision.WITHDRAWN:
+            machine = word.machine  # it was delivered with an earlier snapshot, or never
+            if isinstance(machine, ScoredPair) and machine.band in draw.bands:
+                candidates.add(_candidate(machine))
+            elif pair_id in earlier.standing:
+                dropped[WITHDRAWN][word.pair.session_id].append(pair_id)
 
-    new = [
-        candidate
-        for candidate in candidates
-        if candidate.pair_id not in earlier.pair_ids
-        and not (candidate.pair_id in earlier.rejected and candidate.pair_id not in newest)
-    ]
+    new = list(candidates)
     placed = places(
         {candidate.session_id: dates[candidate.session_id] for candidate in new},
         earlier.places,
@@ -141,9 +139,10 @@ def taken(
             if where is not None:
                 found.remove(candidate)
                 dropped[f"{LEAKED}: {where}"][candidate.session_id].append(candidate.pair_id)
-    draw = Draw(seed=seed, min_band=min_band, diversity_share=0.0, general_share=0.0)
     rows = {key: select(found, draw) for key, found in sorted(by_split.items()) if found}
-    return NewPairs(rows, placed, dropped, entries, settled)
+    left_out = {each for sessions in dropped.values() for ids in sessions.values() for each in ids}
+    takes_back = not left_out.isdisjoint(earlier.standing)
+    return NewPairs(rows, placed, dropped, takes_back, entries, settled)
 
 
 def evaluation_texts(path: Path) -> Iterator[str]:
@@ -156,12 +155,20 @@ def evaluation_texts(path: Path) -> Iterator[str]:
         yield from (pair.source_text, pair.target_text)
 
 
-def _is_repeated(collected: CollectedPair, earlier: EarlierSnapshots) -> bool:
-    """Whether an earlier snapshot has the machine's pair, or says that it was rejected."""
-    pair_id = collected.pair.pair_id
-    return isinstance(collected, ScoredPair) and (
-        pair_id in earlier.pair_ids or pair_id in earlier.rejected
-    )
+def _last_words(entries: Iterable[Entry]) -> dict[str, CollectedPair]:
+    """Pair id to the newest decision about it, or to the machine's pair where there is none."""
+    last: dict[str, CollectedPair] = {}
+    for entry in entries:
+        if entry.pair is None:
+            continue
+        known = last.get(entry.pair.pair.pair_id)
+        if known is None or _age(entry.pair) > _age(known):
+            last[entry.pair.pair.pair_id] = entry.pair
+    return last
+
+
+def _age(collected: CollectedPair) -> int:
+    return collected.revision if isinstance(collected, ReviewedPair) else 0
 
 
 def _leak(candidate: Candidate, judged_with: Mapping[str, Leakage]) -> str | None:

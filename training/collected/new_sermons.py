@@ -2,33 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from services.collector import snapshot as dataset
+from training.collected.datasets import files, read_datasets
 from training.rows import Row, read_rows
-
-_TRAIN, _DEV, _TEST = (f"en-es{split}/pairs.jsonl" for split in ("", ".dev", ".test"))
 
 
 def whole_snapshots(folder: Path) -> list[str]:
-    """The names of those with pairs to train on or to judge by, the oldest first."""
+    """Their names, the oldest first; also of those that only hold out, or take pairs back."""
     return sorted(
         path.name
         for path in (folder.iterdir() if folder.is_dir() else ())
         if (path / dataset.MANIFEST).is_file()
-        and any((path / part).is_file() for part in (_TRAIN, _DEV, _TEST))
     )
 
 
 def count_pairs(folder: Path, names: Sequence[str]) -> int:
     """How many pairs they give to train on."""
-    files = (folder / name / _TRAIN for name in names)
-    return sum(sum(1 for _ in read_rows(file)) for file in files if file.is_file())
+    return sum(
+        sum(1 for _ in read_rows(path))
+        for name in names
+        for split, path in files(folder / name)
+        if split == "train"
+    )
 
 
-def held_out(folder: Path, names: Sequence[str]) -> Iterator[Row]:
-    """What they hold out for tests."""
-    for file in (folder / name / _TEST for name in names):
-        if file.is_file():
-            yield from read_rows(file)
+def held_out(folder: Path, names: Sequence[str]) -> list[Row]:
+    """What they hold out for tests, as people left it."""
+    return read_datasets([folder / name for name in names]).rows["test"]

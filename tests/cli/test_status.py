@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import signal
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from cli.metrics_page import Durations, MetricsPage
 from cli.stack_status import StackStatus
 from cli.status_screen import as_object
 from glossa.gateway.v1 import gateway_pb2
-from services.settings import PORT_OFFSETS, port
+from tests.cli.described_stack import describe_stack
 from tests.cli.verb import run_verb
 from tests.processes import ServiceProcess, free_port_base
 
@@ -59,14 +58,6 @@ def test_quantiles_are_those_of_prometheus() -> None:
     assert durations["a"].count == 4
     assert durations["beyond"].p50_ms == pytest.approx(4000)
     assert {"took_seconds_bucket", "took_seconds_sum", "took_seconds_count"} <= page.names
-
-
-def describe_stack(folder: Path, base: int) -> str:
-    """Has the verb look at these ports; returns the folder that it is to be given."""
-    ports = {name: port(name, base) for name in PORT_OFFSETS if not name.startswith("mt_alt")}
-    description = {"pid": os.getpid(), "port_base": base, "ports": ports}
-    (folder / "stack.json").write_text(json.dumps(description))
-    return str(folder)
 
 
 def test_it_says_that_nothing_runs_and_exits_with_2(tmp_path: Path) -> None:

@@ -216,6 +216,15 @@ def test_a_service_that_trains_is_installed_with_the_libraries_of_training(
     assert asked[0].split()[-1].startswith("torch==")
 
 
+def test_the_tests_of_training_have_the_library_that_cycles_may_log_with(
+    checkout: Checkout,
+) -> None:
+    for name in ("chromium", "chromedriver", "promtool"):
+        checkout.add_tool(f"tools/{name}", "#!/bin/sh\n")
+    checkout.run("test", "--training")
+    assert checkout.extras() == {"embedded", "test", "training", "mlflow"}
+
+
 def test_help_and_doctor_install_no_engine(checkout: Checkout) -> None:
     checkout.run("translate", "hello")
     for arguments in (("up", "--profile", "mac", "--help"), ("doctor", "--profile", "mac")):

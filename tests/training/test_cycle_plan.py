@@ -9,10 +9,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from services.errors import GlossaError, InvalidInput
+from services.errors import InvalidInput
 from tests.processes import REPOSITORY
 from training.cycle import cycle
-from training.cycling.mlflow_log import check_mlflow
 from training.cycling.plan import read_plan
 
 EXAMPLE = REPOSITORY / "training/cycle.toml"
@@ -176,20 +175,6 @@ def test_what_was_asked_for_wrongly_is_told(
     (plan_folder / "full").mkdir()
     (plan_folder / "full/file").touch()
     assert "is not empty" in run("--plan", plan, "--out", plan_folder / "full").output
-
-
-def test_mlflow_that_is_not_installed_is_told_before_anything_is_done(
-    plan_file: Callable[..., Path], plan_folder: Path
-) -> None:
-    try:
-        check_mlflow()
-    except GlossaError:
-        done = run("--plan", plan_file(), "--mlflow", "http://127.0.0.1:9", "--out", "cycle")
-        assert done.exit_code == 2
-        assert "pip install mlflow-skinny" in done.output
-        assert not (plan_folder / "cycle").exists()
-    else:
-        pytest.skip("MLflow is installed")
 
 
 def test_a_plan_is_wrong_input(plan_folder: Path) -> None:

@@ -17,7 +17,8 @@ def check_mlflow() -> None:
     """Raises InvalidInput: MLFLOW_MISSING."""
     if importlib.util.find_spec("mlflow") is None:
         raise InvalidInput(
-            "MLFLOW_MISSING", "--mlflow wants the library: pip install mlflow-skinny, or leave it"
+            "MLFLOW_MISSING",
+            "--mlflow wants its library: GLOSSA_EXTRAS=training,mlflow ./glossa doctor",
         )
 
 

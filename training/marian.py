@@ -95,6 +95,7 @@ def marian(data_folders: tuple[Path, ...], out: Path, resume: bool, **options: A
     from training.small_model.model import (
         MarianTokens,
         Size,
+        keep_positions,
         keep_start_at_zero,
         new_model,
         new_tokenizer,
@@ -147,6 +148,7 @@ def marian(data_folders: tuple[Path, ...], out: Path, resume: bool, **options: A
 
         model.to(accelerator.device, getattr(torch, options["precision"])).train()
         keep_start_at_zero(model)
+        keep_positions(model)
         optimiser = Optimiser(
             model,
             learning_rate=options["learning_rate"],
@@ -234,10 +236,11 @@ def marian(data_folders: tuple[Path, ...], out: Path, resume: bool, **options: A
                         step += 1
                         target_tokens += int(total)
                         trained_s += time.monotonic() - started
-                    weight_sum += total / workers
+                    weight_sum += total
                     progress.update(bar, completed=step)
                     if step % 10 == 0 or step == options["steps"]:
-                        last_log_loss = loss_sum / weight_sum
+                        of_all = torch.tensor(loss_sum, device=accelerator.device)
+                        last_log_loss = accelerator.reduce(of_all).item() / weight_sum
                         loss_sum = weight_sum = 0.0
                         if writer:
                             writer.add_scalar("train/log_loss", last_log_loss, step)

@@ -203,6 +203,13 @@ def keep_start_at_zero(model: Any) -> None:
     weight.register_hook(lambda gradient: gradient.masked_fill(is_start, 0))
 
 
+def keep_positions(model: Any) -> None:
+    """Has the positions' sinusoids be nothing to learn: no gradient ever comes for them, and
+    several devices would wait for it."""
+    for part in (model.get_encoder(), model.get_decoder()):
+        part.embed_positions.requires_grad_(False)
+
+
 def read_model(folder: Path, *, dropout: float | None = None) -> Any:
     """The model of a folder; `dropout` takes the place of its own.
 

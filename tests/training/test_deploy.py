@@ -6,24 +6,19 @@ import asyncio
 import json
 import shutil
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
 
-from glossa.types.v1 import models_pb2, models_pb2_grpc
-from tests.mt.conftest import MtProcess
+from tests.training.booth import NAME, TEXT, TRANSLATED, Booth, spoken
 from tests.training.versions import gate_file, sealed
 from training.deploy import deploy
 from training.rollout.versions import Registry, Version
 
 pytestmark = [pytest.mark.training, pytest.mark.asyncio(loop_scope="session")]
-
-NAME = "glossa-en-es"
-TEXT, TRANSLATED = "Jesus wept.", "Jesús lloró."
 
 
 @pytest.fixture(scope="module")
@@ -68,41 +63,6 @@ def registry(tmp_path: Path, exports: dict[str, Path]) -> dict[str, Version]:
     }
 
 
-class Booth:
-    """A host: its models folder and its mt, which began with a model that nobody registered."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self.models_dir = folder / "models"
-        self.models_dir.mkdir()
-
-    async def start(self, model: str) -> None:
-        self.mt = MtProcess(self._folder, runtime="marian", model=model, models_dir=self.models_dir)
-        self.mt.start()
-        await self.mt.wait_ready()
-
-    async def stop(self) -> None:
-        self.mt.kill()
-        await self.mt.channel.close()
-
-    async def run(self, *arguments: object) -> Result:
-        host = f"local:{self.models_dir}@{self.mt.address}"
-        given = [*map(str, arguments), "--registry", str(self._folder / "registry"), "--host", host]
-        return await asyncio.to_thread(CliRunner().invoke, deploy, given)
-
-    async def model(self) -> str:
-        models: Any = models_pb2_grpc.ModelServiceStub(self.mt.channel)
-        return str((await models.GetModel(models_pb2.GetModelRequest())).model)
-
-    def leads_to(self) -> str | None:
-        link = self.models_dir / NAME
-        return str(link.readlink()) if link.is_symlink() else None
-
-    def log(self) -> list[dict[str, Any]]:
-        path = self._folder / "registry/deployments.jsonl"
-        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
-
-
 @pytest_asyncio.fixture(loop_scope="session")
 async def booth(tmp_path: Path, exports: dict[str, Path]) -> AsyncIterator[Booth]:
     made = Booth(tmp_path)
@@ -110,25 +70,6 @@ async def booth(tmp_path: Path, exports: dict[str, Path]) -> AsyncIterator[Booth
     await made.start("opus-mt-en-es")
     yield made
     await made.stop()
-
-
-@asynccontextmanager
-async def spoken(mt: MtProcess) -> AsyncIterator[list[str]]:
-    """Texts keep coming; every one of them must be translated. Yields the models that did it."""
-    is_over = False
-    models: list[str] = []
-
-    async def speak() -> None:
-        while not is_over:
-            models.append((await mt.translate(TEXT)).model)
-
-    async with asyncio.TaskGroup() as tasks:
-        for _ in range(3):
-            tasks.create_task(speak())
-        try:
-            yield models
-        finally:
-            is_over = True
 
 
 async def test_a_version_is_taken_into_use_while_people_speak_and_after_a_restart(

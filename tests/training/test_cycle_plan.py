@@ -47,6 +47,16 @@ def test_the_example_shows_every_step_and_writes_nothing(plan_folder: Path) -> N
     assert sorted(plan_folder.rglob("*")) == before
 
 
+@pytest.mark.parametrize(
+    ("more", "engine"), [("", "embedded"), ('[export]\nengine = "marian"\n', "marian")]
+)
+def test_what_is_judged_is_what_will_speak(
+    plan_file: Callable[..., Path], more: str, engine: str
+) -> None:
+    told = commands(run("--plan", plan_file(more=more), "--dry-run").output)
+    assert option(told["evaluate"], "--new") == f"{engine}:{option(told['export'], '--out')}"
+
+
 def test_what_is_shown_can_be_given_by_hand(plan_folder: Path) -> None:
     plan = read_plan(EXAMPLE)
     for step, command in commands(run("--dry-run").output).items():
@@ -126,6 +136,7 @@ def test_a_recogniser_has_clips_in_the_place_of_pairs(plan_folder: Path) -> None
         ({"mix": 'out = "x"'}, "out in [mix] is the cycle's own"),
         ({"more": '[train]\nno_muon = "yes"'}, "no_muon in [train] is to be true or false"),
         ({"more": "[deploy]\ntier = 'final'"}, "[deploy] names no host"),
+        ({"more": "[export]\nengine = 'gguf'"}, "'gguf' does not speak with that; it is to be emb"),
         ({"more": "[gate]\nneeds = 'export'"}, "needs in [gate] is the cycle's own"),
         ({"more": "[noise\n"}, "it cannot be read"),
     ],

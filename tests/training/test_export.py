@@ -70,7 +70,7 @@ def test_a_manifest_tells_each_file_and_where_the_model_comes_from(marian_export
     assert manifest is not None
     assert (manifest.name, manifest.licence) == ("glossa-en-es", "Apache-2.0")
     assert damages(marian_export, manifest) == []
-    assert manifest.lineage["engine"] == "marian"
+    assert manifest.lineage["engine"] == "embedded", "what is to speak with it, unless told"
     assert manifest.lineage["quantization"] == "int8"
     assert len(manifest.lineage["model_sha256"]) == 64
     assert manifest.lineage["check"]["count"] == len(pairs.EN_ES)

@@ -1,4 +1,4 @@
-"""The name of an export's folder, by which the service knows what it translates."""
+"""What an export is told of who loads it: its folder's name, and the engine that speaks with it."""
 
 from __future__ import annotations
 
@@ -36,3 +36,14 @@ def test_a_name_that_the_service_would_not_understand_is_refused_with_a_better_o
     assert done.exit_code == 2
     assert f"--out {tmp_path / name}-en-es" in done.output
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+def test_an_engine_that_does_not_speak_with_the_model_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model/config.json").write_text(json.dumps({"model_type": "marian"}))
+    told = ["--model", str(tmp_path / "model"), "--to", "ctranslate2", "--licence", "x"]
+    done = CliRunner().invoke(
+        export, [*told, "--engine", "apertium", "--out", str(tmp_path / "glossa-en-es")]
+    )
+    assert done.exit_code == 2
+    assert "--engine is one of embedded, marian" in done.output

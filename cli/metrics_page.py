@@ -11,6 +11,7 @@ from prometheus_client.samples import Sample
 
 # What Prometheus stores of a family, beside its name.
 _SUFFIXES = {"counter": ("_total",), "histogram": ("_bucket", "_sum", "_count")}
+_LARGEST_COUNT = 2**53  # of those that a float tells apart
 
 
 @dataclass(frozen=True)
@@ -30,11 +31,13 @@ class MetricsPage:
     """The samples of one page, by their names."""
 
     def __init__(self, text: str) -> None:
+        """Raises ValueError where the text is no page of metrics."""
         self.names: set[str] = set()  # those without a sample yet, too
         self._samples: dict[str, list[Sample]] = defaultdict(list)
         for family in text_string_to_metric_families(text):
             self.names |= {family.name + suffix for suffix in _SUFFIXES.get(family.type, ("",))}
             for sample in family.samples:
+                _check(sample)
                 self._samples[sample.name].append(sample)
 
     def total(self, name: str) -> float:
@@ -42,10 +45,10 @@ class MetricsPage:
         return sum(self.by_label(name, "").values())
 
     def by_label(self, name: str, label: str) -> dict[str, float]:
-        """The samples of a name, added up by the value of one label; what is NaN is left out."""
+        """The samples of a name, added up by the value of one label; only finite ones."""
         values: dict[str, float] = defaultdict(float)
         for sample in self._samples.get(name, ()):
-            if not math.isnan(sample.value):
+            if math.isfinite(sample.value):
                 values[sample.labels.get(label, "")] += sample.value
         return dict(values)
 
@@ -66,6 +69,19 @@ class MetricsPage:
             for key, counts in buckets.items()
             if counts[math.inf]
         }
+
+
+def _check(sample: Sample) -> None:
+    """Raises ValueError for what no service counts: another program may answer on its port."""
+    try:
+        value = float(sample.value)
+        is_right = not sample.name.endswith("_bucket") or (
+            0 <= value <= _LARGEST_COUNT and float(sample.labels["le"]) >= 0
+        )
+    except (KeyError, OverflowError):
+        is_right = False
+    if not is_right:
+        raise ValueError(f"{sample.name} is not what a service counts")
 
 
 def _quantile_s(share: float, counts: dict[float, float]) -> float:

@@ -57,6 +57,8 @@ async def look_at(name: str, http: aiohttp.ClientSession, url: str) -> ServiceSt
         return ServiceState(name, State.STUCK)
     except (aiohttp.ClientError, OSError):
         return ServiceState(name, State.AWAY)
+    except ValueError:
+        return ServiceState(name, State.AWAY, (f"another program answers on {name}'s port",))
     started_at = page.total(_STARTED)
     return ServiceState(
         name,

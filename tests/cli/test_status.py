@@ -8,10 +8,13 @@ import signal
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import prometheus_client
 import pytest
+from aiohttp import web
 
 from cli.metrics_page import Durations, MetricsPage
+from cli.service_state import State, look_at
 from cli.stack_status import StackStatus
 from cli.status_screen import as_object
 from glossa.gateway.v1 import gateway_pb2
@@ -102,6 +105,26 @@ async def test_a_frozen_service_is_stuck_and_not_away_and_the_exit_status_1(tmp_
         assert [each for each in found["troubles"] if "gateway" in each] == ["gateway is stuck"]
     finally:
         gateway.kill()
+
+
+@pytest.mark.parametrize("page", ["<html>", 'took_bucket{kind="final"} 1', "a " + "9" * 400])
+async def test_another_program_on_a_port_is_named_and_ends_nothing(page: str) -> None:
+    async def answer(request: web.Request) -> web.Response:
+        return web.Response(text=page)
+
+    app = web.Application()
+    app.router.add_get("/{anything}", answer)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    number = free_port_base()
+    await web.TCPSite(runner, "127.0.0.1", number).start()
+    try:
+        async with aiohttp.ClientSession() as http:
+            found = await look_at("stt", http, f"http://127.0.0.1:{number}")
+    finally:
+        await runner.cleanup()
+    assert found.state is State.AWAY
+    assert found.warnings == ("another program answers on stt's port",)
 
 
 async def told(folder: str) -> dict[str, Any]:

@@ -33,17 +33,21 @@ from services.gateway import requests
 from services.marian import sentences
 from services.model_files import check_requested, checked
 from services.model_manifest import MANIFEST, read_manifest
-from services.mt import glossary_file, prompt
+from services.mt import glossary_file, names, prompt
 from services.mt.engine import Job, LanguagePair
 from services.mt.engines.gguf_header import read_header
+from services.mt.engines.hf_model import find_folder
 from services.mt.prompt_family import MARKERS, checked_family
 from services.stt.corrections import COLUMNS, Corrections
 from services.token_file import read_tokens
 from tests.fuzz import seeds
+from tests.fuzz.answer_parsers import ANSWER_PARSERS
 from tests.fuzz.caption_parsers import CAPTION_PARSERS
+from tests.fuzz.file_request_parsers import FILE_REQUEST_PARSERS
 from tests.fuzz.parser import Parser, of_file, of_text
 from training.cycling.plan import read_plan
 from training.evaluation.thresholds import read_checks
+from training.rollout.hosts import host_of, read_hosts
 from training.rows import read_rows
 
 _ROOT = Path(__file__).parents[2]
@@ -127,6 +131,22 @@ def _model(data: bytes) -> object:
     return None
 
 
+def _weights_list(path: Path) -> None:
+    """What lists the files of a model's weights, two of which are there."""
+    for name in ("config.json", "tokenizer.json"):
+        (path.parent / name).write_text("{}")
+    for name in ("a.safetensors", "b.safetensors"):
+        (path.parent / name).write_bytes(b"\2\0\0\0\0\0\0\0{}")
+    find_folder(str(path.parent), path.parent)
+
+
+def _name_table(path: Path) -> None:
+    table = names.Names.read(path)
+    for text in ("Peter said it.", path.read_text(encoding="utf-8")):
+        found = table.within(text)
+        assert set(table.missing(text, "Pedro lo dijo.")) <= set(found)
+
+
 _SESSION = gateway_pb2.SessionConfig(
     title="Sunday", source_language="en", target_languages=["es"], phrases=["Nehemiah"]
 )
@@ -148,6 +168,8 @@ _ROW = (
 
 PARSERS = (
     *CAPTION_PARSERS,
+    *FILE_REQUEST_PARSERS,
+    *ANSWER_PARSERS,
     Parser("audio frames", _sample_clock, seeds=(bytes(24) + b"\x0c" + bytes(23),)),
     Parser(
         "session config", _session_config, (DecodeError,), seeds=(_SESSION.SerializeToString(),)
@@ -205,6 +227,8 @@ PARSERS = (
     Parser("profile", _profile, seeds=(b"# a\nGLOSSA_MT_MODEL=${GLOSSA_MT_MODEL:-a b}\nA=\n",)),
     Parser("cycle plan", of_file(read_plan), seeds=(seeds.PLAN,)),
     Parser("gate", of_file(read_checks), seeds=(seeds.CHECKS,)),
+    Parser("hosts", of_file(read_hosts), seeds=(seeds.HOSTS,)),
+    Parser("host", of_text(host_of), seeds=(b"glossa@booth.local:/srv/models@127.0.0.1:7304",)),
     Parser(
         "gguf header",
         of_file(read_header),
@@ -219,6 +243,17 @@ PARSERS = (
             b"PK\3\4",
             b'[{"type": "sentence_transformers.models.Pooling"}]',
         ),
+    ),
+    Parser(
+        "weights list",
+        of_file(_weights_list, "model.safetensors.index.json"),
+        seeds=(b'{"weight_map": {"a.b": "a.safetensors", "c.d": "b.safetensors"}}',),
+    ),
+    Parser(
+        "name table",
+        of_file(_name_table),
+        (ValueError,),  # it is the service's own file
+        seeds=("name\tforms\npeter\tpedro\nhim\t-\njob\tjob jób\n".encode(),),
     ),
     Parser(
         "model name",

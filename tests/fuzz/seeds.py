@@ -105,6 +105,14 @@ less_than = 0.5
 optional = true
 """
 
+HOSTS = b"""\
+[[host]]
+name = "booth"
+ssh = "glossa@booth.local"
+models_dir = "/srv/models"
+address = "127.0.0.1:7304"
+"""
+
 
 def gguf(*entries: tuple[str, int, bytes]) -> bytes:
     """A header; each entry is a key, the type of its value and the value."""

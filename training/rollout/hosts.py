@@ -52,6 +52,8 @@ class Host:
     ssh: str = ""
 
     def __post_init__(self) -> None:
+        if not all(isinstance(value, str) for value in vars(self).values()):
+            raise InvalidInput("BAD_HOST", f"everything that a host has is a text: {vars(self)}")
         if self.ssh.startswith("-"):
             raise InvalidInput("BAD_HOST", f"{self.ssh!r} is an option of ssh and no machine")
 
@@ -162,7 +164,7 @@ def read_hosts(path: Path) -> tuple[Host, ...]:
     try:
         entries = tomllib.loads(path.read_text(encoding="utf-8"))["host"]
         hosts = tuple(Host(**entry) for entry in entries)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise InvalidInput(
             "BAD_HOST",
             f"{path} is no list of hosts ({error}); each is a [[host]] with name, models_dir, "

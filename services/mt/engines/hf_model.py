@@ -35,7 +35,12 @@ def find_folder(model: str, models_dir: Path) -> Path:
         try:
             shards = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
             leading_out = [name for name in shards if not is_inside(name)]
-        except (ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
+            if not leading_out:
+                find_model(str(folder), models_dir, needs=sorted(shards))
+        except (
+            *(OSError, ValueError),  # also of names that no file can have
+            *(KeyError, AttributeError, TypeError, RecursionError),
+        ) as error:
             raise EngineFailed(
                 f"{index} is damaged ({error}): ./glossa models verify", model=model
             ) from error
@@ -46,7 +51,6 @@ def find_folder(model: str, models_dir: Path) -> Path:
                 "outside of its folder; get the model anew with ./glossa models pull",
                 model=model,
             )
-        find_model(str(folder), models_dir, needs=sorted(shards))
     return checked(folder)
 
 

@@ -47,9 +47,7 @@ def test_the_example_shows_every_step_and_writes_nothing(plan_folder: Path) -> N
     assert sorted(plan_folder.rglob("*")) == before
 
 
-@pytest.mark.parametrize(
-    ("more", "engine"), [("", "embedded"), ('[export]\nengine = "marian"\n', "marian")]
-)
+@pytest.mark.parametrize(("more", "engine"), [("", "embedded"), ('engine = "marian"', "marian")])
 def test_what_is_judged_is_what_will_speak(
     plan_file: Callable[..., Path], more: str, engine: str
 ) -> None:
@@ -136,7 +134,7 @@ def test_a_recogniser_has_clips_in_the_place_of_pairs(plan_folder: Path) -> None
         ({"mix": 'out = "x"'}, "out in [mix] is the cycle's own"),
         ({"more": '[train]\nno_muon = "yes"'}, "no_muon in [train] is to be true or false"),
         ({"more": "[deploy]\ntier = 'final'"}, "[deploy] names no host"),
-        ({"more": "[export]\nengine = 'gguf'"}, "'gguf' does not speak with that; it is to be emb"),
+        ({"more": "engine = 'gguf'"}, "'gguf' does not speak with that; it is to be emb"),
         ({"more": "[gate]\nneeds = 'export'"}, "needs in [gate] is the cycle's own"),
         ({"more": "[noise\n"}, "it cannot be read"),
     ],

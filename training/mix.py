@@ -22,7 +22,7 @@ from services.collector.snapshot import MANIFEST
 from services.errors import InvalidInput
 from training.collected.datasets import files, is_dataset, read_datasets
 from training.data_folder import DataFolder
-from training.evaluation.sets import OWN_SERMON
+from training.evaluation.sets import OWN_SERMON, rows_of
 from training.job import Job, out_option, seed_option
 from training.rows import Kind, Row, read_rows, write_rows
 from training.run_folder import RunFolder
@@ -36,7 +36,6 @@ from training.texts.own_sentences import FOLDER, ORIGIN, own_sentences
 from training.texts.recipes import RECIPES, by_shares
 
 _TRAIN, _DEV, _TEST = "train.jsonl", "dev.jsonl", "test.jsonl"
-_HIDDEN_PLACES_SHARE = 0.7
 # Copies of the few rows with numbers, each with other numbers.
 _NUMBER_COPIES = 3
 
@@ -77,6 +76,13 @@ _NUMBER_COPIES = 3
     help="A JSONL file of more rows, all of which are taken: distilled ones, say.",
 )
 @click.option(
+    "--evaluation",
+    "evaluations",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    multiple=True,
+    help="What models are judged with beside that (.jsonl, .tsv): none of it is trained on.",
+)
+@click.option(
     "--pairs",
     type=click.IntRange(1),
     default=20_000,
@@ -114,8 +120,9 @@ _NUMBER_COPIES = 3
 @click.option(
     "--hidden-places-share",
     type=click.FloatRange(0, 1),
+    default=0.7,
     help="Rows with places in the Bible that have a stand-in for them, as the embedded translator "
-    "gives them to the own model.  [default: 0.7 for base, else 0]",
+    "gives them to the own model; 0 for a model that always speaks alone.",
 )
 @click.option(
     "--order",
@@ -134,13 +141,14 @@ def mix(
     data: Path | None,
     sermons: tuple[Path, ...],
     extra: tuple[Path, ...],
+    evaluations: tuple[Path, ...],
     pairs: int,
     replay: Path | None,
     replay_share: float,
     general_copies: int,
     sermon_copies: int,
     unpunctuated_share: float,
-    hidden_places_share: float | None,
+    hidden_places_share: float,
     order: Order,
     dev_rows: int,
     out: Path,
@@ -153,8 +161,6 @@ def mix(
       python -m training.mix --recipe base --bible var/runs/bible --data ../data --out var/runs/base
     """
     recipe = RECIPES[recipe_name]
-    if hidden_places_share is None:
-        hidden_places_share = _HIDDEN_PLACES_SHARE if recipe.shares is None else 0.0
     options = {name: value for name, value in locals().items() if name not in ("out", "recipe")}
     if recipe.shares is None and data is None:
         raise InvalidInput("DATA_MISSING", "the recipe base needs --data for everyday language")
@@ -168,6 +174,7 @@ def mix(
         if (folder / MANIFEST).is_file():
             inputs[f"dataset {index}"] = folder / MANIFEST
     inputs |= {f"extra {index}": path for index, path in enumerate(extra)}
+    inputs |= {f"evaluation {index}": path for index, path in enumerate(evaluations)}
     if data:
         inputs["tatoeba"] = data / "tatoeba"
     if replay:
@@ -184,7 +191,8 @@ def mix(
         collected = read_datasets(datasets)
         dev += collected.rows["dev"]
         # What a dataset holds out for tests is judged with by itself, and so not in test.jsonl.
-        judged = [*dev, *test, *collected.rows["test"], *read_rows(OWN_SERMON)]
+        judged = [*dev, *test, *collected.rows["test"]]
+        judged += [row for path in (OWN_SERMON, *evaluations) for row in rows_of(path)]
         leakage = Leakage.of_rows(judged)
 
         found = list(read_rows(bible_folder / _TRAIN))
@@ -227,6 +235,7 @@ def mix(
             order=order,
             leaked_count=leaked_count,
             outdated_count=len(collected.outdated),
+            weights=dict(recipe.weights),
             augmentation=vars(Augmentation()) | {"unpunctuated": unpunctuated_share},
             table=table(rows),
         )

@@ -34,7 +34,7 @@ from training.hearing.disfluency import with_dropped_words, with_fillers
 from training.hearing.heard import unpunctuated
 from training.job import Job, out_option, seed_option
 from training.rows import Row, read_rows, write_rows
-from training.run_folder import RunFolder
+from training.run_folder import RunFolder, noted
 from training.texts.curriculum import order_of, ordered
 from training.texts.leakage import JUDGED, Leakage
 from training.texts.mix_table import print_table, table
@@ -99,7 +99,14 @@ def noise(
         clean = list(read_rows(mix_folder / "train.jsonl"))
         kept = {name: list(read_rows(mix_folder / name)) for name in _KEPT}
         leakage = Leakage.of_rows(kept[JUDGED])
-        reviewed = [pair for path in corrected for pair in read_reviewed(path)]
+        directions = {(row.source_language, row.target_language) for row in clean}
+        sermon_weight = noted(mix_folder).get("weights", {}).get("sermon", 1.0)
+        reviewed = [
+            (replace(row, weight=sermon_weight), said)
+            for path in corrected
+            for row, said in read_reviewed(path)
+            if (row.source_language, row.target_language) in directions
+        ]
         allowed = [
             (row, said)
             for row, said in reviewed

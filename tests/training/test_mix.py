@@ -102,13 +102,18 @@ def test_recipe_mixes_in_its_shares(
     rows = made(recipe, bible_folder, tmp_path / "out", "--sermons", sermons, "--pairs", 150)
     counts = Counter(row.kind for row in rows)
     assert len(rows) == pytest.approx(150, abs=2)
+    everyday = counts.pop("general")
+    counts["bible"] += everyday
     assert {kind: counts[kind] / len(rows) for kind in counts} == pytest.approx(shares, abs=0.01)
+    assert 0.05 <= everyday / counts["bible"] <= 0.10
 
 
 def test_sermons_and_terms_count_twice(bible_folder: Path, sermons: Path, tmp_path: Path) -> None:
     rows = made("first", bible_folder, tmp_path / "out", "--sermons", sermons)
     weights = {row.kind: row.weight for row in rows}
-    assert weights == {"bible": 1.0, "sermon": 3.0, "glossary": 2.0}  # a sermon had 1.5
+    # A sermon had 1.5.
+    assert weights == {"bible": 1.0, "general": 1.0, "sermon": 3.0, "glossary": 2.0}
+    assert metrics(tmp_path / "out")["weights"] == {"sermon": 2.0, "glossary": 2.0}
 
 
 def test_too_few_sermons_make_a_smaller_mix(
@@ -168,6 +173,27 @@ def test_what_a_dataset_holds_out_and_our_own_test_are_never_trained_on(
     assert {row.source for row in (*held_out.values(), own)} < judged
     for name in ("dev", "test"):
         assert {row.source for row in read_rows(bible_folder / f"{name}.jsonl")} < judged
+
+
+def test_what_else_models_are_judged_with_is_never_trained_on(
+    bible_folder: Path, sermons: Path, tmp_path: Path
+) -> None:
+    hymn = Row("Sermon 4 is said.", "Otra cosa.", "sermon", "hymns", "s2")
+    write_rows(tmp_path / "hymns.jsonl", [hymn])
+    (tmp_path / "talk.tsv").write_text("No such thing.\tSe dice el sermón 6.\n")
+    told = ["--sermons", str(sermons), "--unpunctuated-share", "0"]
+    for name in ("hymns.jsonl", "talk.tsv"):
+        told += ["--evaluation", str(tmp_path / name)]
+    out = tmp_path / "out"
+    rows = made("later", bible_folder, out, *told)
+    said = {row.source for row in rows if row.kind == "sermon"}
+    # The hymn's whole session is judged with; the other sentence was said in another one.
+    assert said == {f"Sermon {n} is said." for n in range(100) if n % 3 != 2} - {
+        "Sermon 4 is said.",
+        "Sermon 6 is said.",
+    }
+    judged = {row.source for row in read_rows(out / JUDGED)}
+    assert {hymn.source, "No such thing."} < judged
 
 
 def test_dev_and_test_come_along(data: Path, bible_folder: Path, tmp_path: Path) -> None:

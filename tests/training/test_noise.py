@@ -150,6 +150,27 @@ def test_what_is_held_out_for_tests_alone_comes_back_by_no_review(
     assert not [row for row in rows if row.origin == "recognised"]
 
 
+def test_what_was_really_heard_weighs_what_sermons_of_the_mix_do(
+    mixed: Path, tmp_path: Path
+) -> None:
+    (mixed / "run.json").write_text(json.dumps({"metrics": {"weights": {"sermon": 2.0}}}))
+    lines = reviewed(tmp_path / "gold.jsonl", ("Of grays.", "Of grace.", "fixed"))
+    assert run(mixed, tmp_path / "out", "--corrected", lines).exit_code == 0
+    rows = list(read_rows(tmp_path / "out/train.jsonl"))
+    assert [row.weight for row in rows if row.origin == "recognised"] == [2.0]
+
+
+def test_what_was_said_in_the_other_language_stays_out(mixed: Path, tmp_path: Path) -> None:
+    fields = {"en": "Of grace.", "es": "De gracia.", "session_id": "s1", "decision": "fixed"}
+    languages = {"source_language": "es", "target_language": "en"}
+    lines = tmp_path / "gold.jsonl"
+    heard = {"original_source_text": "De gracias."}
+    lines.write_text(json.dumps(fields | languages | heard) + "\n")
+    assert run(mixed, tmp_path / "out", "--corrected", lines).exit_code == 0
+    rows = list(read_rows(tmp_path / "out/train.jsonl"))
+    assert {(row.source_language, row.target_language) for row in rows} == {("en", "es")}
+
+
 def test_line_that_is_no_reviewed_pair_is_named(mixed: Path, tmp_path: Path) -> None:
     lines = tmp_path / "pairs.jsonl"
     lines.write_text('{"en": "a", "es": "b"}\n')

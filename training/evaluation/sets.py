@@ -83,7 +83,7 @@ def read_set(
     path = Path(file)
     rows = [
         row
-        for row in _rows(path, pair)
+        for row in rows_of(path, pair)
         if (row.source_language, row.target_language) == (pair.source, pair.target)
     ]
     if not rows:
@@ -115,7 +115,7 @@ def read_sets(
     return sets
 
 
-def _rows(path: Path, pair: LanguagePair) -> Iterator[Row]:
+def rows_of(path: Path, pair: LanguagePair = _OWN_PAIR) -> Iterator[Row]:
     """Rows of pairs, or the lines of a .tsv: source, tab, translation."""
     if path.suffix != ".tsv":
         yield from read_rows(path)

@@ -2,7 +2,9 @@
 
 `base` trains a model that knows nothing: everything, everyday language most of all. The others go
 on with one that translates already: the first time there is little of the church's own, so the
-Bible teaches; later the sermons do. Pairs of sermons and of the glossary count twice in the loss.
+Bible teaches; later the sermons do. Everyday language that comes with the Bible has a part of its
+share, so that weekdays are not forgotten. Pairs of sermons and of the glossary count twice in the
+loss.
 """
 
 from __future__ import annotations
@@ -14,6 +16,8 @@ from dataclasses import dataclass, field
 from services.errors import InvalidInput
 from training.rows import KINDS, Kind, Row
 
+# Of the Bible's rows, where there is so much of it; training.bible adds as much to its own.
+GENERAL_SHARE = 0.07
 DOUBLED: Mapping[Kind, float] = {"sermon": 2.0, "glossary": 2.0}
 
 
@@ -42,7 +46,8 @@ def by_shares(
 ) -> tuple[list[Row], Kind | None]:
     """So many rows in those shares; fewer, in the same shares, where a kind has too few.
 
-    Of the glossary rows may come again; a sermon that is not there is a mistake.
+    GENERAL_SHARE of the Bible's rows is everyday language. Of the glossary rows may come again; a
+    sermon that is not there is a mistake.
 
     Returns:
         The rows, and the kind that there was too little of, if any.
@@ -67,6 +72,11 @@ def by_shares(
     chosen: list[Row] = []
     for kind, share in shares.items():
         wanted = max(1, round(most * share))
+        if kind == "bible":
+            general = by_kind["general"]
+            everyday = rng.sample(general, min(len(general), round(wanted * GENERAL_SHARE)))
+            chosen += everyday
+            wanted -= len(everyday)
         while wanted > len(by_kind[kind]):  # the glossary's
             chosen += by_kind[kind]
             wanted -= len(by_kind[kind])

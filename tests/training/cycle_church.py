@@ -102,7 +102,6 @@ class TrainingChurch:
             "train": training,
             "export": {
                 "licence": "Apache-2.0",
-                "base": "none",
                 "check_with": self.folder / "church.jsonl",
             },
             "evaluate": {

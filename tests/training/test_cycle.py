@@ -14,9 +14,11 @@ import pytest
 import pytest_asyncio
 
 from glossa.gateway.v1 import gateway_pb2
+from services.model_manifest import read_manifest
 from tests.e2e.pulpit import Pulpit
 from tests.e2e.stack import Display, speak, texts
 from tests.speech import spoken, with_pauses
+from tests.tiny.marian import marian_hf
 from tests.training.cycle_church import MODEL, SERMON, TrainingChurch, kill_all
 
 pytestmark = [
@@ -107,6 +109,10 @@ async def test_a_cycle_that_was_killed_twice_ends_as_if_it_was_not(
     assert better.versions() == [record["version"]]
     (snapshot,) = (better.folder / "datasets/marian").glob("*/manifest.json")
     assert json.loads(snapshot.read_text())["counts"]["language_pairs"]["en-es"]
+
+    manifest = read_manifest(better.registry / record["version"] / "model")
+    assert manifest is not None
+    assert manifest.lineage["base"] == str(marian_hf()), "as the trainer was told"
 
     command = record["steps"]["train"]["command"]
     command[command.index("--out") + 1] = str(tmp_path / "undisturbed")

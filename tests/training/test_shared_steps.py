@@ -151,3 +151,13 @@ def test_two_processes_train_a_gemma_as_one_does(data: Path, tmp_path: Path) -> 
     assert found.keys() == expected.keys()
     for name, weight in expected.items():
         torch.testing.assert_close(found[name], weight, rtol=1e-5, atol=1e-6)
+    # Adam and the clipping would make up for gradients that are all half as large.
+    assert losses_and_norms(two) == pytest.approx(losses_and_norms(one), rel=1e-4)
+
+
+def losses_and_norms(out: Path) -> list[float]:
+    """Of each step of a transformers Trainer."""
+    state = json.loads((out / "checkpoints/checkpoint-3/trainer_state.json").read_text())
+    told = [entry for entry in state["log_history"] if "grad_norm" in entry]
+    assert len(told) == 3
+    return [entry[name] for entry in told for name in ("loss", "grad_norm")]

@@ -17,16 +17,20 @@ from services.certificates import CLIENT, read_certificates
 from services.replicas import replica_options
 from services.token_file import read_token
 
-# Without these a peer buffers minutes of PCM before write() blocks and a frozen peer goes unnoticed
-# for a minute: the bandwidth probe grows HTTP/2 windows without limit, and keepalive alone has no
-# short timeout.
-FLOW_CONTROL_OPTIONS = [
+# Of both ends of every connection.
+PEER_OPTIONS: list[tuple[str, int]] = [
+    # Without these a peer buffers minutes of PCM before write() blocks and a frozen peer goes
+    # unnoticed for a minute: the bandwidth probe grows HTTP/2 windows without limit, and keepalive
+    # alone has no short timeout.
     ("grpc.http2.bdp_probe", 0),
     ("grpc.http2.lookahead_bytes", 16 * 1024),
     ("grpc.http2.write_buffer_size", 16 * 1024),
+    # Of the algorithms none but identity: gRPC may hold a compressed message to the limit of its
+    # size only after it has inflated it whole (1.80 does).
+    ("grpc.compression_enabled_algorithms_bitset", 0b1),
 ]
 CHANNEL_OPTIONS: list[tuple[str, int]] = [
-    *FLOW_CONTROL_OPTIONS,
+    *PEER_OPTIONS,
     ("grpc.keepalive_time_ms", 10_000),
     ("grpc.keepalive_timeout_ms", 3_000),
     ("grpc.http2.ping_timeout_ms", 3_000),

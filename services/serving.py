@@ -25,7 +25,7 @@ from grpc_reflection.v1alpha import reflection
 from services import logs, traces
 from services.access import Access
 from services.callers import KnownCallers
-from services.channels import FLOW_CONTROL_OPTIONS, Identity, identify
+from services.channels import PEER_OPTIONS, Identity, identify
 from services.conditions import Conditions, health_status
 from services.errors import GlossaError
 from services.operator_http import Heartbeat, cannot_listen, operator_http
@@ -38,11 +38,15 @@ from services.tokens import TokenBook
 log = structlog.get_logger()
 
 MAX_MESSAGE_BYTES = 1024 * 1024
+MAX_METADATA_BYTES = 16 * 1024  # as HTTP/2 counts them, 32 for each entry included
 SERVER_OPTIONS: list[tuple[str, int]] = [
-    *FLOW_CONTROL_OPTIONS,
+    *PEER_OPTIONS,
     ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
     ("grpc.so_reuseport", 0),
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+    # The same twice: between the two gRPC refuses some calls at random and takes the others.
+    ("grpc.max_metadata_size", MAX_METADATA_BYTES),
+    ("grpc.absolute_max_metadata_size", MAX_METADATA_BYTES),
     # Connections that never become one of HTTP/2, have no call, or whose other end is gone.
     ("grpc.server_handshake_timeout_ms", 10_000),
     ("grpc.max_connection_idle_ms", 60_000),

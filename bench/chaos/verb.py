@@ -8,7 +8,7 @@ from cli.options import json_option
 
 
 @click.command(name="chaos")
-@click.option("--short", is_flag=True, help="Every fault once: a few minutes.")
+@click.option("--short", is_flag=True, help="Every fault once, without the soak.")
 @click.option("--seed", default=1, show_default=True, help="Chooses the moments of the faults.")
 @click.option("--only", multiple=True, metavar="NAME", help="This fault alone; several times more.")
 @click.option("--hours", default=4.0, show_default=True, help="Audio of the long form's soak.")

@@ -34,6 +34,19 @@ SERMON = {
     "que lo desean.",
     "He walked along the road with two of his friends.": "Iba por el camino con dos de sus amigos.",
 }
+# What models are judged with: said otherwise on another day, and never trained on.
+JUDGED = {
+    "The people came together in the evening to hear the word.": "El pueblo vino en la tarde a "
+    "oír la palabra.",
+    "The night was long and the wind was very strong.": "La noche era larga y el viento era "
+    "fuerte.",
+    "There is bread in the house for everyone who is hungry.": "Hay pan en la casa para todos los "
+    "que lo desean.",
+    "There is bread at the door for everyone who is hungry.": "Hay pan en la puerta para todos "
+    "los que lo desean.",
+    "He walked along the river with two of his friends.": "Iba por el río con dos de sus amigos.",
+    "He walked along the wall with two of his friends.": "Iba por el muro con dos de sus amigos.",
+}
 _THRESHOLDS = """
 [[check]]
 says = "no worse over all"
@@ -231,7 +244,7 @@ class TrainingChurch:
         # No judge: so small a model has forgotten what it was not shown again.
         term = Row("hope", "esperanza", kind="glossary", origin="tiny")
         write_rows(self.folder / "bible/test.jsonl", [term])
-        church = [Row(*pair, kind="sermon", origin="church") for pair in SERMON.items()]
+        church = [Row(*pair, kind="sermon", origin="church") for pair in JUDGED.items()]
         write_rows(self.folder / "church.jsonl", church)
         (self.folder / "thresholds.toml").write_text(_THRESHOLDS)
         (self.folder / "smoke.tsv").write_text("Let us pray.\nGod is love.\tDios\n")

@@ -19,7 +19,8 @@ from tests.e2e.pulpit import Pulpit
 from tests.e2e.stack import Display, speak, texts
 from tests.speech import spoken, with_pauses
 from tests.tiny.marian import marian_hf
-from tests.training.cycle_church import MODEL, SERMON, TrainingChurch, kill_all
+from tests.training.cycle_church import JUDGED, MODEL, SERMON, TrainingChurch, kill_all
+from training.rows import read_rows
 
 pytestmark = [
     pytest.mark.training,
@@ -110,6 +111,9 @@ async def test_a_cycle_that_was_killed_twice_ends_as_if_it_was_not(
     (snapshot,) = (better.folder / "datasets/marian").glob("*/manifest.json")
     assert json.loads(snapshot.read_text())["counts"]["language_pairs"]["en-es"]
 
+    learned = {row.source for row in read_rows(better.folder / "cycles/better/mix/train.jsonl")}
+    assert set(SERMON) <= learned
+    assert learned.isdisjoint(JUDGED), "what judges it is none of what it learned"
     manifest = read_manifest(better.registry / record["version"] / "model")
     assert manifest is not None
     assert manifest.lineage["base"] == str(marian_hf()), "as the trainer was told"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import shlex
 from collections.abc import Callable
 from pathlib import Path
@@ -53,6 +54,18 @@ def test_what_is_judged_is_what_will_speak(
 ) -> None:
     told = commands(run("--plan", plan_file(more=more), "--dry-run").output)
     assert option(told["evaluate"], "--new") == f"{engine}:{option(told['export'], '--out')}"
+    # Places have stand-ins where the embedded translator puts them in.
+    assert ("--hidden-places-share" in told["mix"]) == (engine == "marian")
+
+
+@pytest.mark.parametrize("sets", ['["hymns:biblical=h.tsv", "sermon=s.jsonl"]', '"sermon=s.jsonl"'])
+def test_what_the_plan_judges_by_is_kept_out_of_the_mix(
+    plan_file: Callable[..., Path], sets: str
+) -> None:
+    path = plan_file(more=f"[evaluate]\nset = {sets}\n")
+    mix = commands(run("--plan", path, "--dry-run").output)["mix"]
+    kept_out = [told for name, told in itertools.pairwise(mix) if name == "--evaluation"]
+    assert kept_out == [name for name in ("h.tsv", "s.jsonl") if name in sets]
 
 
 def test_what_is_shown_can_be_given_by_hand(plan_folder: Path) -> None:

@@ -82,6 +82,9 @@ class CycleSteps:
             "snapshot": lambda: ["--trainer", self.plan.trainer.job, "--out", self.snapshot],
             "mix": lambda: [
                 *(part for name in sermons for part in ("--sermons", self.snapshots / name)),
+                *(part for each in self._own_sets() for part in ("--evaluation", each)),
+                # Nothing but the embedded translator sends stand-ins for places.
+                *(() if self.plan.engine == "embedded" else ("--hidden-places-share", 0)),
                 *("--out", self.folder / "mix"),
             ],
             "noise": lambda: ["--mix", self.folder / "mix", "--out", self.folder / "noise"],
@@ -156,6 +159,11 @@ class CycleSteps:
         sha8 = content_sha256(manifest)[:8]
         known = Registry(self.registry).versions()
         return next((each for each in known if each.name.endswith(f"_{sha8}")), None)
+
+    def _own_sets(self) -> list[str]:
+        """The files of the sets that the plan adds to what models are judged with."""
+        told = self.plan.table("evaluate").get("set", [])
+        return [each.partition("=")[2] for each in (told if isinstance(told, list) else [told])]
 
     def _train(self) -> list[Any]:
         if self.plan.trainer.kind == "whisper":

@@ -1,7 +1,7 @@
 """Teaches a TranslateGemma (4B or 12B) with QLoRA: 4 bits at rest, small adapters that learn.
 
     python -m training.gemma --model translategemma-4b-it --data var/training/mix --out OUT
-    accelerate launch --num_processes 2 -m training.gemma ...       # on two cards
+    accelerate launch --multi_gpu --num_processes 2 -m training.gemma ...       # on two cards
     tensorboard --logdir OUT/tensorboard
 
 It writes <out>/adapter, the best by dev loss: an adapter of peft with the tokenizer's and

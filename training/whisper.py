@@ -8,7 +8,7 @@ Reads clips as training.audio makes them and a model as Hugging Face lays it out
 accent before, during and after; the best of what was judged is kept. Killed or stopped, it goes on
 with --resume from its last checkpoint. On several cards:
 
-    accelerate launch --multi_gpu -m training.whisper --clips ...
+    accelerate launch --multi_gpu --num_processes 2 -m training.whisper --clips ...
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ import pytest
 
 from tests.captions.conftest import StartCaptions
 from tests.captions.upstream import ScriptedJournal
+from tests.memory import MIB, growth_below
 from tests.processes import ServiceProcess
 
 MASK = bytes(4)
@@ -90,7 +91,11 @@ async def test_a_host_has_as_many_connections_as_it_may_and_one_more_gets_a_429(
     async with aiohttp.ClientSession() as http:
         display = await a_display(http, captions)
         halves = b"GET /ws HTTP/1.1\r\nHost: local"
-        with connections(captions, 19, halves), connections(captions, 1, halves) as further:
+        with (
+            growth_below(captions.pid, 16 * MIB),
+            connections(captions, 19, halves),
+            connections(captions, 1, halves) as further,
+        ):
             head, _, body = received(further[0]).partition(b"\r\n\r\n")
             assert head.startswith(b"HTTP/1.1 429 ")
             assert b"Retry-After: 5" in head
@@ -108,12 +113,13 @@ async def test_a_flood_of_reconnects_is_no_more_than_one_connection(
     captions = await start_captions(web_connections_per_host=20)
     async with aiohttp.ClientSession() as http:
         display = await a_display(http, captions)
-        for number in range(300):
-            other = await a_display(http, captions)
-            if number % 2:
-                await other.close()
-            else:  # without a word
-                other._response.connection.transport.abort()
+        with growth_below(captions.pid, 16 * MIB):
+            for number in range(300):
+                other = await a_display(http, captions)
+                if number % 2:
+                    await other.close()
+                else:  # without a word
+                    other._response.connection.transport.abort()
         journal.start_session()
         assert "session_started" in await display.receive_json(timeout=10)
     open_displays = 'glossa_captions_viewers{transport="websocket"}'
@@ -147,13 +153,12 @@ async def test_a_compressed_message_is_no_way_around_the_limit(
     assert len(bomb) < 65_536
     async with aiohttp.ClientSession() as http:
         display = await a_display(http, captions)
-        before_bytes = resident_bytes(captions.pid)
-        for _ in range(3):
-            sent = upgrade(path, DEFLATE) + text_frame(bomb[:-4], 0xC1)
-            answer = await answered(captions, sent)
-            assert answer.startswith(b"HTTP/1.1 101")
-            assert close_code(answer) == code
-        assert resident_bytes(captions.pid) - before_bytes < 16 * 1024 * 1024
+        with growth_below(captions.pid, 16 * MIB):
+            for _ in range(3):
+                sent = upgrade(path, DEFLATE) + text_frame(bomb[:-4], 0xC1)
+                answer = await answered(captions, sent)
+                assert answer.startswith(b"HTTP/1.1 101")
+                assert close_code(answer) == code
         journal.start_session()
         assert "session_started" in await display.receive_json(timeout=10)
 
@@ -198,11 +203,6 @@ def received(connection: socket.socket) -> bytes:
         while more := connection.recv(4096):
             got += more
     return got
-
-
-def resident_bytes(pid: int) -> int:
-    with open(f"/proc/{pid}/statm") as statm:
-        return int(statm.read().split()[1]) * 4096
 
 
 async def metrics(http: aiohttp.ClientSession, captions: ServiceProcess) -> str:

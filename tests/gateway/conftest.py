@@ -8,6 +8,7 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
+import aiohttp
 import grpc
 import pytest
 import pytest_asyncio
@@ -89,6 +90,16 @@ class Stack:
         self.gateway.kill()
         for peer in self.peers.values():
             peer.kill()
+
+    async def metric(self, name: str) -> float:
+        """The value of one line of the gateway's /metrics, by its name with labels."""
+        async with (
+            aiohttp.ClientSession() as http,
+            http.get(f"http://{self.gateway.http_address}/metrics") as answer,
+        ):
+            lines = (await answer.text()).splitlines()
+        (value,) = (line.rpartition(" ")[2] for line in lines if line.startswith(f"{name} "))
+        return float(value)
 
     async def speak(self, pcm: Pcm, **config: object) -> str:
         """A whole session as fast as it is taken; returns its id."""

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import json
 import sqlite3
-import urllib.request
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -36,13 +35,7 @@ def logged(stack: Stack, *events: str) -> list[dict[str, Any]]:
 
 
 async def gauge(stack: Stack, stage: str) -> float:
-    def read() -> str:
-        with urllib.request.urlopen(f"http://{stack.gateway.http_address}/metrics", timeout=5) as r:
-            return r.read().decode()
-
-    lines = (await asyncio.to_thread(read)).splitlines()
-    (value,) = [line for line in lines if line.startswith(f'glossa_degraded{{stage="{stage}"}}')]
-    return float(value.rpartition(" ")[2])
+    return await stack.metric(f'glossa_degraded{{stage="{stage}"}}')
 
 
 async def until_degraded(stack: Stack, stage: str, value: float) -> None:

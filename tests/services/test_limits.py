@@ -19,12 +19,14 @@ from services.bounded_threads import THREADS_LIMIT
 from services.certificates import chain_file, key_file
 from services.errors import reason_of
 from services.peer_address import host, host_of_peer
-from services.serving import SERVER_OPTIONS
+from services.serving import MAX_METADATA_BYTES, SERVER_OPTIONS
+from tests.memory import MIB, growth_below
 from tests.processes import REPOSITORY
 from tests.services.test_serving import TrialStarter
 
 TRANSLATE = "/glossa.mt.v1.MtService/Translate"
 CHECK = "/grpc.health.v1.Health/Check"
+TRANSCRIBE = "/glossa.stt.v1.SttService/StreamingTranscribe"
 
 
 @contextlib.contextmanager
@@ -97,14 +99,15 @@ async def test_a_call_that_brings_no_message_is_ended_and_others_are_served(
 ) -> None:
     trial = start_trial(first_message_timeout_s=0.5)
     await trial.wait_health("SERVING")
-    silent = [trial.channel.stream_unary(method)() for _ in range(100)]
-    assert await trial.translate("hello") == "hello"
-    for call in silent:
-        with pytest.raises(grpc.aio.AioRpcError) as failure:
-            await asyncio.wait_for(call, 20)
-        assert failure.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
-        assert reason_of(failure.value) == "FIRST_MESSAGE_TIMEOUT"
-    assert await trial.translate("hello") == "hello"
+    with growth_below(trial.process.pid, 16 * MIB):
+        silent = [trial.channel.stream_unary(method)() for _ in range(100)]
+        assert await trial.translate("hello") == "hello"
+        for call in silent:
+            with pytest.raises(grpc.aio.AioRpcError) as failure:
+                await asyncio.wait_for(call, 20)
+            assert failure.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+            assert reason_of(failure.value) == "FIRST_MESSAGE_TIMEOUT"
+        assert await trial.translate("hello") == "hello"
 
 
 async def test_a_unary_call_that_ends_without_a_message_is_told(start_trial: TrialStarter) -> None:
@@ -117,13 +120,34 @@ async def test_a_unary_call_that_ends_without_a_message_is_told(start_trial: Tri
     assert reason_of(failure.value) == "MESSAGE_MISSING"
 
 
-async def test_metadata_over_the_limit_is_refused(start_trial: TrialStarter) -> None:
+@pytest.mark.parametrize("compression", [grpc.Compression.Gzip, grpc.Compression.Deflate])
+@pytest.mark.parametrize("method", [CHECK, TRANSLATE, TRANSCRIBE])
+async def test_a_compressed_message_is_refused_and_nothing_is_inflated(
+    start_trial: TrialStarter, method: str, compression: grpc.Compression
+) -> None:
+    """By a caller of its own, since our channels compress nothing."""
+    trial = start_trial()
+    await trial.wait_health("SERVING")
+    async with grpc.aio.insecure_channel(trial.address) as channel:
+        await channel.channel_ready()
+        with growth_below(trial.process.pid, 16 * MIB):
+            for message in (b"", bytes(128 * MIB)):  # the latter is 128 KiB on the wire
+                call = channel.unary_unary(method)(message, timeout=20, compression=compression)
+                assert await call.code() is grpc.StatusCode.UNIMPLEMENTED
+    assert await trial.translate("hello") == "hello"
+
+
+async def test_metadata_up_to_the_limit_is_taken_and_more_is_refused(
+    start_trial: TrialStarter,
+) -> None:
     trial = start_trial()
     await trial.wait_health("SERVING")
     call = trial.channel.unary_unary(CHECK)
-    await call(b"", metadata=[("x", "x" * 4_000)], timeout=10)
+    own_bytes = 600  # the path, the user agent and what else gRPC sends of itself: 551
+    for _ in range(20):  # every time: gRPC has a limit from which on it refuses some at random
+        await call(b"", metadata=[("x", "x" * (MAX_METADATA_BYTES - own_bytes))], timeout=10)
     with pytest.raises(grpc.aio.AioRpcError) as failure:
-        await call(b"", metadata=[("x", "x" * 20_000)], timeout=10)
+        await call(b"", metadata=[("x", "x" * (MAX_METADATA_BYTES - 100))], timeout=10)
     assert failure.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
 
 
@@ -192,6 +216,7 @@ async def test_who_holds_the_operators_port_open_keeps_neither_threads_nor_other
     await trial.wait_health("SERVING")
     before = threads(trial.process.pid)
     with (
+        growth_below(trial.process.pid, 16 * MIB),
         connections(trial.http_port, 2 * THREADS_LIMIT) as silent,
         connections(trial.http_port, 2 * THREADS_LIMIT, b"GET /readyz HT") as halves,
     ):

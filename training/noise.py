@@ -35,6 +35,7 @@ from training.hearing.heard import unpunctuated
 from training.job import Job, out_option, seed_option
 from training.rows import Row, read_rows, write_rows
 from training.run_folder import RunFolder, noted
+from training.text_lines import WRONG_SHAPE, text_lines
 from training.texts.curriculum import order_of, ordered
 from training.texts.leakage import JUDGED, Leakage
 from training.texts.mix_table import print_table, table
@@ -155,32 +156,31 @@ def read_reviewed(path: Path) -> Iterator[tuple[Row, str]]:
     Raises InvalidInput, naming the line.
     """
     try:
-        lines = path.open(encoding="utf-8")
-    except OSError as error:
-        raise InvalidInput("ROWS_MISSING", f"cannot read {path}: {error.strerror}") from error
-    with lines:
-        for number, line in enumerate(lines, start=1):
-            try:
-                fields = json.loads(line)
-                if fields["decision"] not in ("accepted", "fixed"):
-                    continue
-                source_language = fields["source_language"]
-                row = Row(
-                    source=fields["original_source_text"],
-                    target=fields[fields["target_language"]],
-                    kind="sermon",
-                    origin="recognised",
-                    group=fields["session_id"],
-                    source_language=source_language,
-                    target_language=fields["target_language"],
-                )
-                yield row, fields[source_language]
-            except (ValueError, KeyError, TypeError) as error:
-                raise InvalidInput(
-                    "ROWS_DAMAGED",
-                    f"{path}, line {number}, is no reviewed pair: {error!r}; export it with "
-                    "`./glossa queue export --band corrected`",
-                ) from error
+        lines = text_lines(path)
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidInput("ROWS_MISSING", f"cannot read {path}: {error}") from error
+    for number, line in enumerate(lines, start=1):
+        try:
+            fields = json.loads(line)
+            if fields["decision"] not in ("accepted", "fixed"):
+                continue
+            source_language = fields["source_language"]
+            row = Row(
+                source=fields["original_source_text"],
+                target=fields[fields["target_language"]],
+                kind="sermon",
+                origin="recognised",
+                group=fields["session_id"],
+                source_language=source_language,
+                target_language=fields["target_language"],
+            )
+            yield row, fields[source_language]
+        except WRONG_SHAPE as error:
+            raise InvalidInput(
+                "ROWS_DAMAGED",
+                f"{path}, line {number}, is no reviewed pair: {error!r}; export it with "
+                "`./glossa queue export --band corrected`",
+            ) from error
 
 
 def spoilt(

@@ -17,7 +17,7 @@ def main() -> None:
     import atheris
     import structlog
 
-    own = ["services", "cli", "dashboard", "training.rows", "training.cycling", "training.rollout"]
+    own = ["services", "cli", "dashboard", "training"]
     with atheris.instrument_imports(include=own):
         from tests.fuzz.parsers import PARSERS
 

@@ -7,7 +7,6 @@ of the errors that its own description names; anything else is a bug.
 from __future__ import annotations
 
 import json
-import tempfile
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -28,15 +27,10 @@ from services.collector.calibration import read_calibration
 from services.collector.entry import from_fields, reviewed_from_fields
 from services.collector.pair_message import pair_message
 from services.collector.verified import read_exported, read_verified
-from services.errors import GlossaError
 from services.gateway import requests
 from services.marian import sentences
-from services.model_files import check_requested, checked
-from services.model_manifest import MANIFEST, read_manifest
 from services.mt import glossary_file, names, prompt
 from services.mt.engine import Job, LanguagePair
-from services.mt.engines.gguf_header import read_header
-from services.mt.engines.hf_model import find_folder
 from services.mt.prompt_family import MARKERS, checked_family
 from services.stt.corrections import COLUMNS, Corrections
 from services.token_file import read_tokens
@@ -44,7 +38,9 @@ from tests.fuzz import seeds
 from tests.fuzz.answer_parsers import ANSWER_PARSERS
 from tests.fuzz.caption_parsers import CAPTION_PARSERS
 from tests.fuzz.file_request_parsers import FILE_REQUEST_PARSERS
+from tests.fuzz.model_parsers import MODEL_PARSERS
 from tests.fuzz.parser import Parser, of_file, of_text
+from tests.fuzz.training_parsers import TRAINING_PARSERS
 from training.cycling.plan import read_plan
 from training.evaluation.thresholds import read_checks
 from training.rollout.hosts import host_of, read_hosts
@@ -118,28 +114,6 @@ def _profile(data: bytes) -> None:
     of_file(read)(data)
 
 
-def _model(data: bytes) -> object:
-    """A folder with this manifest, or these weights."""
-    for name in (MANIFEST, "model.bin", "config.json", "modules.json"):
-        with tempfile.TemporaryDirectory() as folder:
-            (Path(folder) / name).write_bytes(data)
-            read_manifest(Path(folder))
-            try:
-                checked(Path(folder), weights_only=("model.bin",))
-            except GlossaError:
-                continue
-    return None
-
-
-def _weights_list(path: Path) -> None:
-    """What lists the files of a model's weights, two of which are there."""
-    for name in ("config.json", "tokenizer.json"):
-        (path.parent / name).write_text("{}")
-    for name in ("a.safetensors", "b.safetensors"):
-        (path.parent / name).write_bytes(b"\2\0\0\0\0\0\0\0{}")
-    find_folder(str(path.parent), path.parent)
-
-
 def _name_table(path: Path) -> None:
     table = names.Names.read(path)
     for text in ("Peter said it.", path.read_text(encoding="utf-8")):
@@ -170,6 +144,8 @@ PARSERS = (
     *CAPTION_PARSERS,
     *FILE_REQUEST_PARSERS,
     *ANSWER_PARSERS,
+    *MODEL_PARSERS,
+    *TRAINING_PARSERS,
     Parser("audio frames", _sample_clock, seeds=(bytes(24) + b"\x0c" + bytes(23),)),
     Parser(
         "session config", _session_config, (DecodeError,), seeds=(_SESSION.SerializeToString(),)
@@ -230,35 +206,10 @@ PARSERS = (
     Parser("hosts", of_file(read_hosts), seeds=(seeds.HOSTS,)),
     Parser("host", of_text(host_of), seeds=(b"glossa@booth.local:/srv/models@127.0.0.1:7304",)),
     Parser(
-        "gguf header",
-        of_file(read_header),
-        seeds=(seeds.gguf(), seeds.gguf(*seeds.GGUF_ENTRIES)),
-    ),
-    Parser(
-        "model folder",
-        _model,
-        seeds=(
-            b'{"name": "a", "repo": "", "revision": "", "licence": "", "files": {}}',
-            b"\x80\x02}q\x00.",
-            b"PK\3\4",
-            b'[{"type": "sentence_transformers.models.Pooling"}]',
-        ),
-    ),
-    Parser(
-        "weights list",
-        of_file(_weights_list, "model.safetensors.index.json"),
-        seeds=(b'{"weight_map": {"a.b": "a.safetensors", "c.d": "b.safetensors"}}',),
-    ),
-    Parser(
         "name table",
         of_file(_name_table),
         (ValueError,),  # it is the service's own file
         seeds=("name\tforms\npeter\tpedro\nhim\t-\njob\tjob jób\n".encode(),),
-    ),
-    Parser(
-        "model name",
-        of_text(lambda name: check_requested(name, Path("/nowhere"))),
-        seeds=(b"folder/glossa-en-es",),
     ),
     Parser(
         "prompt",

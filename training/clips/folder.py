@@ -19,7 +19,7 @@ from typing import Any
 from services.collector.audio_folder import METADATA
 from services.errors import InvalidInput
 from training.run_folder import whole_file
-from training.text_lines import text_lines
+from training.text_lines import WRONG_SHAPE, text_lines
 
 TRAIN = "train"
 VALIDATION = "validation"
@@ -49,8 +49,12 @@ def read_clips(folder: Path, split: str) -> list[Clip]:
     metadata = folder / split / METADATA
     if not metadata.is_file():
         return []
+    try:
+        lines = text_lines(metadata)
+    except UnicodeDecodeError as error:
+        raise InvalidInput("CLIPS_DAMAGED", f"{metadata} is no UTF-8 text: {error}") from error
     clips = []
-    for number, line in enumerate(text_lines(metadata), start=1):
+    for number, line in enumerate(lines, start=1):
         try:
             row = json.loads(line)
             clip = Clip(
@@ -62,7 +66,7 @@ def read_clips(folder: Path, split: str) -> list[Clip]:
             )
             if not clip.text or not clip.path.is_file():
                 raise ValueError("its text is empty, or its file is not there")
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except WRONG_SHAPE as error:
             raise InvalidInput(
                 "CLIPS_DAMAGED", f"{metadata}, line {number}, is no clip: {error!r}"
             ) from error

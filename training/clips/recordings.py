@@ -22,7 +22,7 @@ from typing import Any
 
 from services.collector.audio_folder import METADATA, session_folder
 from services.errors import InvalidInput
-from training.text_lines import text_lines
+from training.text_lines import WRONG_SHAPE, text_lines
 
 _MANIFEST = "manifest.jsonl"
 _SOUND = frozenset(
@@ -89,7 +89,7 @@ class Accents:
             with table.open(encoding="utf-8-sig", newline="") as file:
                 for row in csv.DictReader(file):
                     self._of[(table.parent / row["file"]).resolve()] = row["accent"].strip()
-        except (OSError, UnicodeDecodeError, csv.Error, KeyError, TypeError, AttributeError) as e:
+        except (csv.Error, *WRONG_SHAPE) as e:
             raise InvalidInput(
                 "BAD_ACCENTS",
                 f"{table} is no table of accents: its first line must be file,accent ({e!r})",
@@ -145,7 +145,11 @@ def _listed(manifest: Path, language: str, accents: Accents) -> list[Recording]:
     found = []
     for name, of_file in rows.items():
         path = folder / name
-        if not path.is_file():
+        try:
+            is_there = path.is_file()
+        except OSError:  # longer than a file's name can be
+            is_there = False
+        if not is_there:
             raise InvalidInput("BAD_MANIFEST", f"{manifest} names {path}, which is not there")
         try:
             pieces = tuple(
@@ -157,7 +161,7 @@ def _listed(manifest: Path, language: str, accents: Accents) -> list[Recording]:
                 )
                 for row in of_file
             )
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, OverflowError) as error:
             raise InvalidInput(
                 "BAD_MANIFEST", f"{manifest}: start_s or end_s of {name} is no number of seconds"
             ) from error
@@ -196,15 +200,20 @@ def _with_names_of_their_own(found: Sequence[Recording]) -> list[Recording]:
 
 
 def _rows(path: Path, *needed: str) -> list[dict[str, Any]]:
+    try:
+        lines = text_lines(path)
+    except UnicodeDecodeError as error:
+        raise InvalidInput("BAD_MANIFEST", f"{path} is no UTF-8 text: {error}") from error
     rows = []
-    for number, line in enumerate(text_lines(path), start=1):
+    for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         try:
-            row = json.loads(line)
+            row = dict(json.loads(line))
             for name in needed:
-                row[name]
-        except (ValueError, KeyError, TypeError) as error:
+                if not isinstance(row[name], str):
+                    raise TypeError(name)
+        except WRONG_SHAPE as error:
             raise InvalidInput(
                 "BAD_MANIFEST",
                 f"{path}, line {number}: not a JSON object with {', '.join(needed)}",

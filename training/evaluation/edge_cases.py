@@ -28,7 +28,7 @@ from services.mt import runaway
 from services.mt.engine import LanguagePair
 from training.evaluation import kept
 from training.evaluation.translators import Translator
-from training.text_lines import text_lines
+from training.text_lines import WRONG_SHAPE, text_lines
 
 OWN = Path(__file__).with_name("edge_cases.jsonl")
 # fmt: off
@@ -70,8 +70,8 @@ def read_cases(path: Path, pair: LanguagePair) -> list[EdgeCase]:
     """The cases of a direction. Raises InvalidInput, naming the line."""
     try:
         lines = text_lines(path)
-    except OSError as error:
-        raise InvalidInput("CASES_DAMAGED", f"cannot read {path}: {error.strerror}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidInput("CASES_DAMAGED", f"cannot read {path}: {error}") from error
     cases = []
     for number, line in enumerate(lines, start=1):
         try:
@@ -85,7 +85,7 @@ def read_cases(path: Path, pair: LanguagePair) -> list[EdgeCase]:
             )
             if unknown := case.must.keys() - _RULES:
                 raise ValueError(f"there is no rule {', '.join(sorted(unknown))}")
-        except (ValueError, KeyError, TypeError) as error:
+        except WRONG_SHAPE as error:
             raise InvalidInput(
                 "CASES_DAMAGED", f"{path}, line {number}, is no edge case: {error!r}"
             ) from error

@@ -221,7 +221,9 @@ async def test_who_holds_the_operators_port_open_keeps_neither_threads_nor_other
         connections(trial.http_port, 2 * THREADS_LIMIT, b"GET /readyz HT") as halves,
     ):
         assert await trial.http("/readyz") == (200, "ready\n")
-        assert threads(trial.process.pid) <= before + THREADS_LIMIT
+        async with asyncio.timeout(20):  # those of connections that were cut still wind up
+            while threads(trial.process.pid) > before + THREADS_LIMIT:
+                await asyncio.sleep(0.05)
         assert all(is_closed(each, 5) for each in silent)
         assert not is_closed(halves[-1], 0.1)
     assert "Traceback" not in trial.log()

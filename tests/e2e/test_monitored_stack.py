@@ -28,6 +28,7 @@ from tests.contract.dashboards import (
 from tests.e2e.stack import UpStack, speak
 from tests.processes import free_port_base
 from tests.speech import spoken, with_pauses
+from tests.test_dashboard import shown
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
@@ -51,6 +52,7 @@ TOLD_BY_ANY_SESSION = (
     "Decoding: time of one step",
     "Real-time factor",
     "Translating: time of one text in the engine",
+    "Tokens a second",
     "Waiting for a translation",
     "Bands of new pairs",
     "Pairs in Redis",
@@ -197,6 +199,20 @@ async def test_status_tells_how_a_stack_is(stack: UpStack, spoken_session: Close
     assert found["stages"]["lag translation:es"]["p95_ms"] > 0
     assert sum(found["pairs"]["by_band"].values()) >= len(SENTENCES)
     assert found["queues"]["owed translate"] == 0
+
+
+async def test_the_quality_page_shows_the_session_and_that_all_is_well(
+    stack: UpStack, spoken_session: Closed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reports = Path(stack.description()["state_dir"]) / "reports"
+    async with asyncio.timeout(DEADLINE_S):
+        while not (reports / spoken_session.session_id / "report.json").exists():
+            await asyncio.sleep(0.1)
+    page = await asyncio.to_thread(shown, reports, monkeypatch, **stack.client_environment)
+    assert not page.warning  # every report can be read
+    (table,) = page.dataframe
+    assert spoken_session.session_id in set(table.value["session_id"])
+    assert [each.value for each in page.tabs[3].success] == ["All is well."]
 
 
 async def test_the_log_has_one_line_for_each_segment_without_its_words(

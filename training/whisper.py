@@ -152,6 +152,7 @@ def _train(options: dict[str, Any], note: Callable[..., None]) -> None:
     try:
         if is_judged and checkpoint is None:
             note(before=_judged(trainer, "before"))
+            _take_back_preparation(trainer)
         if is_judged and options["patience"]:  # only now: it would count what was before
             trainer.add_callback(EarlyStoppingCallback(options["patience"]))
         stoppable_trainer.train(trainer, checkpoint)
@@ -175,6 +176,13 @@ def _judged(trainer: Any, name: str) -> dict[str, float]:
         for key, value in figures.items()
         if key.startswith((f"{name}_wer", f"{name}_loss", f"{name}_term_recall"))
     }
+
+
+def _take_back_preparation(trainer: Any) -> None:
+    """The Trainer would train on with the model as it was prepared to be judged, and several
+    devices would then keep their gradients to themselves."""
+    trainer.accelerator.free_memory()
+    vars(trainer.model).pop("_is_accelerate_prepared")
 
 
 def _show(metrics: dict[str, Any]) -> None:

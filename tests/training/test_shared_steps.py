@@ -3,31 +3,26 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
-from tests.processes import free_port_base
 from tests.tiny.pairs import EN_ES
-from tests.training.cycle_church import kill_all
+from tests.training.two_processes import run_as_two
 from training.rows import Row, write_rows
 
 pytestmark = pytest.mark.training
 
-ROOT = Path(__file__).parents[2]
 ROWS = [Row(*pair, "bible", "tests", weight=1.0 + at % 3) for at, pair in enumerate(EN_ES)]
 
 
 @pytest.fixture(autouse=True)
-def _one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+def _one_thread() -> None:
     import torch
 
     torch.set_num_threads(1)
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture
@@ -48,25 +43,6 @@ def marian_options(data: Path, steps: int) -> list[str]:
 def run_here(job: Any, *told: object) -> None:
     result = CliRunner().invoke(job, list(map(str, told)))
     assert result.exit_code == 0, result.output
-
-
-def run_as_two(job: str, *told: object) -> None:
-    """In two processes, which share their gradients over gloo where there is no card."""
-    launch = [Path(sys.executable).with_name("accelerate"), "launch", "--multi_gpu"]
-    launch += ["--num_processes", 2, "--main_process_port", free_port_base()]
-    process = subprocess.Popen(
-        list(map(str, [*launch, "-m", f"training.{job}", *told])),
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    try:
-        output, _ = process.communicate(timeout=240)
-    except subprocess.TimeoutExpired:
-        kill_all(process)
-        raise
-    assert process.returncode == 0, output
 
 
 def noted(out: Path) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from tests import speech
+from tests.training.two_processes import run_as_two
 from training.recogniser.term_weights import Terms, token_weights
 
 SENTENCES = (
@@ -185,6 +186,22 @@ def test_a_step_is_the_same_however_its_clips_are_shared_out(
         run(clips, model, out, *options, *sizes)
     for shared_out in ("2x2", "1x4"):
         assert_same_gradient(tmp_path / "4x1", tmp_path / shared_out)
+
+
+@pytest.mark.training
+def test_two_processes_train_as_one_does(clips: Path, model: Path, tmp_path: Path) -> None:
+    import torch
+
+    one, two = tmp_path / "one", tmp_path / "two"
+    options = ("--max-steps", 3, "--dropout", 0, "--evaluate-every", 3, "--batch-size", 1)
+    run(clips, model, one, *options, "--accumulate", 2)
+    run_as_two("whisper", *arguments(clips, model, two, *options, "--accumulate", 1))
+    found, expected = adapter(two), adapter(one)
+    assert found.keys() == expected.keys()
+    for name, weights in expected.items():
+        torch.testing.assert_close(found[name], weights, rtol=1e-4, atol=1e-6)
+    losses = [json.loads((out / "run.json").read_text())["metrics"]["after"] for out in (two, one)]
+    assert losses[0] == pytest.approx(losses[1], abs=1e-4)
 
 
 def assert_same_gradient(one: Path, other: Path) -> None:

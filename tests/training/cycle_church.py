@@ -21,32 +21,38 @@ from tests.e2e.stack import UpStack
 from tests.tiny.pairs import EN_ES
 from training.rows import Row, write_rows
 
-MODEL = "church-en-es"
+MODEL = "glossa-en-es"  # as the embedded profile calls its own
 WAIT_S = 60.0
-# Spoken, and mended by a person; no model knows them.
-SERMON = {
-    "The people came together in the morning to hear the word.": "El pueblo vino en la mañana a "
-    "oír la palabra.",
-    "We give thanks for the water and for the light.": "Damos gracias por el agua y por la luz.",
-    "The night was dark and the wind was very strong.": "La noche era oscura y el viento era "
-    "fuerte.",
-    "There is bread on the table for everyone who is hungry.": "Hay pan en la mesa para todos los "
-    "que lo desean.",
-    "He walked along the road with two of his friends.": "Iba por el camino con dos de sus amigos.",
+# What this church says in its own way, and the model that it begins with does not.
+_OPENINGS = {
+    "Today {}.": "Hoy {}.",
+    "Dear church, {}.": "Querida iglesia, {}.",
+    "This morning {}.": "Esta mañana {}.",
+    "Tonight {}.": "Esta noche {}.",
 }
-# What models are judged with: said otherwise on another day, and never trained on.
-JUDGED = {
-    "The people came together in the evening to hear the word.": "El pueblo vino en la tarde a "
-    "oír la palabra.",
-    "The night was long and the wind was very strong.": "La noche era larga y el viento era "
-    "fuerte.",
-    "There is bread in the house for everyone who is hungry.": "Hay pan en la casa para todos los "
-    "que lo desean.",
-    "There is bread at the door for everyone who is hungry.": "Hay pan en la puerta para todos "
-    "los que lo desean.",
-    "He walked along the river with two of his friends.": "Iba por el río con dos de sus amigos.",
-    "He walked along the wall with two of his friends.": "Iba por el muro con dos de sus amigos.",
+_WISHES = {
+    "we give thanks for the two houses": "damos gracias por las dos casas",
+    "may he watch over us": "que él vele por nosotros",
+    "let us give thanks for this day": "demos gracias por este día",
+    "may he keep you until we meet": "que él los guarde hasta que nos veamos",
 }
+_SAID = {
+    opening.format(wish): in_spanish.format(wished)
+    for opening, in_spanish in _OPENINGS.items()
+    for wish, wished in _WISHES.items()
+}
+# Spoken and mended by a person. Each opening and each wish of the service that is held out was
+# heard in others, but never these together.
+HELD_OUT = {
+    source: _SAID[source]
+    for source in (
+        "Today may he watch over us.",
+        "Dear church, we give thanks for the two houses.",
+        "This morning may he keep you until we meet.",
+        "Tonight let us give thanks for this day.",
+    )
+}
+SERMON = {source: target for source, target in _SAID.items() if source not in HELD_OUT}
 _THRESHOLDS = """
 [[check]]
 says = "no worse over all"
@@ -66,15 +72,16 @@ most = 20.0
 
 
 class TrainingChurch:
-    """Its folder, its stack, which begins with Apertium, and its plan."""
+    """Its folder, its stack as the embedded profile has it, and its plan."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.models = folder / "models"
         self.models.mkdir()
-        self.stack = UpStack(folder, GLOSSA_MODELS_DIR=self.models, GLOSSA_MT_RUNTIME="apertium")
+        self.stack = UpStack(folder, GLOSSA_MODELS_DIR=self.models)
         self.registry = folder / "registry"
         self.plan = folder / "church.toml"
+        self.mended: set[str] = set()
         self._begun: list[subprocess.Popen[str]] = []
         self._make_public_texts()
 
@@ -118,7 +125,7 @@ class TrainingChurch:
                 "check_with": self.folder / "church.jsonl",
             },
             "evaluate": {
-                "old": "apertium",
+                "old": "embedded",
                 "set": [f"church:sermon={self.folder / 'church.jsonl'}"],
                 "own_sermon": False,
                 "as_heard": False,
@@ -198,7 +205,10 @@ class TrainingChurch:
             return answer.text, answer.model
 
     async def mend(self, session_id: str, mended: Mapping[int, tuple[str, str]]) -> None:
-        """A person gives the right texts of these segments."""
+        """A person gives the right texts of those of these segments that are asked about.
+
+        What was heard too badly to be a pair is not.
+        """
         async with (
             asyncio.timeout(WAIT_S),
             grpc.aio.insecure_channel(self.stack.address("collector")) as channel,
@@ -209,11 +219,15 @@ class TrainingChurch:
             async def progress() -> collector_pb2.ReviewProgress:
                 return (await calls.ListForReview(listing, timeout=10)).progress
 
-            while (await progress()).open_count < len(mended):
+            while not (self.folder / "reports" / session_id).exists():  # all was looked at
                 await asyncio.sleep(0.1)
+            asked_count = (await progress()).open_count
             lease = collector_pb2.LeaseReviewRequest(reviewer="Ana", session_id=session_id)
-            for _ in mended:
+            mended_count = 0
+            for _ in range(asked_count):
                 item = (await calls.LeaseReview(lease, timeout=10)).item
+                if item.pair.segment_id not in mended:
+                    continue
                 source, target = mended[item.pair.segment_id]
                 request = collector_pb2.SubmitReviewRequest(
                     lease_id=item.lease_id,
@@ -222,7 +236,9 @@ class TrainingChurch:
                     target_text=target,
                 )
                 await calls.SubmitReview(request, timeout=20)
-            while (await progress()).reviewed_count < len(mended):
+                self.mended.add(source)
+                mended_count += 1
+            while (await progress()).reviewed_count < mended_count:
                 await asyncio.sleep(0.1)
 
     def _make_public_texts(self) -> None:
@@ -231,20 +247,21 @@ class TrainingChurch:
             for source, target in EN_ES
         ]
         dev, known = bible[:1], bible[1:]
-        lower = [
-            Row(source=row.source.lower(), target=row.target, kind="bible", origin="tiny")
+        as_heard = [
+            Row(source=source, target=row.target, kind="bible", origin="tiny")
             for row in known
+            for source in (row.source.lower(), row.source.rstrip("."))
         ]
         terms = [
             Row(source=source, target=target, kind="glossary", origin="tiny")
             for source, target in (("grace", "gracia"), ("faith", "fe"))
         ]
-        write_rows(self.folder / "bible/train.jsonl", [*known, *lower, *terms])
+        write_rows(self.folder / "bible/train.jsonl", [*known, *as_heard, *terms])
         write_rows(self.folder / "bible/dev.jsonl", dev)
         # No judge: so small a model has forgotten what it was not shown again.
         term = Row("hope", "esperanza", kind="glossary", origin="tiny")
         write_rows(self.folder / "bible/test.jsonl", [term])
-        church = [Row(*pair, kind="sermon", origin="church") for pair in JUDGED.items()]
+        church = [Row(*pair, kind="sermon", origin="church") for pair in HELD_OUT.items()]
         write_rows(self.folder / "church.jsonl", church)
         (self.folder / "thresholds.toml").write_text(_THRESHOLDS)
         (self.folder / "smoke.tsv").write_text("Let us pray.\nGod is love.\tDios\n")

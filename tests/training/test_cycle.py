@@ -19,7 +19,7 @@ from tests.e2e.pulpit import Pulpit
 from tests.e2e.stack import Display, speak, texts
 from tests.speech import spoken, with_pauses
 from tests.tiny.marian import marian_hf
-from tests.training.cycle_church import JUDGED, MODEL, SERMON, TrainingChurch, kill_all
+from tests.training.cycle_church import HELD_OUT, MODEL, SERMON, TrainingChurch, kill_all
 from training.rows import read_rows
 
 pytestmark = [
@@ -28,8 +28,10 @@ pytestmark = [
     pytest.mark.timeout(600),
 ]
 
-SENTENCE = "We give thanks for the water and for the light."
-BEFORE = "apertium/eng-spa"
+SENTENCE = "Tonight we give thanks for the two houses."
+BEFORE = f"marian/{MODEL}"
+RULES = "apertium/eng-spa"
+FOR_RULES = "Go to www.example.org and sign up."
 # Said while the model is changed, and mended later.
 MEANWHILE = {
     "She told them that the stone was gone.": "Les dijo que la piedra no estaba.",
@@ -39,13 +41,14 @@ MEANWHILE = {
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def church(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[TrainingChurch]:
-    """Its first sermon was spoken, and mended by a person."""
+    """Two services were spoken, and mended by a person."""
     church = TrainingChurch(tmp_path_factory.mktemp("church"))
     await church.stack.start()
     try:
-        sermon = with_pauses(*(spoken(sentence) for sentence in SERMON))
-        closed = await speak(church.stack.speaker(speed=0), sermon)
-        await church.mend(closed.session_id, dict(enumerate(SERMON.items(), start=1)))
+        for service in (SERMON, HELD_OUT):
+            sermon = with_pauses(*(spoken(sentence) for sentence in service))
+            closed = await speak(church.stack.speaker(speed=0), sermon)
+            await church.mend(closed.session_id, dict(enumerate(service.items(), start=1)))
         yield church
     finally:
         church.end_cycles()
@@ -54,7 +57,7 @@ async def church(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Trai
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def better(church: TrainingChurch) -> TrainingChurch:
-    """A cycle trained on that sermon, killed twice and resumed, up to the registry."""
+    """A cycle trained on one of them, killed twice and resumed, up to the registry."""
     church.write_plan()
     first = church.begin("better", "--until", "registry")
     await church.until_step(first, "better", "train")
@@ -105,15 +108,12 @@ async def test_a_cycle_that_was_killed_twice_ends_as_if_it_was_not(
     better: TrainingChurch, tmp_path: Path
 ) -> None:
     record = better.record("better")
-    assert record["new_pair_count"] == len(SERMON)
+    assert record["new_pair_count"] == len(better.mended & (SERMON | HELD_OUT).keys())
     assert {step["status"] for step in record["steps"].values()} == {"done"}
     assert better.versions() == [record["version"]]
     (snapshot,) = (better.folder / "datasets/marian").glob("*/manifest.json")
     assert json.loads(snapshot.read_text())["counts"]["language_pairs"]["en-es"]
 
-    learned = {row.source for row in read_rows(better.folder / "cycles/better/mix/train.jsonl")}
-    assert set(SERMON) <= learned
-    assert learned.isdisjoint(JUDGED), "what judges it is none of what it learned"
     manifest = read_manifest(better.registry / record["version"] / "model")
     assert manifest is not None
     assert manifest.lineage["base"] == str(marian_hf()), "as the trainer was told"
@@ -131,11 +131,37 @@ async def test_a_cycle_that_was_killed_twice_ends_as_if_it_was_not(
     assert killed == undisturbed
 
 
+async def test_a_model_is_judged_by_a_service_that_it_was_not_trained_on(
+    better: TrainingChurch,
+) -> None:
+    folder = better.folder / "cycles/better"
+    collected = {
+        row.source
+        for file in (better.folder / "datasets/marian").glob("*/en-es/pairs.jsonl")
+        for row in read_rows(file)
+    }
+    held_out = better.mended & HELD_OUT.keys()
+    assert held_out
+    assert collected >= held_out, "it was spoken and mended as the other"
+    learned = {row.source for row in read_rows(folder / "mix/train.jsonl")}
+    assert learned.isdisjoint(HELD_OUT)
+    assert learned >= better.mended & SERMON.keys()
+
+    evaluation = json.loads((folder / "evaluation/evaluation.json").read_text())
+    systems = evaluation["systems"]
+    assert systems["new"]["spec"].startswith("embedded:"), "as it will speak"
+    assert systems["old"]["spec"] == "embedded", "as it is spoken now"
+    judged = (folder / "evaluation/translations.jsonl").read_text().splitlines()
+    assert {json.loads(line)["source"] for line in judged} == HELD_OUT.keys()
+    assert evaluation["translation"]["overall"]["plain"]["chrf"]["low"] > 0, "surely better"
+
+
 async def test_a_better_model_is_put_into_use_and_no_caption_is_lost(deployed: Meanwhile) -> None:
     church, events = deployed.church, deployed.events
     version = church.record("better")["version"]
     speaks = f"marian/{MODEL}_{version}"
     assert await church.translated(SENTENCE) == (SERMON[SENTENCE], speaks)
+    assert (await church.translated(FOR_RULES))[1] == RULES, "Apertium stays beside it"
     (entry,) = church.deployments()
     assert (entry["outcome"], entry["version"]) == ("deployed", version)
     gate = json.loads((church.registry / version / "gate.json").read_text())
@@ -145,7 +171,8 @@ async def test_a_better_model_is_put_into_use_and_no_caption_is_lost(deployed: M
     assert sorted(translated) == sorted(heard) == list(range(1, len(heard) + 1))
     assert not [event for event in events if event.HasField("translation_failed")]
     models = {event.translation.model for event in events if event.HasField("translation")}
-    assert models == {BEFORE, speaks}, "it was changed while somebody spoke"
+    assert models >= {BEFORE, speaks}, "it was changed while somebody spoke"
+    assert models <= {BEFORE, speaks, RULES}
     async with asyncio.timeout(20):
         while deployed.display.texts(deployed.session_id, "es") != translated:
             await asyncio.sleep(0.05)

@@ -20,7 +20,7 @@ from docker.models.containers import Container
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from services.settings import SERVICES, port
+from services.settings import PORT_BASE, SERVICES, port
 from tests.processes import REPOSITORY, free_port_base
 
 BASE = ("docker-compose.yml",)
@@ -98,8 +98,8 @@ def run(*arguments: str) -> Done:
 class ComposedStack:
     """A stack of its own: other volumes, image names and addresses than those of a real one.
 
-    Of its ports those of captions alone are published, on ports of this stack's own; containers are
-    reached at their own addresses.
+    What its files publish is published on ports of its own, which begin at `port_base`; containers
+    are reached at their own addresses, too.
 
     Args:
         files: of the repository; those that come later change what the first say.
@@ -118,21 +118,24 @@ class ComposedStack:
         self.project = f"glossa-test-{secrets.token_hex(4)}"
         self._variables = variables
         override = folder / "override.yml"
-        base = free_port_base()
-        self.captions = f"127.0.0.1:{port('captions', base)}"
-        self.web = f"http://127.0.0.1:{port('captions_web', base)}"
-        ports = dict.fromkeys(sorted({*SERVICES, "redis", "client"}), "!reset []")
-        published = [
-            f"127.0.0.1:{port(it, base)}:{port(it)}" for it in ("captions", "captions_web")
-        ]
-        ports["captions"] = f"!override {published}"
+        self.port_base = free_port_base()
+        self.captions = f"127.0.0.1:{port('captions', self.port_base)}"
+        self.web = f"http://127.0.0.1:{port('captions_web', self.port_base)}"
+        services = configuration(files=files, **variables)
         own = "".join(
             f"  {name}: {{image: {images_of.image(name) if images_of else '!reset null'}, "
-            f"ports: {its_ports}}}\n"
-            for name, its_ports in ports.items()
+            f"ports: !override {self._own_ports(services.get(name, {}))}}}\n"
+            for name in sorted({*SERVICES, "redis", "client"})
         )
         override.write_text(f"name: {self.project}\nservices:\n{own}")
         self._files: Files = (*files, override)
+
+    def _own_ports(self, service: dict[str, Any]) -> list[str]:
+        """The ports that a service publishes, moved to those of this stack."""
+        return [
+            f"127.0.0.1:{self.port_base + each['target'] - PORT_BASE}:{each['target']}"
+            for each in service.get("ports", ())
+        ]
 
     def image(self, service: str) -> str:
         """What compose calls the image that it builds for a service."""

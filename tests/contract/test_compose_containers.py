@@ -28,6 +28,13 @@ pytestmark = on_engine()
 
 PACKAGES = "/app/sbom.cdx.json"
 CONTAINERS = sorted({"redis", *SERVICES})
+JOURNAL = """
+import hashlib, sqlite3, sys
+journal = sqlite3.connect("file:/var/lib/glossa/gateway/journal.db?mode=ro", uri=True)
+select = "SELECT sequence, kind, event FROM events WHERE session_id = ? ORDER BY sequence"
+for sequence, kind, event in journal.execute(select, sys.argv[1:]):
+    print(sequence, kind, hashlib.sha256(event).hexdigest())
+"""
 # A command that ends the Docker engine and starts it again: "systemctl restart docker".
 RESTART_ENGINE = os.environ.get("GLOSSA_TEST_ENGINE_RESTART")
 
@@ -96,8 +103,11 @@ def test_whatever_is_killed_is_started_again_and_captions_go_on(
 
 
 def kept(stack: ComposedStack, session: str) -> tuple[object, ...]:
-    """What is to outlive containers: passwords, pairs, the report and the audio."""
+    """What is to outlive containers: passwords, journal, pairs, the report and the audio."""
+    journalled = stack.said("gateway", "python", "-c", JOURNAL, session).splitlines()
+    assert {line.split()[1] for line in journalled} >= {"transcript", "translation", "pair_scored"}
     return (
+        journalled,
         [stack.said("redis", "cat", path) for path in PASSWORDS],
         queued_pairs(stack, session),
         whole_report(stack, session),

@@ -207,10 +207,11 @@ async def test_a_viewer_goes_on_where_it_was_after_captions_was_restarted(
 
 @pytest.fixture
 def captions_with(stack: ComposedStack) -> Iterator[Callable[..., None]]:
-    """Makes the container of captions anew, with these variables."""
+    """Makes the container of captions anew, with these overlays and variables."""
 
-    def make(**variables: str) -> None:
-        done = stack.compose("up", "-d", "--no-deps", "captions", **variables)
+    def make(*overlays: str, **variables: str) -> None:
+        chosen = (part for overlay in overlays for part in ("-f", overlay))
+        done = stack.compose(*chosen, "up", "-d", "--no-deps", "captions", **variables)
         assert done.returncode == 0, done.stderr
         wait_for(stack.captions_are_ready, "captions does not start")
 
@@ -251,6 +252,28 @@ async def test_with_tokens_and_a_certificate_open_pages_are_operated_over_https(
     assert await caller.status("GET", "/operator/status", headers=operator) == 200
     with pytest.raises(aiohttp.ClientError):
         await Caller(stack).status("GET", "/")
+
+
+async def test_a_token_that_is_a_secret_of_docker_is_asked_for_and_stands_in_no_environment(
+    stack: ComposedStack, captions_with: Callable[..., None], tmp_path: Path
+) -> None:
+    captions_with("docker-compose.secrets.yml", GLOSSA_SECRETS_DIR=_secrets(tmp_path))
+    caller = Caller(stack)
+    assert await caller.status("GET", "/operator/status") == 401
+    operator = {"Authorization": f"Bearer {TOKEN}-operator"}
+    assert await caller.status("GET", "/operator/status", headers=operator) == 200
+    assert not [
+        line for line in stack.container("captions").attrs["Config"]["Env"] if TOKEN in line
+    ]
+
+
+def _secrets(folder: Path) -> str:
+    """The folder, with a token for each role that the container's user may read."""
+    folder.chmod(0o755)
+    for role in ("operator", "ingest", "review"):
+        (folder / role).write_text(f"{TOKEN}-{role}\n")
+        (folder / role).chmod(0o644)
+    return str(folder)
 
 
 def _readable_for_all(certificate: Path) -> str:

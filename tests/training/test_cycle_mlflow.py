@@ -24,6 +24,12 @@ def run(*arguments: object) -> Result:
     return CliRunner().invoke(cycle, [str(argument) for argument in arguments])
 
 
+@pytest.fixture(autouse=True)
+def datasets_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A snapshot's step makes it also when it fails."""
+    monkeypatch.setenv("GLOSSA_DATASETS_DIR", str(tmp_path / "datasets"))
+
+
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """MLflow's own store of files; its server wants another database."""

@@ -51,7 +51,12 @@ MODEL, CHECKPOINT, CURVE = "model", "checkpoint.pt", "curve.jsonl"
 @click.option("--steps", type=click.IntRange(1), default=20_000, help="Steps of the optimiser.")
 @click.option("--batch-tokens", type=click.IntRange(16), default=2000, help="Of one batch, padded.")
 @click.option("--accumulate", type=click.IntRange(1), default=2, help="Batches a step.")
-@click.option("--learning-rate", type=click.FloatRange(0, min_open=True), default=0.003)
+@click.option(
+    "--learning-rate",
+    type=click.FloatRange(0, min_open=True),
+    default=0.003,
+    help="Of a new model; 0.00003 to go on from one.",
+)
 @click.option(
     "--muon-learning-rate", type=click.FloatRange(0, min_open=True), default=0.02, help="Matrices'."
 )

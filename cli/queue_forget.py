@@ -120,6 +120,7 @@ async def _forget(
     from cli.stack import DEFAULT_STATE_DIR
     from cli.training_erasure import forget_in_training
     from services.collector.snapshot import forget_session
+    from services.errors import WrongState
 
     session_id = known.session_id
     async with SessionDeletion(addresses) as deletion:
@@ -141,9 +142,12 @@ async def _forget(
             Place("queues", counted(known.pair_count, "pair"), None if wrong else 0, wrong)
         )
     _say(f"looking through {datasets}")
-    row_count = await asyncio.to_thread(forget_session, datasets, session_id)
-    left = await asyncio.to_thread(_files_left, known, datasets, ())
-    places.append(Place("datasets", counted(row_count, "row"), len(left), _named(left)))
+    try:
+        row_count = await asyncio.to_thread(forget_session, datasets, session_id)
+        left = await asyncio.to_thread(_files_left, known, datasets, ())
+        places.append(Place("datasets", counted(row_count, "row"), len(left), _named(left)))
+    except WrongState as error:  # gone from all that could be changed; the other places follow
+        places.append(Place("datasets", "", None, error.message))
     _say("looking through mixes, evaluations and cycles")
     folders = dict.fromkeys([state_dir or DEFAULT_STATE_DIR, DEFAULT_STATE_DIR])
     erased = await asyncio.to_thread(forget_in_training, session_id, folders)

@@ -143,26 +143,40 @@ def forget_session(folder: Path, session_id: str) -> int:
 
     Raises:
         WrongState: FOLDER_BUSY: somebody writes one for longer than is waited. DATASET_DAMAGED: a
-            manifest cannot be read, so nobody knows what is in there; the session is gone from all
+            manifest cannot be read, so nobody knows what is in there. The session is gone from all
             the others.
     """
+    busy = []
     for part in sorted(folder.rglob(".*.part")):
         if part.is_dir():
-            with contextlib.suppress(FileNotFoundError), _held(part):
-                shutil.rmtree(part, ignore_errors=True)  # nobody holds it any more: it is debris
+            try:
+                with contextlib.suppress(FileNotFoundError), _held(part):
+                    shutil.rmtree(part, ignore_errors=True)  # nobody holds it: it is debris
+            except WrongState:
+                busy.append(str(part))
     deleted = 0
     unreadable = []
     for path in sorted(folder.rglob(MANIFEST)):
-        with _held(path.parent):  # two that forget at once would bring each other's rows back
-            try:
+        if str(path.parent) in busy:
+            continue
+        try:
+            with _held(path.parent):  # two that forget at once would bring each other's rows back
                 deleted += _forget(path.parent, session_id)
-            except ValueError:
-                unreadable.append(str(path))
+        except ValueError:
+            unreadable.append(str(path))
+        except WrongState:
+            busy.append(str(path.parent))
     if unreadable:
         raise WrongState(
             "DATASET_DAMAGED",
             f"cannot read {', '.join(unreadable)}, and so not say whether session {session_id} is "
             "in there; delete that dataset",
+        )
+    if busy:
+        raise WrongState(
+            "FOLDER_BUSY",
+            f"something has been writing {', '.join(busy)} for {_HELD_TIMEOUT_S / 60:g} minutes, "
+            f"and session {session_id} may be in there; wait until it is done, and forget it again",
         )
     return deleted
 

@@ -265,6 +265,22 @@ async def test_what_is_still_found_is_said_and_is_a_failure(
     assert f"datasets: {copy}" in outcome.stdout
 
 
+async def test_a_dataset_that_cannot_be_read_stops_no_other_place(
+    start_stack: StartStack,
+) -> None:
+    stack = await start_stack()
+    session_id = await stack.spoken([52])
+    broken = stack.datasets / "broken" / "manifest.json"
+    broken.parent.mkdir(parents=True)
+    broken.write_text('{"schema": "glossa-')
+    outcome = await stack.forget(session_id, "--yes", "--json")
+    assert outcome.returncode == 1
+    places = places_of(outcome)
+    assert places["datasets"]["found"] is None
+    assert str(broken) in places["datasets"]["note"]
+    assert (places["training"]["found"], places["files"]["found"]) == (0, 0)
+
+
 async def test_wrong_sessions_are_refused_with_what_to_do(start_stack: StartStack) -> None:
     stack = await start_stack()
     call = stack.gateway.calls.StreamAudio(timeout=60)

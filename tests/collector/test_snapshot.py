@@ -286,11 +286,13 @@ def test_forgetting_waits_for_a_dataset_that_is_being_written(tmp_path: Path) ->
 
 def test_forgetting_does_not_wait_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(snapshot, "_HELD_TIMEOUT_S", 0.1)
+    write(tmp_path / "finished")
     with snapshot.being_written(tmp_path / "set") as folder:
         snapshot.write_pairs(folder, ("en", "es"), ROWS)
-        with pytest.raises(WrongState, match="try again") as caught:
+        with pytest.raises(WrongState, match="forget it again") as caught:
             snapshot.forget_session(tmp_path, "session-a")
     assert caught.value.reason == "FOLDER_BUSY"
+    assert b"session-a" not in everything_below(tmp_path / "finished")
     assert (tmp_path / "set").is_dir()
 
 

@@ -52,6 +52,18 @@ def test_with_the_env_file_of_operations_a_plain_command_keeps_profile_card_and_
     assert plain["mt"]["image"] == started["mt"]["image"] == f"glossa-mt:{CARD}-cuda"
 
 
+def test_the_client_knows_every_choice_that_a_profile_takes_from_outside(tmp_path: Path) -> None:
+    texts = [path.read_text(encoding="utf-8") for path in (REPOSITORY / "profiles").glob("*.env")]
+    choices = set(re.findall(r"\$\{(\w+)", "\n".join(texts)))
+    chosen = tmp_path / "chosen.env"
+    chosen.write_text("".join(f"{name}=other\n" for name in choices))
+    options = ("--profile", "client", "--env-file", str(chosen))
+    told = configuration(*options)["client"]["environment"]
+    assert {name for name, value in told.items() if value == "other"} == choices
+    plain = configuration("--profile", "client")["client"]["environment"]
+    assert {plain[name] for name in choices} == {None}, "an empty one would blank the profile's"
+
+
 def test_each_token_that_is_a_secret_is_given_to_the_service_that_reads_it(tmp_path: Path) -> None:
     with_secrets = configuration(files=WITH_SECRETS, GLOSSA_SECRETS_DIR=str(tmp_path))
     read = {

@@ -16,6 +16,7 @@ import click
 
 from services.errors import InvalidInput, WrongState
 from services.mt.engine import LanguagePair
+from training.evaluation.judged import names_its_model
 from training.job import Job
 from training.registry import registry_option
 from training.rollout.deployment import Site
@@ -88,15 +89,23 @@ def deploy(
 
 def _deployable(version: Version) -> Version:
     if not version.may_be_deployed:
-        why = "its gate is red" if version.own_gate else "it did not pass through training.gate"
-        if version.gate and not version.own_gate:
-            why = "its gate judged another model"
-        raise WrongState(
-            "GATE_RED",
-            f'{version.name} is not deployed: {why}; training.gate --override "why" lets a person '
-            "take it all the same",
-        )
+        raise WrongState("GATE_RED", f"{version.name} is not deployed: {_why_not(version)}")
     return version
+
+
+def _why_not(version: Version) -> str:
+    """Why a version may not be deployed, and what to do then."""
+    if version.gate is not None and not names_its_model(version.gate):
+        return (
+            "its gate is from before gates named the model that they judged. Judge it again with "
+            f"python -m training.evaluate and training.gate, delete {version.folder} while it is "
+            "in use nowhere, and add its export anew with that gate"
+        )
+    if version.gate is None:
+        why = "it did not pass through training.gate"
+    else:
+        why = "its gate is red" if version.own_gate else "its gate judged another model"
+    return f'{why}; training.gate --override "why" lets a person take it all the same'
 
 
 def _site(

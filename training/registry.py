@@ -14,6 +14,7 @@ import click
 
 from services.errors import InvalidInput
 from services.model_manifest import damages
+from training.evaluation.judged import names_its_model
 from training.job import Job
 from training.rollout.deployments import DeploymentLog
 from training.rollout.versions import Registry, Version
@@ -106,6 +107,8 @@ def where(folder: Path) -> None:
 
 
 def _gate(version: Version) -> str:
+    if version.gate is not None and not names_its_model(version.gate):
+        return "old gate"
     if version.own_gate is None:
         return "no gate"
     if version.own_gate["is_green"]:

@@ -128,6 +128,26 @@ def test_a_version_whose_gate_was_changed_for_another_models_is_not_deployed(
     assert "no gate" in run("list", "--registry", tmp_path / "registry").output
 
 
+def test_a_gate_from_before_gates_named_their_model_is_told_as_such(tmp_path: Path) -> None:
+    export = small_export(tmp_path / "one")
+    gate = gate_file(export, passed=True)
+    version = Registry(tmp_path / "registry").add(export, cycle=1, gate=gate)
+    earlier = json.loads(gate.read_text())
+    del earlier["judged"]
+    (version.folder / "gate.json").chmod(0o644)
+    for path in (gate, version.folder / "gate.json"):
+        path.write_text(json.dumps(earlier))
+    assert "old gate" in run("list", "--registry", tmp_path / "registry").output
+    told = ("latest", "--registry", tmp_path / "registry", "--host", f"local:{tmp_path}@[::1]:9")
+    done = CliRunner().invoke(deploy, [str(each) for each in told])
+    assert done.exit_code == 1
+    assert "before gates named the model" in done.output
+    assert f"delete {version.folder}" in done.output
+    assert "judged another model" not in done.output
+    with pytest.raises(WrongState, match="before gates named the model"):
+        Registry(tmp_path / "other").add(export, cycle=1, gate=gate)
+
+
 @pytest.mark.parametrize(("engine", "judged_by"), [("marian", "embedded"), ("embedded", "marian")])
 def test_a_gate_is_of_a_model_as_one_engine_speaks_with_it(
     engine: str, judged_by: str, tmp_path: Path

@@ -52,11 +52,16 @@ def is_of(gate: Mapping[str, Any], engine: str, sha256: str) -> bool:
 
     One that was held against an export's check is that export's: it is red for another model's.
     """
-    if "judged" not in gate:
-        return False  # from before gates said so
+    if not names_its_model(gate):
+        return False
     if gate["export"] is not None:
         return bool(gate["export"]["sha256"] == sha256)
     return _is_judged(gate["judged"], engine, sha256)
+
+
+def names_its_model(gate: Mapping[str, Any]) -> bool:
+    """Whether a gate says what it judged, as gates of earlier versions of Glossa do not."""
+    return "judged" in gate
 
 
 def read_gate(path: Path) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from services.errors import InvalidInput, NotFound, WrongState
 from services.model_manifest import MANIFEST, Manifest, damages, read_manifest, sha256_of
 from services.mt.engine import RUNTIMES
 from services.stt.engine import ENGINES
-from training.evaluation.judged import GATE, is_of, read_gate
+from training.evaluation.judged import GATE, is_of, names_its_model, read_gate
 from training.run_folder import fingerprint, write_json
 
 VERSION = "version.json"
@@ -201,13 +201,16 @@ def content_sha256(manifest: Manifest) -> str:
 
 def _check_gate(gate: Path, export: Path, engine: str, export_sha256: str) -> None:
     """Raises InvalidInput: NO_GATE; WrongState: NOT_JUDGED."""
-    if is_of(read_gate(gate), engine, export_sha256):
+    judgement = read_gate(gate)
+    if is_of(judgement, engine, export_sha256):
         return
+    why = "another model was judged, or this one with another engine, or before it was made anew"
+    if not names_its_model(judgement):
+        why = "it is from before gates named the model that they judged"
     option = "--new" if engine in RUNTIMES else "--stt-new"
     raise WrongState(
         "NOT_JUDGED",
-        f"{gate} says nothing of {export}: another model was judged, or this one with another "
-        "engine, or before it was made anew. Judge it with python -m training.evaluate "
+        f"{gate} says nothing of {export}: {why}. Judge it with python -m training.evaluate "
         f"{option} {engine}:{export} and hold the gate again; or take it all the same with "
         f'python -m training.gate --evaluation ... --export {export} --override "why"',
     )

@@ -65,8 +65,13 @@ LEAST_LOG_PROBABILITY_OF_A_DRAFT = -1.0
 # Characters of translation for a character of source, blanks left out, by the length of the source:
 # beyond these are fewer than 5 of 1000 pairs of people's translations (see the module).
 _LENGTH_RATIOS = ((80, 0.65, 1.45), (40, 0.6, 1.65), (12, 0.5, 1.9))
-# Of the web or of mail: example.org/give, www.example.org, prayer@example.org.
-_ADDRESS = re.compile(r"[\w-]+://\S*\w|\S*\w@\w\S*\w|(?:[\w-]{2,}\.)+[a-z]{2,}\b(?:[/?:]\S*\w)?")
+# Of the web or of mail: example.org/give, www.example.org, prayer@example.org. Without these marks
+# or endings it is two sentences with no blank between them: "amen.and".
+_ADDRESS = re.compile(
+    r"\b(?:[a-z]{2,10}://\S{0,200}\w|www\.\S{0,200}\w|[\w.+-]{1,64}@\w[\w.-]{0,200}\w"
+    r"|(?:[\w-]{1,63}\.){1,4}(?:org|com|net|info|church|tv|es|uk|mx|eu)\b(?:[/?:]\S{0,200}\w)?)",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,10 @@ RIGHT = Sentence("The Lord is my shepherd.", "El Señor es mi pastor.", EN_ES, -
             "Escriban a pray@example.org o vean www.example.org/give?to=roof.",
         ),
         ("He came at 5 p.m. with Mr.Smith.", "Vino a las 5 p.m. con el Sr.Smith."),
+        (
+            "Then he said amen.and they all went home.",
+            "Entonces dijo amén y todos se fueron a casa.",
+        ),
         ("Amen.", "Amén."),
         ("", ""),
     ],
@@ -56,6 +60,7 @@ def test_a_right_translation_fails_nothing(source: str, target: str) -> None:
         ("Open your Bible to John 3:16.", "Abran la Biblia en 3:16.", "reference"),
         ("Go to www.example.org today.", "Vaya hoy a wwexample.or.", "address"),
         ("go to example.org/give", "vaya a example.org", "address"),
+        ("See WWW.EXAMPLE.ORG today.", "Vea WW.EXAMPLE.OR hoy.", "address"),
         ("Write to prayer@example.org.", "Escriba a prayer@example.or.", "address"),
         ("He did not come.", "Vino.", "negation"),
         ("He came.", "No vino.", "negation"),

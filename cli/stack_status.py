@@ -83,7 +83,8 @@ async def look(description: Mapping[str, Any] | None) -> StackStatus:
     names = (*SERVICES, *(("mt_alternative",) if "mt_alternative" in ports else ()))
     services = await _services({name: ports.get(f"{name}_http") for name in names})
     if not any(service.state is not State.AWAY for service in services):
-        return StackStatus(services)
+        # That another program has a port is worth knowing where nothing of Glossa answers.
+        return StackStatus(services, troubles=_warnings(services))
     base = (description or {}).get("port_base", PORT_BASE)
     (status, no_status), (pairs, no_pairs) = await asyncio.gather(
         _gateway(f"127.0.0.1:{port('gateway', base)}"),
@@ -189,6 +190,10 @@ def _whole(values: Mapping[str, float]) -> dict[str, int]:
     return {key: int(value) for key, value in values.items()}
 
 
+def _warnings(services: tuple[ServiceState, ...]) -> tuple[str, ...]:
+    return tuple(warning for each in services for warning in each.warnings)
+
+
 def _troubles(
     services: tuple[ServiceState, ...],
     status: gateway_pb2.GetStatusResponse,
@@ -197,7 +202,7 @@ def _troubles(
 ) -> tuple[str, ...]:
     """Each thing once: what a service says of itself first, then what others say of it."""
     troubles = [f"{each.name} is {each.state}" for each in services if each.state is not _SERVING]
-    troubles += [warning for each in services for warning in each.warnings]
+    troubles += _warnings(services)
     fine = {each.name for each in services if each.state is _SERVING and not each.warnings}
     troubles += [
         f"{name} does not say how it goes: {why}"

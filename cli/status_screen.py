@@ -72,8 +72,9 @@ def _rounded(value: Any) -> Any:
 
 def screen(status: StackStatus) -> RenderableType:
     """For a terminal."""
+    troubles = [Text(f"! {trouble}", "bold red") for trouble in status.troubles]
     if not status.is_there:
-        return Text(NOTHING)
+        return Group(Text(NOTHING), *troubles)
     parts: list[RenderableType] = [_services(status)]
     parts.append(_sessions(status) if status.sessions else Text("No session is open.", "dim"))
     if status.stages:
@@ -84,8 +85,8 @@ def screen(status: StackStatus) -> RenderableType:
         _line("viewers", status.viewers),
         _line("failed calls since the start", status.errors),
     ]
-    parts += [Text(f"! {trouble}", "bold red") for trouble in status.troubles]
-    if not status.troubles:
+    parts += troubles
+    if not troubles:
         parts.append(Text("All is well.", "green"))
     return Group(*parts)
 

@@ -8,16 +8,15 @@ import signal
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import prometheus_client
 import pytest
 from aiohttp import web
 
 from cli.metrics_page import Durations, MetricsPage
-from cli.service_state import State, look_at
 from cli.stack_status import StackStatus
 from cli.status_screen import as_object
 from glossa.gateway.v1 import gateway_pb2
+from services.settings import port
 from tests.cli.described_stack import describe_stack
 from tests.cli.verb import run_verb
 from tests.processes import ServiceProcess, free_port_base
@@ -108,7 +107,9 @@ async def test_a_frozen_service_is_stuck_and_not_away_and_the_exit_status_1(tmp_
 
 
 @pytest.mark.parametrize("page", ["<html>", 'took_bucket{kind="final"} 1', "a " + "9" * 400])
-async def test_another_program_on_a_port_is_named_and_ends_nothing(page: str) -> None:
+async def test_another_program_on_a_port_is_named_and_ends_nothing(
+    page: str, tmp_path: Path
+) -> None:
     async def answer(request: web.Request) -> web.Response:
         return web.Response(text=page)
 
@@ -116,15 +117,19 @@ async def test_another_program_on_a_port_is_named_and_ends_nothing(page: str) ->
     app.router.add_get("/{anything}", answer)
     runner = web.AppRunner(app)
     await runner.setup()
-    number = free_port_base()
-    await web.TCPSite(runner, "127.0.0.1", number).start()
+    base = free_port_base()
+    await web.TCPSite(runner, "127.0.0.1", port("stt_http", base)).start()
+    folder = describe_stack(tmp_path, base)
     try:
-        async with aiohttp.ClientSession() as http:
-            found = await look_at("stt", http, f"http://127.0.0.1:{number}")
+        objects = await asyncio.to_thread(run_verb, "status", "--json", GLOSSA_STATE_DIR=folder)
+        shown = await asyncio.to_thread(run_verb, "status", GLOSSA_STATE_DIR=folder)
     finally:
         await runner.cleanup()
-    assert found.state is State.AWAY
-    assert found.warnings == ("another program answers on stt's port",)
+    assert (objects.returncode, shown.returncode) == (2, 2)
+    found = json.loads(objects.stdout.splitlines()[-1])
+    assert found["services"]["stt"]["state"] == found["state"] == "away"
+    assert found["troubles"] == ["another program answers on stt's port"]
+    assert "! another program answers on stt's port" in shown.stdout
 
 
 async def told(folder: str) -> dict[str, Any]:

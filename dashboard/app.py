@@ -135,10 +135,11 @@ def _show_health() -> None:
     except subprocess.TimeoutExpired:
         streamlit.error(f"./glossa status said nothing in {_STATUS_TIMEOUT_S} s.")
         return
-    if not done.stdout:  # certificates or a token that it cannot read
-        streamlit.error(done.stderr)
+    try:
+        said = json.loads(done.stdout.splitlines()[-1])
+    except (IndexError, ValueError):  # certificates or a token that it cannot read
+        streamlit.error(done.stderr or "./glossa status could not say how it is.")
         return
-    said = json.loads(done.stdout.splitlines()[-1])
     if said["state"] == "away":
         streamlit.info("Nothing of Glossa answers on this machine now.")
         return

@@ -27,7 +27,7 @@ from training.interruption import whole
 from training.job import Job, out_option, resume_option, seed_option
 from training.rows import read_rows
 from training.run_folder import RunFolder, whole_folder
-from training.texts.curriculum import order_of
+from training.texts.curriculum import noted_order, order_of
 
 MODEL, CHECKPOINT, CURVE = "model", "checkpoint.pt", "curve.jsonl"
 
@@ -117,7 +117,7 @@ def marian(data_folders: tuple[Path, ...], out: Path, resume: bool, **options: A
     accelerator = accelerate.Accelerator(cpu=not torch.accelerator.is_available())
     is_first = accelerator.is_main_process
     order = order_of(data_folders[0])
-    told = options | {"data": [str(folder) for folder in data_folders], "order": order}
+    told = options | {"data": [str(folder) for folder in data_folders]} | noted_order(order)
     # The others compute and write nothing.
     run = RunFolder(out, "marian", told, inputs=inputs, resumes=resume) if is_first else None
     accelerator.wait_for_everyone()

@@ -74,6 +74,8 @@ def test_a_student_comes_to_agree_with_its_teacher_and_goes_on_where_it_was_stop
     told = ("--steps", "15", "--rounds", "2", "--save-every", "10")
     result = run(data, student, whole, *told)
     assert result.exit_code == 0, result.output
+    options = json.loads((whole / "run.json").read_text())["options"]
+    assert "order" not in options, "a run from before rows had an order can be resumed"
 
     def interrupt() -> None:
         give_up = time.monotonic() + 120

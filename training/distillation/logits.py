@@ -17,7 +17,7 @@ from training.interruption import whole
 from training.job import Job, out_option, resume_option, seed_option
 from training.rows import Row, read_rows, write_rows
 from training.run_folder import RunFolder, whole_folder, write_json
-from training.texts.curriculum import order_of
+from training.texts.curriculum import noted_order, order_of
 
 _FOLDER = click.Path(path_type=Path, file_okay=False)
 _CHECKPOINT = "checkpoint.pt"
@@ -73,7 +73,7 @@ def logits(out: Path, resume: bool, **options: Any) -> None:
     inputs = {name: data / f"{name}.jsonl" for name in ("train", "dev")}
     inputs |= {name: options[f"{name}_folder"] for name in ("teacher", "student")}
     order = order_of(data)
-    options |= {"order": order}
+    options |= noted_order(order)
     with RunFolder(out, "distill logits", options, inputs=inputs, resumes=resume) as run:
         train, dev = (list(read_rows(inputs[name])) for name in ("train", "dev"))
         room = Classroom(

@@ -24,7 +24,7 @@ from training.language_model.memory_ladder import Rung
 from training.language_model.model import carry_files, compute_dtype, read_tokenizer
 from training.language_model.target_trainer import TargetTrainer
 from training.run_folder import RunFolder, noted, whole_folder
-from training.texts.curriculum import order_of
+from training.texts.curriculum import noted_order, order_of
 
 _LOGS_PER_EVALUATION = 10
 
@@ -72,7 +72,7 @@ def open_run(job: str, plan: Plan, options: dict[str, Any], *, resumes: bool) ->
             "train": plan.data / "train.jsonl",
             "dev": plan.data / "dev.jsonl",
         }
-        told = options | {"order": order_of(plan.data)}
+        told = options | noted_order(order_of(plan.data))
         run = RunFolder(plan.out, job, told, inputs=inputs, resumes=resumes)
     state.wait_for_everyone()
     return run

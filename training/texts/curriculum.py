@@ -39,3 +39,11 @@ def difficulty(row: Row) -> int:
 def order_of(folder: Path) -> Order:
     """The order of a folder's train.jsonl, as the job that wrote it noted."""
     return "curriculum" if noted(folder).get("order") == "curriculum" else "shuffled"
+
+
+def noted_order(order: Order) -> dict[str, Order]:
+    """What a trainer adds to the options that its run notes.
+
+    Nothing of shuffled rows: runs from before there was an order have none, and can be resumed.
+    """
+    return {} if order == "shuffled" else {"order": order}

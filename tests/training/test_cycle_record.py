@@ -155,3 +155,12 @@ def test_each_register_has_judges_of_its_own(plan_folder: Path) -> None:
         f"bible:biblical={plan_folder}/bible.jsonl",
         f"held-out:sermon={plan_folder}/held-out.jsonl",
     ]
+
+
+def test_an_export_that_is_there_is_judged_with_the_engine_that_it_was_made_for(
+    plan_file: Callable[..., Path], plan_folder: Path
+) -> None:
+    steps = CycleSteps(read_plan(plan_file()), plan_folder / "cycle", 1)
+    assert option(steps.command("evaluate"), "--new") == f"embedded:{steps.export}"
+    small_export(steps.export, engine="marian")
+    assert option(steps.command("evaluate"), "--new") == f"marian:{steps.export}"

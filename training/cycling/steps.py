@@ -185,8 +185,11 @@ class CycleSteps:
     def _evaluate(self) -> list[Any]:
         prefix = "--stt-" if self.plan.trainer.kind == "whisper" else "--"
         old = self._in_use()
+        made = read_manifest(self.export)
+        # A cycle that an earlier version of Glossa began may have exported for another engine.
+        engine = made.lineage["engine"] if made is not None else self.plan.engine
         return [
-            *(f"{prefix}new", f"{self.plan.engine}:{self.export}"),
+            *(f"{prefix}new", f"{engine}:{self.export}"),
             *((f"{prefix}old", old) if old else ()),
             *(part for each in judges(self.judges) for part in ("--set", each)),
             *(("--trained-on", self.folder / "audio") if prefix == "--stt-" else ()),

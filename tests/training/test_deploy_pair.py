@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -84,6 +85,23 @@ async def test_going_back_goes_to_the_model_that_came_with_glossa(
     again = await booth.run("--rollback", "--name", NAME)
     assert again.exit_code == 0, again.output
     assert await speaking(booth) == [f"marian/{new.host_folder}", RULES]
+
+
+async def test_going_back_finds_the_model_among_directions_that_apertium_has_alone(
+    booth: Booth, tmp_path: Path
+) -> None:
+    before = await booth.in_use()
+    assert (await booth.run(version(tmp_path).name)).exit_code == 0
+    (entry,) = booth.log()
+    # As a service names them where more of Apertium's directions are installed.
+    entry["before"]["model"] = f"eng-cat, {before[1]}, spa-eng"
+    log = tmp_path / "registry/deployments.jsonl"
+    log.write_text(f"{json.dumps(entry)}\n")
+    await booth.stop()
+    await booth.start()
+    back = await booth.run("--rollback", "--name", NAME)
+    assert back.exit_code == 0, back.output
+    assert await booth.in_use() == before
 
 
 async def test_a_model_that_cannot_be_loaded_does_not_leave_apertium_alone(

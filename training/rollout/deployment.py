@@ -257,7 +257,9 @@ def _load_unregistered(service: RunningService, earlier: InUse) -> None:
 
 def _requested(earlier: InUse) -> str:
     """The model that LoadModel is told; "" where the engine has one of its own or none."""
-    own, pair, _ = earlier.model.partition("+")
     if earlier.engine in USED_BY.values():
-        return own if pair else ""  # without its own model Apertium spoke alone
-    return "" if "/" in own or earlier.engine == "apertium" else own
+        # "eng-cat, glossa-en-es+apertium/eng-spa": other directions are Apertium's alone, as all
+        # are where the engine had no model of its own.
+        pairs = (each.partition("+") for each in earlier.model.split(", "))
+        return next((own for own, plus, _ in pairs if plus), "")
+    return "" if "/" in earlier.model or earlier.engine == "apertium" else earlier.model

@@ -12,7 +12,7 @@ that add rows to these.
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -192,6 +192,7 @@ def mix(
         dev += collected.rows["dev"]
         # What a dataset holds out for tests is judged with by itself, and so not in test.jsonl.
         judged = [*dev, *test, *collected.rows["test"]]
+        judged += collected.outdated["dev"] + collected.outdated["test"]
         judged += [row for path in (OWN_SERMON, *evaluations) for row in rows_of(path)]
         leakage = Leakage.of_rows(judged)
 
@@ -200,12 +201,13 @@ def mix(
             found = [row for row in found if row.kind != "general"] + everyday["train"]
             found += own_sentences()
         found += collected.rows["train"]
-        found += [row for path in sermon_files for row in read_rows(path)]
+        outdated = [row for rows in collected.outdated.values() for row in rows]
+        found += _standing((row for path in sermon_files for row in read_rows(path)), outdated)
         clean, leaked = leakage.parted(found)
         more, leaked_more = leakage.parted(row for path in extra for row in read_rows(path))
+        more = _standing(more, outdated)
         old, leaked_old = leakage.parted(read_rows(replay / _TRAIN) if replay else ())
-        outdated = {(row.group, row.target) for row in collected.outdated}
-        old = [row for row in old if (row.group, row.target) not in outdated]
+        old = _standing(old, outdated)
 
         scarce: Kind | None = None
         if recipe.shares is None:
@@ -234,7 +236,7 @@ def mix(
             rows={"train": len(rows), "dev": len(shown_dev), "test": len(test)},
             order=order,
             leaked_count=leaked_count,
-            outdated_count=len(collected.outdated),
+            outdated_count=len(outdated),
             weights=dict(recipe.weights),
             augmentation=vars(Augmentation()) | {"unpunctuated": unpunctuated_share},
             table=table(rows),
@@ -246,7 +248,7 @@ def mix(
                 f"{pairs:,}: there are too few of the kind {scarce}"
             )
         if outdated:
-            click.echo(f"{len(collected.outdated)} rows left out for what people decided since")
+            click.echo(f"{len(outdated)} rows left out: a newer dataset speaks of their pairs")
         click.echo(f"{leaked_count} rows left out as models are judged with them; {out}")
 
 
@@ -263,6 +265,13 @@ def _everything(
         *general_passes(own, sermon_copies, rng),
         *number_passes([*general, *own], _NUMBER_COPIES, rng),
     ]
+
+
+def _standing(rows: Iterable[Row], outdated: Sequence[Row]) -> list[Row]:
+    """The rows but those that are outdated, also where an earlier mix hid places in them."""
+    hidden = with_places_hidden(outdated, 1.0, random.Random(0))
+    gone = {(row.group, row.target) for row in (*outdated, *hidden)}
+    return [row for row in rows if (row.group, row.target) not in gone]
 
 
 def _rows_file(path: Path) -> Path:

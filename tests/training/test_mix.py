@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 import random
 import re
-import shutil
 from collections import Counter
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +14,6 @@ from click.testing import CliRunner, Result
 
 from tests.training import mini_data
 from training.bible import bible
-from training.evaluation.sets import OWN_SERMON
 from training.hearing.heard import unpunctuated
 from training.mix import mix
 from training.rows import Row, read_rows, write_rows
@@ -149,30 +146,6 @@ def test_what_is_judged_with_is_never_trained_on(
     kept = [row.target for row in rows if row.origin == "planted"]
     assert kept == [planted[3].target]
     assert metrics(tmp_path / "out")["leaked_count"] >= 3
-
-
-def test_what_a_dataset_holds_out_and_our_own_test_are_never_trained_on(
-    bible_folder: Path, sermons: Path, tmp_path: Path
-) -> None:
-    dataset = shutil.copytree(sermons, tmp_path / "dataset")
-    held_out = {
-        "dev": Row("A first sentence that was held out.", "Una primera frase.", "sermon", ""),
-        "test": Row("A second sentence that was held out.", "Una segunda frase.", "sermon", ""),
-    }
-    for split, row in held_out.items():
-        write_rows(dataset / f"en-es.{split}/pairs.jsonl", [row])
-    own = next(iter(read_rows(OWN_SERMON)))
-    extra = tmp_path / "extra.jsonl"
-    write_rows(extra, [replace(row, origin="planted") for row in (*held_out.values(), own)])
-    out = tmp_path / "out"
-    rows = made("first", bible_folder, out, "--sermons", dataset, "--extra", extra)
-    assert not [row for row in rows if row.origin == "planted"]
-    told = [row.source for row in read_rows(out / "dev.jsonl") if row.kind == "sermon"]
-    assert told == [held_out["dev"].source]
-    judged = {row.source for row in read_rows(out / JUDGED)}
-    assert {row.source for row in (*held_out.values(), own)} < judged
-    for name in ("dev", "test"):
-        assert {row.source for row in read_rows(bible_folder / f"{name}.jsonl")} < judged
 
 
 def test_what_else_models_are_judged_with_is_never_trained_on(
@@ -331,50 +304,6 @@ def test_some_sources_have_no_punctuation() -> None:
 )
 def test_recogniser_text_keeps_words_and_numbers(text: str, bare: str) -> None:
     assert unpunctuated(text) == bare
-
-
-def test_what_another_dataset_only_holds_out_is_not_trained_on(
-    bible_folder: Path, sermons: Path, tmp_path: Path
-) -> None:
-    said = "The ninety-first sermon of the year tells of the lost coin under the old bed."
-    judged = Row(said, "El sermón noventa y uno cuenta de la moneda.", "sermon", "s", "20261101-1")
-    again = Row(said, "Otra traducción de lo mismo.", "sermon", "s", "20261108-1")
-    write_rows(tmp_path / "held/en-es.test/pairs.jsonl", [judged])
-    write_rows(tmp_path / "again.jsonl", [again])
-    told = ("--sermons", sermons, "--extra", tmp_path / "again.jsonl")
-    rows = made("first", bible_folder, tmp_path / "out", *told, "--sermons", tmp_path / "held")
-    assert said not in {row.source for row in rows}
-    without = made("first", bible_folder, tmp_path / "without", *told)
-    assert said in {row.source for row in without}
-
-
-def test_what_people_decided_since_stands_in_the_place_of_older_datasets(
-    bible_folder: Path, sermons: Path, tmp_path: Path
-) -> None:
-    def said(number: int, target: str) -> dict[str, Any]:
-        own = {"en": f"Point {number} of the talk.", "es": target, "session_id": "s1"}
-        languages = {"source_language": "en", "target_language": "es"}
-        return {**own, **languages, "tier": "accepted", "pair_id": f"s1/{number}/es"}
-
-    first = [said(number, f"Punto mal dicho {number}.") for number in (1, 2, 3)]
-    second = [said(1, "Primer punto de la charla.")]
-    for name, day, rows in (("a", 9, second), ("b", 2, first)):
-        (tmp_path / name / "en-es").mkdir(parents=True)
-        (tmp_path / name / "en-es/pairs.jsonl").write_text("\n".join(map(json.dumps, rows)))
-        manifest = {"schema": "glossa-dataset", "created": f"2026-11-0{day}T12:00:00Z"}
-        dropped = {"rejected": {"s1": ["s1/2/es"]}} if name == "a" else {}
-        (tmp_path / name / "manifest.json").write_text(json.dumps(manifest | {"dropped": dropped}))
-    old = [Row(each["en"], each["es"], "sermon", "old", "s1") for each in first]
-    write_rows(tmp_path / "earlier/train.jsonl", old)
-    told = [each for name in ("a", "b") for each in ("--sermons", tmp_path / name)]
-    told += ["--sermons", sermons, "--replay", tmp_path / "earlier", "--replay-share", "0.5"]
-    result = run("later", bible_folder, tmp_path / "out", *told)
-    assert result.exit_code == 0, result.output
-    assert "2 rows left out for what people decided since" in result.output
-    rows = list(read_rows(tmp_path / "out/train.jsonl"))
-    points = [row.target for row in rows if row.source.lower().startswith("point")]
-    # The third stands; it comes from the dataset and from the earlier mix.
-    assert sorted(points) == ["Primer punto de la charla.", *2 * ["Punto mal dicho 3."]]
 
 
 def test_fewer_rows_than_asked_for_are_told_with_what_there_is_too_little_of(

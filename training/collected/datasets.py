@@ -28,11 +28,12 @@ class Collected:
 
     Args:
         rows: by split.
-        outdated: rows of older datasets in whose place a newer word stands.
+        outdated: rows of older datasets in whose place a newer word stands, by split. A newer
+            dataset may hold out other days, or none: what stood in dev or test was held out.
     """
 
     rows: dict[Split, list[Row]]
-    outdated: list[Row]
+    outdated: dict[Split, list[Row]]
 
 
 def is_dataset(folder: Path) -> bool:
@@ -68,10 +69,10 @@ def read_datasets(folders: Sequence[Path]) -> Collected:
                     newest[pair_id] = number
         for sessions in manifest.get("dropped", {}).values():
             newest |= {pair_id: number for ids in sessions.values() for pair_id in ids}
-    collected = Collected({split: [] for split in _FOLDERS}, [])
+    collected = Collected({split: [] for split in _FOLDERS}, {split: [] for split in _FOLDERS})
     for number, pair_id, split, row in found:
         stands = pair_id is None or newest[pair_id] == number
-        (collected.rows[split] if stands else collected.outdated).append(row)
+        (collected.rows if stands else collected.outdated)[split].append(row)
     return collected
 
 

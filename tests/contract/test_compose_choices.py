@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from cli.stack import profile_names
 from tests.contract.docker_compose import (
@@ -36,20 +37,45 @@ def test_an_image_of_other_engines_has_another_name_and_so_is_never_taken_for_th
     assert {"glossa-mt:embedded", "glossa-mt:rtx2070", "glossa-mt:rtx2070-cuda"} < built.keys()
 
 
-def test_with_the_env_file_of_operations_a_plain_command_keeps_profile_card_and_tokens(
-    tmp_path: Path,
-) -> None:
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A folder with what compose reads, and no `.env` yet."""
     for path in (*REPOSITORY.glob("docker-compose*.yml"), REPOSITORY / "profiles"):
         copy = shutil.copytree if path.is_dir() else shutil.copy
         copy(path, tmp_path / path.name)
-    page = (REPOSITORY / "docs" / "operations.md").read_text(encoding="utf-8")
-    (said,) = re.findall(rf"```sh\n(GLOSSA_PROFILE={CARD}\nCOMPOSE_FILE=[^`]+)```", page)
-    (tmp_path / ".env").write_text(said)
-    plain = configuration(files=(), folder=tmp_path)
+    return tmp_path
+
+
+def operations_page() -> str:
+    return (REPOSITORY / "docs" / "operations.md").read_text(encoding="utf-8")
+
+
+def test_with_the_env_file_of_operations_a_plain_command_keeps_profile_card_and_tokens(
+    checkout: Path,
+) -> None:
+    blocks = rf"```sh\n(GLOSSA_PROFILE={CARD}\nCOMPOSE_FILE=[^`]+)```"
+    (said,) = re.findall(blocks, operations_page())
+    (checkout / ".env").write_text(said)
+    plain = configuration(files=(), folder=checkout)
     overlays = (*WITH_CUDA, *WITH_TOKENS[1:])
-    assert plain == configuration(files=overlays, folder=tmp_path, GLOSSA_PROFILE=CARD)
-    started = configuration("--env-file", f"profiles/{CARD}.env", files=WITH_CUDA, folder=tmp_path)
+    assert plain == configuration(files=overlays, folder=checkout, GLOSSA_PROFILE=CARD)
+    started = configuration("--env-file", f"profiles/{CARD}.env", files=WITH_CUDA, folder=checkout)
     assert plain["mt"]["image"] == started["mt"]["image"] == f"glossa-mt:{CARD}-cuda"
+
+
+def test_with_the_line_for_secrets_a_plain_command_keeps_card_and_tokens_too(
+    checkout: Path,
+) -> None:
+    (line,) = re.findall(r"^COMPOSE_FILE=.*secrets\.yml$", operations_page(), re.MULTILINE)
+    assert f"# {line}\n" in (REPOSITORY / WITH_SECRETS[1]).read_text(encoding="utf-8")
+    (checkout / ".env").write_text(f"GLOSSA_PROFILE={CARD}\n{line}\n")
+    plain = configuration(files=(), folder=checkout)
+    overlays = (*WITH_CUDA, *WITH_TOKENS[1:], *WITH_SECRETS[1:])
+    assert plain == configuration(files=overlays, folder=checkout, GLOSSA_PROFILE=CARD)
+
+
+def test_no_command_of_operations_adds_a_second_line_of_overlays() -> None:
+    assert not re.search(r"COMPOSE_FILE=.*>>", operations_page())
 
 
 def test_the_client_knows_every_choice_that_a_profile_takes_from_outside(tmp_path: Path) -> None:
@@ -84,3 +110,11 @@ def test_each_token_that_is_a_secret_is_given_to_the_service_that_reads_it(tmp_p
     }
     assert read["captions"] == {"/run/secrets/operator", "/run/secrets/ingest"}
     assert read["collector"] == {"/run/secrets/review"}
+
+
+def test_kubernetes_takes_the_images_by_the_names_under_which_compose_pushes_them() -> None:
+    built = configuration(GLOSSA_REGISTRY="registry.example.org/")
+    path = REPOSITORY / "deploy" / "kubernetes" / "kustomization.yaml"
+    for image in yaml.safe_load(path.read_text(encoding="utf-8"))["images"]:
+        pushed, _, tag = built[image["name"].removeprefix("glossa-")]["image"].partition(":")
+        assert (image["newName"], image["newTag"]) == (pushed, tag or "latest")

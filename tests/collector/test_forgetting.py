@@ -157,7 +157,7 @@ async def test_a_key_of_the_wrong_type_stops_the_forgetting_before_it_begins(
 
 
 async def test_the_append_only_file_forgets_too(stack: Stack) -> None:
-    secret = "Bartimaeus sat by the gate of the city and called"
+    secret = "Bartimaeus sat by the gate of the city and called"  # pragma: allowlist secret
     stack.redis = RedisProcess(
         stack.redis.port, stack.folder / "redis", "--rdbcompression", "no"
     )  # else a search of the file proves nothing

@@ -31,7 +31,7 @@ from services.mt.engine import LanguagePair
 from training.evaluation.check_inputs import CheckInputs, check_clips, check_texts
 from training.evaluation.likeness import Likeness, compare
 from training.formats import FORMATS, Format, Kind, huggingface_folder, kind_of, runtime_of
-from training.formats.lineage import licence_of, lineage_of
+from training.formats.lineage import base_of, licence_of, lineage_of
 from training.job import Job, out_option
 from training.run_folder import write_json
 
@@ -105,8 +105,9 @@ def export(
     if chosen.engines[kind] == MARIAN:
         _check_name(out, direction)
     inputs = None if no_check else _inputs(kind, check_with, direction)
+    base = base_of(source, adapter, base)
     origin = lineage_of(source, adapter, base)
-    licence = licence_of(source, origin["base"], licence)
+    licence = licence_of(source, base, licence)
     if out.exists():
         raise WrongState("FOLDER_EXISTS", f"{out} is there already; name another folder")
 

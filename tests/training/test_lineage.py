@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.training.versions import small_export
-from training.formats.lineage import licence_of, lineage_of
+from training.formats.lineage import base_of, licence_of, lineage_of
 from training.run_folder import RunFolder, fingerprint
 
 
@@ -29,20 +29,40 @@ def test_a_fine_tuned_model_began_as_what_its_trainer_was_told(
 ) -> None:
     base = small_export(tmp_path / "base")
     model = _trained(tmp_path / "run", job, **{option: base})
-    lineage = lineage_of(model, None, "")
-    assert lineage["base"] == str(base)
+    known = base_of(model, None, "")
+    assert known == str(base)
+    lineage = lineage_of(model, None, known)
+    assert lineage["base"] == "glossa-en-es", "a name, and no path on one machine"
     assert lineage["run"]["job"] == job
     assert lineage["model_sha256"] == fingerprint(model)
-    assert licence_of(model, lineage["base"], "") == "Apache-2.0", "as its base's manifest says"
+    assert licence_of(model, known, "") == "Apache-2.0", "as its base's manifest says"
 
 
 def test_what_is_told_comes_before_what_the_run_says(tmp_path: Path) -> None:
     model = _trained(tmp_path / "run", "marian", model="var/training/marian-4/model")
-    assert lineage_of(model, None, "opus-mt-en-es")["base"] == "opus-mt-en-es"
+    assert base_of(model, None, "opus-mt-en-es") == "opus-mt-en-es"
+
+
+@pytest.mark.parametrize(
+    ("base", "name"),
+    [
+        ("google/translategemma-4b-it", "google/translategemma-4b-it"),
+        ("opus-mt-en-es", "opus-mt-en-es"),
+        ("var/training/marian-4/model", "marian-4"),
+        ("/srv/models/opus-mt-en-es", "opus-mt-en-es"),
+        ("FOLDER/run/model", "run"),
+    ],
+)
+def test_a_base_is_known_by_a_name_that_holds_on_every_machine(
+    base: str, name: str, tmp_path: Path
+) -> None:
+    model = _trained(tmp_path / "run", "marian")
+    assert lineage_of(model, None, base.replace("FOLDER", str(tmp_path)))["base"] == name
 
 
 def test_a_model_that_was_trained_from_nothing_has_no_base(tmp_path: Path) -> None:
     model = _trained(tmp_path / "run", "marian", model=None)
+    assert base_of(model, None, "") == ""
     assert lineage_of(model, None, "")["base"] == ""
 
 
@@ -52,6 +72,7 @@ def test_an_adapter_began_as_the_model_that_it_names(tmp_path: Path) -> None:
     adapter.mkdir(parents=True)
     named = {"base_model_name_or_path": "gemma-b"}
     (adapter / "adapter_config.json").write_text(json.dumps(named))
-    lineage = lineage_of(base, adapter, "")
-    assert lineage["base"] == "gemma-b"
+    assert base_of(base, adapter, "") == "gemma-b"
+    lineage = lineage_of(base, adapter, "gemma-b")
+    assert lineage["run"] is None, "the base's own run is not the adapter's"
     assert lineage["adapter_sha256"] == fingerprint(adapter)

@@ -17,21 +17,33 @@ def lineage_of(source: Path, adapter: Path | None, base: str) -> dict[str, Any]:
 
     Args:
         source: a trainer's <out>/model, or the base model of `adapter`.
-        base: the model that it was fine-tuned from; empty where the run or the adapter tells it.
+        base: the model that it was fine-tuned from, as `base_of` has it.
     """
-    trained = adapter or source
-    manifest = _json(trained.parent / run_folder.MANIFEST)
-    known = _base_of(manifest, adapter, source)
     return {
-        "base": base or known,
+        "base": _name(base),
         "model_sha256": run_folder.fingerprint(source),
         "adapter_sha256": run_folder.fingerprint(adapter) if adapter else None,
-        "run": manifest,
+        "run": _run(source, adapter),
         "exported_by": {
             "git_revision": run_folder.git_revision(),
             "versions": run_folder.versions(),
         },
     }
+
+
+def base_of(source: Path, adapter: Path | None, told: str) -> str:
+    """The folder or the hub's name of what a model was fine-tuned from; empty for none.
+
+    Args:
+        told: by a person; empty where the run or the adapter tells it.
+    """
+    if told:
+        return told
+    if adapter is not None:
+        config = _json(adapter / "adapter_config.json") or {}
+        return str(config.get("base_model_name_or_path", ""))
+    options = (_run(source, adapter) or {}).get("options") or {}
+    return str(options.get("model") or options.get("student_folder") or "")
 
 
 def licence_of(source: Path, base: str, given: str) -> str:
@@ -56,13 +68,22 @@ def licence_of(source: Path, base: str, given: str) -> str:
     )
 
 
-def _base_of(manifest: dict[str, Any] | None, adapter: Path | None, source: Path) -> str:
-    if adapter is not None:
-        return str(
-            (_json(adapter / "adapter_config.json") or {}).get("base_model_name_or_path", "")
-        )
-    options = (manifest or {}).get("options") or {}
-    return str(options.get("model") or options.get("student_folder") or "")
+def _name(base: str) -> str:
+    """What a base is called on every machine: by its manifest, on its hub, or as its folder."""
+    folder = Path(base)
+    manifest = read_manifest(folder) if base else None
+    if manifest is not None:
+        return manifest.name
+    is_of_hub = len(folder.parts) <= 2 and not folder.is_absolute() and not folder.is_dir()
+    if not base or is_of_hub:
+        return base
+    # A trainer calls what it makes "model", in a folder that somebody named.
+    folder = folder.absolute()
+    return folder.parent.name if folder.name == "model" else folder.name
+
+
+def _run(source: Path, adapter: Path | None) -> dict[str, Any] | None:
+    return _json((adapter or source).parent / run_folder.MANIFEST)
 
 
 def _json(path: Path) -> dict[str, Any] | None:

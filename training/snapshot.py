@@ -30,8 +30,9 @@ from services.collector.redis_client import url_with_password
 from services.errors import InvalidInput, WrongState
 from services.settings import address
 from training.collected.earlier_snapshots import EarlierSnapshots
-from training.collected.new_pairs import evaluation_texts, taken
+from training.collected.new_pairs import taken
 from training.collected.pair_streams import PairStreams
+from training.evaluation.sets import rows_of
 from training.job import Job, resume_option, seed_option
 from training.run_folder import fingerprint, git_revision, versions
 from training.texts.leakage import Leakage
@@ -146,7 +147,7 @@ def snapshot(
         if resume and out.exists():
             _report(out, dataset.check(out))  # its entries are acknowledged by the next snapshot
             return
-        leakages = {path.name: Leakage(evaluation_texts(path)) for path in evaluations}
+        leakages = {path.name: Leakage.of_rows(rows_of(path)) for path in evaluations}
         # Begun before anything is read: whoever forgets a session waits for what is read of it.
         with dataset.being_written(out) as folder:
             earlier = EarlierSnapshots.below(root, trainer)

@@ -337,6 +337,22 @@ def test_a_word_that_only_takes_pairs_back_makes_a_snapshot_too(church: Church) 
     assert church.snapshot("three").exit_code == NOTHING_NEW
 
 
+def test_a_word_that_says_nothing_is_acknowledged_though_there_is_no_snapshot(
+    church: Church,
+) -> None:
+    doubtful = church.said(1, 7, Band.MODERATE)
+    church.collect(
+        doubtful,
+        reviewed(doubtful, 8, Decision.REJECTED),
+        as_it_was(doubtful, 9, Decision.WITHDRAWN, revision=2),
+    )
+    assert church.snapshot("one").exit_code == NOTHING_NEW
+    assert church.pending() == 0
+    church.collect(reviewed(doubtful, 10, Decision.FIXED, revision=3))
+    assert church.snapshot("two").exit_code == 0
+    assert church.stored() == dict.fromkeys(ids(1, 7), 1)
+
+
 def test_a_held_out_pair_that_is_put_right_stays_held_out(church: Church) -> None:
     church.preach(1, range(1, 3))
     church.preach(2, range(1, 3))
@@ -386,6 +402,29 @@ def test_what_is_judged_with_is_not_trained_on_and_is_named(church: Church, tmp_
         "judged.tsv",
         "judged.jsonl",
     ]
+
+
+def test_a_session_that_is_judged_with_is_not_trained_on(church: Church, tmp_path: Path) -> None:
+    church.preach(1, range(1, 3))
+    church.preach(2, range(1, 3))
+    row = {"en": "No such thing", "es": "Nada de eso", "session_id": "week-1"}
+    lines = tmp_path / "judged.jsonl"
+    lines.write_text(json.dumps({**row, "source_language": "en", "target_language": "es"}))
+    assert church.snapshot("one", "--evaluation", str(lines)).exit_code == 0
+    assert church.stored() == dict.fromkeys(ids(2, 1, 2), 1)
+    assert church.manifest("one")["dropped"] == {
+        "leaked: judged.jsonl": {"week-1": sorted(ids(1, 1, 2))}
+    }
+
+
+def test_a_line_to_judge_with_that_lacks_a_text_is_named(church: Church, tmp_path: Path) -> None:
+    church.preach(1, range(1, 3))
+    table = tmp_path / "judged.tsv"
+    table.write_text("Grace to you.\tGracia a ustedes.\nPeace to you.\t\n")
+    done = church.snapshot("one", "--evaluation", str(table))
+    assert done.exit_code == 2
+    assert "line 2, is no source, a tab and its translation" in done.output  # as mix says it
+    assert not list(church.folder.rglob("manifest.json"))
 
 
 def test_a_sentence_of_a_held_out_day_is_not_trained_on(church: Church) -> None:

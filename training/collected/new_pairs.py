@@ -7,16 +7,14 @@ took it back, that is named, like everything else that is left out.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC
-from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
-from services.collector import general
 from services.collector.bands import Band
 from services.collector.candidate import Candidate, Candidates
-from services.collector.pair import Decision, ReviewedPair, ScoredPair
+from services.collector.pair import Decision, Judged, ReviewedPair, ScoredPair
 from services.collector.pair_keys import CORRECTED
 from services.collector.reading import CollectedPair
 from services.collector.row import Row
@@ -24,7 +22,6 @@ from services.collector.tiers import Draw, select
 from training.collected.earlier_snapshots import REJECTED, WITHDRAWN, EarlierSnapshots
 from training.collected.held_out import Place, Split, places
 from training.collected.pair_streams import Entry
-from training.rows import read_rows
 from training.texts.leakage import Leakage
 
 LEAKED = "leaked"
@@ -43,7 +40,7 @@ class NewPairs:
         dropped: reason to session to ids of pairs that are left out.
         takes_back: whether pairs of earlier snapshots are among those.
         entries: all that were delivered.
-        settled: those that need no snapshot: stored before, or gone.
+        settled: those that need no snapshot: stored or taken back before, or gone.
     """
 
     rows: Mapping[tuple[Languages, Split], Sequence[Row]]
@@ -88,7 +85,11 @@ def taken(
     """
     draw = Draw(seed=seed, min_band=min_band, diversity_share=0.0, general_share=0.0)
     last = _last_words(entries)
-    news = {pair_id: word for pair_id, word in last.items() if not earlier.say(word)}
+    news = {
+        pair_id: word
+        for pair_id, word in last.items()
+        if not (earlier.say(word) or _says_nothing(word, earlier, draw.bands))
+    }
     candidates = Candidates()
     dates: dict[str, str] = {}
     settled = []
@@ -108,9 +109,9 @@ def taken(
             dropped[REJECTED][word.pair.session_id].append(pair_id)
         elif word.decision is Decision.WITHDRAWN:
             machine = word.machine  # it was delivered with an earlier snapshot, or never
-            if isinstance(machine, ScoredPair) and machine.band in draw.bands:
+            if _goes_in(machine, draw.bands):
                 candidates.add(_candidate(machine))
-            elif pair_id in earlier.standing:
+            else:
                 dropped[WITHDRAWN][word.pair.session_id].append(pair_id)
 
     new = list(candidates)
@@ -145,16 +146,6 @@ def taken(
     return NewPairs(rows, placed, dropped, takes_back, entries, settled)
 
 
-def evaluation_texts(path: Path) -> Iterator[str]:
-    """Both sides of a file that models are judged with: rows (.jsonl), or source, tab, target."""
-    if path.suffix == ".jsonl":
-        for row in read_rows(path):
-            yield from (row.source, row.target)
-        return
-    for pair in general.read(path, ("", "")):  # a table has no names of languages
-        yield from (pair.source_text, pair.target_text)
-
-
 def _last_words(entries: Iterable[Entry]) -> dict[str, CollectedPair]:
     """Pair id to the newest decision about it, or to the machine's pair where there is none."""
     last: dict[str, CollectedPair] = {}
@@ -167,16 +158,29 @@ def _last_words(entries: Iterable[Entry]) -> dict[str, CollectedPair]:
     return last
 
 
+def _says_nothing(word: CollectedPair, earlier: EarlierSnapshots, bands: Collection[Band]) -> bool:
+    """Whether it takes back what no snapshot has, of a pair that does not go in without it."""
+    return (
+        isinstance(word, ReviewedPair)
+        and word.decision is Decision.WITHDRAWN
+        and word.pair.pair_id not in earlier.standing
+        and not _goes_in(word.machine, bands)
+    )
+
+
+def _goes_in(machine: Judged, bands: Collection[Band]) -> TypeGuard[ScoredPair]:
+    """Whether a pair does without a person's word."""
+    return isinstance(machine, ScoredPair) and machine.band in bands
+
+
 def _age(collected: CollectedPair) -> int:
     return collected.revision if isinstance(collected, ReviewedPair) else 0
 
 
 def _leak(candidate: Candidate, judged_with: Mapping[str, Leakage]) -> str | None:
-    """The name of what holds one of the pair's texts."""
-    texts = (candidate.source_text, candidate.target_text)
-    return next(
-        (name for name, leakage in judged_with.items() if any(map(leakage.is_leaked, texts))), None
-    )
+    """The name of what has its session, or one of its texts."""
+    said = (candidate.session_id, candidate.source_text, candidate.target_text)
+    return next((name for name, leakage in judged_with.items() if leakage.bars(*said)), None)
 
 
 def _candidate(collected: CollectedPair) -> Candidate:

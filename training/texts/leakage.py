@@ -6,7 +6,7 @@
 
 A mix has all that in one file, so that what is added to its rows later brings none of it back:
 
-    leakage = Leakage.of_rows(read_rows(mix / JUDGED))
+    leakage = Leakage.of_rows(read_rows(judged_file(mix)))
 
 A row of a session that models are judged with is leaked, whatever it says. Words are compared
 without case and punctuation. A text is leaked when it
@@ -22,14 +22,27 @@ What is shorter is everyday language ("I don't know."): only the same text count
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 from services.collector.filters import words
+from services.errors import InvalidInput
 from training.rows import Row
 
 JUDGED = "judged.jsonl"
 SHORT_RUN_WORDS = 8
 LONG_RUN_WORDS = 13
 NEAR_COPY_SHARE = 0.5
+
+
+def judged_file(mix: Path) -> Path:
+    """What models are judged with in a mix's folder. Raises InvalidInput MIX_TOO_OLD."""
+    if (mix / "train.jsonl").is_file() and not (mix / JUDGED).is_file():
+        raise InvalidInput(
+            "MIX_TOO_OLD",
+            f"{mix} has no {JUDGED}: it is from before mixes kept what is judged; make it anew "
+            "with `python -m training.mix`",
+        )
+    return mix / JUDGED
 
 
 class Leakage:
@@ -75,7 +88,11 @@ class Leakage:
 
     def holds(self, row: Row) -> bool:
         """Whether its session, or one of its texts, is judged with."""
-        return row.group in self._sessions or any(map(self.is_leaked, (row.source, row.target)))
+        return self.bars(row.group, row.source, row.target)
+
+    def bars(self, session_id: str, *texts: str) -> bool:
+        """The same of texts that were said in a session; "" for none."""
+        return session_id in self._sessions or any(map(self.is_leaked, texts))
 
     def is_leaked(self, text: str) -> bool:
         said = words(text)

@@ -37,7 +37,7 @@ from training.rows import Row, read_rows, write_rows
 from training.run_folder import RunFolder, noted
 from training.text_lines import WRONG_SHAPE, text_lines
 from training.texts.curriculum import order_of, ordered
-from training.texts.leakage import JUDGED, Leakage
+from training.texts.leakage import JUDGED, Leakage, judged_file
 from training.texts.mix_table import print_table, table
 
 _KEPT = ("dev.jsonl", "test.jsonl", JUDGED)
@@ -92,6 +92,7 @@ def noise(
     """
     options = {name: value for name, value in locals().items() if name != "out"}
     inputs = {name: mix_folder / name for name in ("train.jsonl", *_KEPT)}
+    inputs[JUDGED] = judged_file(mix_folder)
     inputs |= {f"corrected {index}": path for index, path in enumerate(corrected)}
     if data:
         inputs["confusions"] = data / "glossary/asr_confusions.tsv"

@@ -66,6 +66,17 @@ def test_a_teacher_s_translations_are_filtered_and_mixed_with_references(tmp_pat
     assert sorted(resumed[1:]) == sorted(lines[1:])
 
 
+def test_further_texts_want_a_mix_that_says_what_is_judged(tmp_path: Path) -> None:
+    data, texts = tmp_path / "data", tmp_path / "texts.txt"
+    for name in ("train", "dev"):
+        write_rows(data / f"{name}.jsonl", REFERENCES)
+    texts.write_text("The house is big.\n")
+    told = ["sentences", "--data", str(data), "--texts", str(texts), "--runtime", "apertium"]
+    done = CliRunner().invoke(distill, [*told, "--out", str(tmp_path / "out")])
+    assert done.exit_code == 2
+    assert "make it anew with `python -m training.mix`" in done.output
+
+
 @pytest.mark.parametrize(
     ("source", "target", "reason"),
     [

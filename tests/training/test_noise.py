@@ -180,6 +180,16 @@ def test_line_that_is_no_reviewed_pair_is_named(mixed: Path, tmp_path: Path) -> 
     assert "--band corrected" in result.output
 
 
+def test_a_mix_of_before_is_to_be_made_anew(mixed: Path, tmp_path: Path) -> None:
+    (mixed / JUDGED).unlink()
+    result = run(mixed, tmp_path / "out")
+    assert result.exit_code == 2
+    assert "from before mixes kept what is judged" in result.output
+    assert "make it anew with `python -m training.mix`" in result.output
+    elsewhere = run(tmp_path / "elsewhere", tmp_path / "out")
+    assert "see that you named the right folder" in elsewhere.output
+
+
 def test_term_is_misheard() -> None:
     confusions = Confusions([Confusion("atonement", "a tone meant")])
     assert confusions.misheard(SERMON, random.Random(1)) == SERMON.replace(

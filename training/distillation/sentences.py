@@ -22,7 +22,7 @@ from training.job import out_option, resume_option, seed_option
 from training.rows import Row, read_rows, write_rows
 from training.run_folder import RunFolder
 from training.text_lines import text_lines
-from training.texts.leakage import JUDGED, Leakage
+from training.texts.leakage import Leakage, judged_file
 
 
 @click.command(cls=JobCommand)
@@ -92,7 +92,7 @@ def sentences(
 
     inputs = {name: data / f"{name}.jsonl" for name in ("train", "dev")}
     if texts is not None:
-        inputs |= {"texts": texts, "judged": data / JUDGED}
+        inputs |= {"texts": texts, "judged": judged_file(data)}
     told = {**options, "data": data, "texts": texts, "share": share}
     with RunFolder(out, "distill sentences", told, inputs=inputs, resumes=resume) as run:
         references = list(read_rows(inputs["train"]))

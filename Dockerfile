@@ -8,7 +8,7 @@
 # (names as in GLOSSA_MT_RUNTIME), and the extras of pyproject.toml in EXTRAS. With TRACES=yes
 # it has those of traces, too. For qe, ENGINES replaces the profile's.
 #
-# BASE and REDIS may name a digest, too (docs/operations.md says how); /app/sbom.cdx.json lists an image's packages (CycloneDX).
+# BASE and REDIS may name a digest, too (docs/docker.md says how); /app/sbom.cdx.json lists an image's packages (CycloneDX).
 ARG BASE=python:3.11-slim-bookworm
 ARG REDIS=redis:7-bookworm
 # Where llama.cpp is compiled; the CUDA overlay takes an image that has nvcc.

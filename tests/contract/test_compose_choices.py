@@ -46,15 +46,15 @@ def checkout(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def operations_page() -> str:
-    return (REPOSITORY / "docs" / "operations.md").read_text(encoding="utf-8")
+def docker_page() -> str:
+    return (REPOSITORY / "docs" / "docker.md").read_text(encoding="utf-8")
 
 
-def test_with_the_env_file_of_operations_a_plain_command_keeps_profile_card_and_tokens(
+def test_with_the_env_file_of_the_page_a_plain_command_keeps_profile_card_and_tokens(
     checkout: Path,
 ) -> None:
     blocks = rf"```sh\n(GLOSSA_PROFILE={CARD}\nCOMPOSE_FILE=[^`]+)```"
-    (said,) = re.findall(blocks, operations_page())
+    (said,) = re.findall(blocks, docker_page())
     (checkout / ".env").write_text(said)
     plain = configuration(files=(), folder=checkout)
     overlays = (*WITH_CUDA, *WITH_TOKENS[1:])
@@ -66,7 +66,7 @@ def test_with_the_env_file_of_operations_a_plain_command_keeps_profile_card_and_
 def test_with_the_line_for_secrets_a_plain_command_keeps_card_and_tokens_too(
     checkout: Path,
 ) -> None:
-    (line,) = re.findall(r"^COMPOSE_FILE=.*secrets\.yml$", operations_page(), re.MULTILINE)
+    (line,) = re.findall(r"^COMPOSE_FILE=.*secrets\.yml$", docker_page(), re.MULTILINE)
     assert f"# {line}\n" in (REPOSITORY / WITH_SECRETS[1]).read_text(encoding="utf-8")
     (checkout / ".env").write_text(f"GLOSSA_PROFILE={CARD}\n{line}\n")
     plain = configuration(files=(), folder=checkout)
@@ -74,8 +74,8 @@ def test_with_the_line_for_secrets_a_plain_command_keeps_card_and_tokens_too(
     assert plain == configuration(files=overlays, folder=checkout, GLOSSA_PROFILE=CARD)
 
 
-def test_no_command_of_operations_adds_a_second_line_of_overlays() -> None:
-    assert not re.search(r"COMPOSE_FILE=.*>>", operations_page())
+def test_no_command_of_the_page_adds_a_second_line_of_overlays() -> None:
+    assert not re.search(r"COMPOSE_FILE=.*>>", docker_page())
 
 
 def test_the_client_knows_every_choice_that_a_profile_takes_from_outside(tmp_path: Path) -> None:

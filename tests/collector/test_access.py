@@ -50,10 +50,9 @@ def test_nobody_may_do_more_than_ask_whether_it_is_alive(server: RedisProcess) -
     assert health.ping()
     for command in (("GET", "glossa:pairs:counts"), ("XLEN", ACCEPT), ("KEYS", "*"), ("INFO",)):
         assert is_refused(health, *command), command
+    url = f"redis://collector:wrong@127.0.0.1:{server.port}/0"  # pragma: allowlist secret
     with pytest.raises(redis.exceptions.AuthenticationError):
-        redis.Redis.from_url(
-            f"redis://collector:wrong@127.0.0.1:{server.port}/0"
-        ).ping()  # pragma: allowlist secret
+        redis.Redis.from_url(url).ping()
 
 
 def test_the_collector_adds_pairs_and_touches_nothing_else(server: RedisProcess) -> None:

@@ -158,9 +158,8 @@ async def test_a_key_of_the_wrong_type_stops_the_forgetting_before_it_begins(
 
 async def test_the_append_only_file_forgets_too(stack: Stack) -> None:
     secret = "Bartimaeus sat by the gate of the city and called"  # pragma: allowlist secret
-    stack.redis = RedisProcess(
-        stack.redis.port, stack.folder / "redis", "--rdbcompression", "no"
-    )  # else a search of the file proves nothing
+    # Compressed, a search of the file proves nothing.
+    stack.redis = RedisProcess(stack.redis.port, stack.folder / "redis", "--rdbcompression", "no")
     told = pair_scored(1, GONE, source_text=secret, signals={"heuristic_quality": 0.9})
     stack.upstream.add(
         [

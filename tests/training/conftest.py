@@ -1,11 +1,16 @@
-"""The plan of a small church, for the tests of cycles."""
+"""The plan of a small church, for the tests of cycles, and what a church collects."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+from services.settings import port
+from tests.collector.redis_process import RedisProcess
+from tests.processes import free_port_base
+from tests.training.collected_church import Church
 
 SMALL = """
 trainer = "marian"
@@ -38,3 +43,17 @@ def plan_file(plan_folder: Path) -> Callable[..., Path]:
         return path
 
     return write
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisProcess]:
+    server = RedisProcess(port("redis", free_port_base()), tmp_path_factory.mktemp("redis"))
+    server.start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def church(server: RedisProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Church:
+    monkeypatch.setenv("GLOSSA_DATASETS_DIR", str(tmp_path / "datasets"))
+    return Church(server, tmp_path / "datasets")

@@ -1,218 +1,27 @@
-"""Snapshots of a trainer, from a real Redis: killed anywhere, each pair is stored exactly once."""
+"""Snapshots of a trainer, from a real Redis: what is in them, and what is left out."""
 
 from __future__ import annotations
 
-import asyncio
 import fcntl
-import itertools
 import json
-import multiprocessing
-import os
-import signal
-import subprocess
-import sys
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 import redis
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
 
 from services.collector import snapshot as dataset
 from services.collector.bands import Band
-from services.collector.pair import Decision, ForgottenSession, ReviewedPair
+from services.collector.pair import Decision, ForgottenSession
 from services.collector.pair_keys import stream_key
-from services.collector.queues import Queues
-from services.collector.write_script import Write
-from services.settings import port
 from tests.collector.pairs import reviewed, scored
-from tests.collector.redis_process import RedisProcess
-from tests.processes import REPOSITORY, free_port_base
-from training.collected.datasets import read_datasets
+from tests.training.collected_church import SUNDAY, Church, ids
 from training.collected.held_out import Place, places
 from training.job import NOTHING_NEW
 from training.rows import read_rows
 from training.snapshot import snapshot
-
-SUNDAY = datetime(2026, 11, 22, 10, tzinfo=UTC)
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisProcess]:
-    server = RedisProcess(port("redis", free_port_base()), tmp_path_factory.mktemp("redis"))
-    server.start()
-    yield server
-    server.kill()
-
-
-class Church:
-    """What is collected, and the trainer's folder."""
-
-    def __init__(self, server: RedisProcess, folder: Path) -> None:
-        self.server = server
-        self.folder = folder
-        self.empty_queues()
-
-    def empty_queues(self) -> None:
-        self.server.client.flushall()
-        self._sequence = 0
-
-    def collect(self, *changes: Any) -> None:
-        first = self._sequence + 1
-        writes = [Write(number, change) for number, change in enumerate(changes, first)]
-
-        async def write() -> None:
-            queues = Queues.open(self.server.url)
-            await queues.write("journal", self._sequence, writes)
-            await queues.close()
-
-        asyncio.run(write())
-        self._sequence += len(changes)
-
-    def preach(self, week: int, segments: range, band: Band = Band.ACCEPT) -> None:
-        self.collect(*(self.said(week, number, band) for number in segments))
-
-    def said(self, week: int, segment_id: int, band: Band = Band.ACCEPT) -> Any:
-        return scored(
-            band,
-            sequence=self._sequence,
-            session_id=f"week-{week}",
-            segment_id=segment_id,
-            time=SUNDAY + timedelta(weeks=week),
-            source_text=f"Sentence {segment_id} of week {week} was said",
-            target_text=f"La frase {segment_id} de la semana {week}",
-        )
-
-    def arguments(self, *more: str, trainer: str = "marian") -> list[str]:
-        url = self.server.url_of("trainer", self.server.port)
-        return ["--trainer", trainer, "--redis", url, "--held-out-share", "0", *more]
-
-    def snapshot(self, name: str, *more: str, trainer: str = "marian") -> Result:
-        out = ["--out", str(self.folder / name)]
-        return CliRunner().invoke(snapshot, [*self.arguments(*more, trainer=trainer), *out])
-
-    def stored(self, name: str = "**") -> Counter[str]:
-        """How often each pair is in the whole snapshots, each of which is checked."""
-        found: Counter[str] = Counter()
-        for manifest in self.folder.glob(f"{name}/manifest.json"):
-            if not any(part.endswith(".part") for part in manifest.parts):
-                dataset.check(manifest.parent)
-                for path in manifest.parent.glob("*/pairs.jsonl"):
-                    found.update(row["pair_id"] for row in dataset.read_rows(path))
-        return found
-
-    def learned(self, *names: str) -> set[str]:
-        """The translations that there are to train on in these snapshots."""
-        collected = read_datasets([self.folder / name for name in names])
-        return {row.target for row in collected.rows["train"]}
-
-    def manifest(self, name: str) -> dict[str, Any]:
-        manifest: dict[str, Any] = json.loads((self.folder / name / "manifest.json").read_text())
-        return manifest
-
-    def pending(self) -> int:
-        return sum(
-            group["pending"]
-            for name in ("accept", "corrected")
-            for group in self.server.client.xinfo_groups(stream_key(name))
-        )
-
-
-@pytest.fixture
-def church(server: RedisProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Church:
-    monkeypatch.setenv("GLOSSA_DATASETS_DIR", str(tmp_path / "datasets"))
-    return Church(server, tmp_path / "datasets")
-
-
-def as_it_was(machine: Any, sequence: int, decision: Decision, revision: int = 1) -> ReviewedPair:
-    """A decision that leaves the texts, or shows those of the machine again."""
-    return replace(
-        reviewed(machine, sequence, decision, revision),
-        source_text=machine.pair.source_text,
-        target_text=machine.pair.target_text,
-    )
-
-
-def ids(week: int, *segments: int) -> set[str]:
-    return {f"week-{week}/{segment}/es" for segment in segments}
-
-
-def killed_at(point: int, arguments: list[str]) -> bool:
-    """Makes a snapshot and kills it -9 at the n-th step; whether it came so far.
-
-    Steps are before and after each command to Redis, each fsync and each rename.
-    """
-
-    def run() -> None:
-        steps = itertools.count()
-
-        def step() -> None:
-            if next(steps) == point:
-                os.kill(os.getpid(), signal.SIGKILL)
-
-        def with_steps(owner: Any, name: str) -> None:
-            real = getattr(owner, name)
-
-            def stepping(*positional: Any, **named: Any) -> Any:
-                step()
-                result = real(*positional, **named)
-                step()
-                return result
-
-            setattr(owner, name, stepping)
-
-        with_steps(redis.Redis, "execute_command")
-        with_steps(os, "fsync")
-        with_steps(Path, "rename")
-        snapshot.main(arguments, standalone_mode=False)
-
-    process = multiprocessing.get_context("fork").Process(target=run)
-    process.start()
-    process.join(60)
-    assert process.exitcode in (0, -signal.SIGKILL)
-    return process.exitcode != 0
-
-
-@pytest.mark.parametrize(
-    ("again", "stride"),
-    [(["--consumer", "desk"], 1), (["--consumer", "laptop", "--reclaim-after", "0"], 3)],
-    ids=["the same machine goes on", "another machine takes over"],
-)
-def test_killed_at_any_step_it_neither_loses_nor_doubles_a_pair(
-    church: Church, again: list[str], stride: int
-) -> None:
-    for point in itertools.count(0, stride):
-        run = Church(church.server, church.folder / str(point))
-        os.environ["GLOSSA_DATASETS_DIR"] = str(run.folder)
-        run.preach(1, range(1, 5))
-        run.collect(reviewed(run.said(1, 4), 5))
-        run.preach(2, range(1, 4))
-        out = ["--consumer", "desk", "--out", str(run.folder / "first")]
-        is_killed = killed_at(point, [*run.arguments(), *out])
-        run.preach(2, range(4, 6))
-        assert run.snapshot("second", *again).exit_code == 0
-        assert run.stored() == dict.fromkeys(ids(1, 1, 2, 3, 4) | ids(2, 1, 2, 3, 4, 5), 1), point
-        assert run.pending() == 0, point
-        if not is_killed:
-            break
-    assert point > 20
-
-
-def test_a_snapshot_that_is_killed_as_a_process_is_made_up_for(church: Church) -> None:
-    church.preach(1, range(1, 40))
-    command = [sys.executable, "-m", "training.snapshot", *church.arguments()]
-    process = subprocess.Popen(command, cwd=REPOSITORY)
-    while not list(church.folder.rglob(".*.part")) and process.poll() is None:
-        pass
-    process.kill()
-    process.wait()
-    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True)
-    assert church.stored() == dict.fromkeys(ids(1, *range(1, 40)), 1), done.stderr
-    assert church.pending() == 0
 
 
 def test_the_manifest_names_what_it_was_made_of(church: Church) -> None:
@@ -267,104 +76,6 @@ def test_every_trainer_has_every_pair(church: Church) -> None:
     assert church.snapshot("one").exit_code == 0
     assert church.snapshot("other", trainer="whisper").exit_code == 0
     assert church.stored("one") == church.stored("other") == dict.fromkeys(ids(1, 1, 2, 3), 1)
-
-
-def test_people_s_word_counts_and_a_rejected_pair_is_never_stored(church: Church) -> None:
-    machine = {number: church.said(1, number) for number in range(1, 6)}
-    church.collect(
-        *(machine[number] for number in (1, 2, 3, 4)),
-        reviewed(machine[1], 10, Decision.FIXED),
-        reviewed(machine[2], 11, Decision.REJECTED),
-        reviewed(machine[3], 12, Decision.REJECTED),
-        reviewed(machine[3], 13, Decision.WITHDRAWN, revision=2),
-        reviewed(machine[5], 14, Decision.REJECTED),
-    )
-    assert church.snapshot("one").exit_code == 0
-    rows = {
-        row["segment_id"]: row for row in dataset.read_rows(church.folder / "one/en-es/pairs.jsonl")
-    }
-    assert sorted(rows) == [1, 3, 4]
-    assert rows[1]["es"] == "El río está al borde del campo abierto"
-    assert rows[3]["band"] == "accept"
-    assert church.manifest("one")["dropped"] == {"rejected": {"week-1": sorted(ids(1, 2, 5))}}
-
-    church.collect(machine[5], reviewed(machine[4], 20, Decision.REJECTED), church.said(1, 6))
-    assert church.snapshot("two").exit_code == 0
-    assert church.stored("two") == dict.fromkeys(ids(1, 6), 1)
-    assert church.manifest("two")["dropped"] == {"rejected": {"week-1": list(ids(1, 4))}}
-
-
-def test_what_people_decide_after_a_snapshot_stands_in_the_next(church: Church) -> None:
-    machine = {number: church.said(1, number) for number in (1, 2, 3)}
-    church.collect(*machine.values())
-    assert church.snapshot("one").exit_code == 0
-    church.collect(
-        reviewed(machine[1], 10, Decision.FIXED),
-        reviewed(machine[2], 11, Decision.REJECTED),
-        as_it_was(machine[3], 12, Decision.ACCEPTED),
-    )
-    assert church.snapshot("two").exit_code == 0
-    assert church.stored("two") == dict.fromkeys(ids(1, 1), 1)
-    assert church.manifest("two")["dropped"] == {"rejected": {"week-1": list(ids(1, 2))}}
-    fixed = "El río está al borde del campo abierto"
-    assert church.learned("one", "two") == {fixed, machine[3].pair.target_text}
-    assert church.snapshot("again").exit_code == NOTHING_NEW
-    assert church.pending() == 0
-
-    church.collect(
-        as_it_was(machine[1], 20, Decision.WITHDRAWN, revision=2),
-        reviewed(machine[2], 21, Decision.FIXED, revision=2),
-    )
-    assert church.snapshot("three").exit_code == 0
-    said = {machine[1].pair.target_text, fixed, machine[3].pair.target_text}
-    assert church.learned("one", "two", "three") == said
-
-
-def test_a_word_that_only_takes_pairs_back_makes_a_snapshot_too(church: Church) -> None:
-    church.preach(1, range(1, 3))
-    doubtful = church.said(1, 7, Band.MODERATE)
-    church.collect(doubtful, as_it_was(doubtful, 8, Decision.ACCEPTED))
-    assert church.snapshot("one").exit_code == 0
-    assert church.stored("one") == dict.fromkeys(ids(1, 1, 2, 7), 1)
-    church.collect(
-        reviewed(church.said(1, 1), 10, Decision.REJECTED),
-        as_it_was(doubtful, 11, Decision.WITHDRAWN, revision=2),
-    )
-    assert church.snapshot("two").exit_code == 0
-    assert church.stored("two") == {}
-    assert church.learned("one", "two") == {"La frase 2 de la semana 1"}
-    assert church.pending() == 0
-    assert church.snapshot("three").exit_code == NOTHING_NEW
-
-
-def test_a_word_that_says_nothing_is_acknowledged_though_there_is_no_snapshot(
-    church: Church,
-) -> None:
-    doubtful = church.said(1, 7, Band.MODERATE)
-    church.collect(
-        doubtful,
-        reviewed(doubtful, 8, Decision.REJECTED),
-        as_it_was(doubtful, 9, Decision.WITHDRAWN, revision=2),
-    )
-    assert church.snapshot("one").exit_code == NOTHING_NEW
-    assert church.pending() == 0
-    church.collect(reviewed(doubtful, 10, Decision.FIXED, revision=3))
-    assert church.snapshot("two").exit_code == 0
-    assert church.stored() == dict.fromkeys(ids(1, 7), 1)
-
-
-def test_a_held_out_pair_that_is_put_right_stays_held_out(church: Church) -> None:
-    church.preach(1, range(1, 3))
-    church.preach(2, range(1, 3))
-    assert church.snapshot("one", "--held-out-newest", "1").exit_code == 0
-    church.collect(reviewed(church.said(2, 1), 10, Decision.FIXED))
-    assert church.snapshot("two").exit_code == 0
-    collected = read_datasets([church.folder / name for name in ("one", "two")])
-    assert {row.target for row in collected.rows["test"]} == {
-        "El río está al borde del campo abierto",
-        "La frase 2 de la semana 2",
-    }
-    assert [row.target for row in collected.outdated["test"]] == ["La frase 1 de la semana 2"]
 
 
 def test_days_are_held_out_whole_and_stay_where_they_are(church: Church) -> None:

@@ -198,6 +198,8 @@ async def test_a_caller_that_leaves_a_load_changes_nothing(serve: Serve) -> None
     loading = load(mt, "slow")
     assert await asyncio.to_thread(slow.arrived.acquire, timeout=WAIT_S)
     loading.cancel()
+    # Answered on the same connection, which tells of the cancellation first.
+    await mt.translate("A text.")
     slow.calls_go.set()
     async with asyncio.timeout(WAIT_S):
         while not slow.is_closed:

@@ -90,7 +90,7 @@ async def test_what_is_too_old_to_keep_is_an_honest_gap(
     stack.captions.kill()
     before = await page.evaluate("taken")
     await _wait_taken(page, before + 2 * kept)
-    assert (await page.evaluate("reports.at(-1)"))["lostSamples"] > 0
+    await settled(lambda: page.evaluate("reports.at(-1).lostSamples > 0"), True)
     stack.captions.start()
     await stack.captions.wait_ready()
     await settled(lambda: page.evaluate("reports.at(-1).state"), "finished")

@@ -55,7 +55,9 @@ class Checkout:
         self.add_tool(".venv-qe/bin/python", PYTHON)
         self._asked_of_qe = self.folder / ".venv-qe" / "bin" / "asked"
         self.qe_stamp = self.folder / ".venv-qe" / ".glossa-stamp"
-        # A machine without a card, whatever this one has.
+        # A machine with a compiler and without a card, whatever this one has.
+        for name in ("g++", "cmake"):
+            self.add_tool(f"tools/{name}", "#!/bin/sh\n")
         self.add_tool("tools/nvidia-smi", "#!/bin/sh\nexit 9\n")
         # Nor somebody who is root, for whom packages are installed that others do without.
         self.add_tool("tools/id", "#!/bin/sh\necho 1000\n")
